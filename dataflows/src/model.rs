@@ -1,0 +1,28 @@
+//! The words of the system as types: what stages receive from one another.
+//!
+//! Everything here is plain data with a total order, so that it can live in a
+//! differential collection: no floats, no clocks, no interior mutability.
+//! Strings that only people read travel in [`Identity`] behind an `Arc`; what
+//! the engine compares and places by is a 64- or 128-bit hash that is the same
+//! in every process.
+
+pub mod ids;
+pub mod severity;
+pub mod event;
+pub mod context;
+pub mod alert;
+pub mod incident;
+
+pub use alert::{Alert, AlertCount, AlertRow, Disposition, Reason, Status, Suppression};
+pub use context::{
+    Change, ChangeKind, ChangePhase, Context, ContextEvent, Criticality, EntityUpdate, Feedback,
+    Maintenance, Matcher, MatcherOp, ModelUpdate, Op, Relation, RelationKind, Rule, RuleAction,
+    Silence, TimeInterval,
+};
+pub use event::{AlertBatch, AlertEvent, AlertFlags, Identity, SourceIndex};
+pub use ids::{AlertKey, EntityId, EntityRef, EventId, Fingerprint, IncidentKey, NameId, Seconds};
+pub use incident::{
+    Because, Candidate, Cause, Counterfactual, Explanation, Feature, Hop, Incident, Member,
+    MemberChange,
+};
+pub use severity::Severity;

@@ -1,0 +1,1 @@
+//! Seeded storms with ground truth.
