@@ -6,3 +6,9 @@
 
 pub mod model;
 pub mod params;
+pub mod ops;
+pub mod dedup;
+pub mod context;
+pub mod suppress;
+pub mod history;
+pub mod correlate;

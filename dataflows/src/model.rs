@@ -10,19 +10,23 @@ pub mod ids;
 pub mod severity;
 pub mod event;
 pub mod context;
+pub mod known;
 pub mod alert;
 pub mod incident;
+pub mod group;
 
-pub use alert::{Alert, AlertCount, AlertRow, Disposition, Reason, Status, Suppression};
+pub use alert::{Alert, AlertCount, AlertRow, Annotated, Disposition, Rated, Reason, Status, Suppression};
 pub use context::{
     Change, ChangeKind, ChangePhase, Context, ContextEvent, Criticality, EntityUpdate, Feedback,
     Maintenance, Matcher, MatcherOp, ModelUpdate, Op, Relation, RelationKind, Rule, RuleAction,
     Silence, TimeInterval,
 };
 pub use event::{AlertBatch, AlertEvent, AlertFlags, Identity, SourceIndex};
+pub use group::{Group, GroupChange, GroupEdge, GroupEntity, GroupMember};
 pub use ids::{AlertKey, EntityId, EntityRef, EventId, Fingerprint, IncidentKey, NameId, Seconds};
 pub use incident::{
     Because, Candidate, Cause, Counterfactual, Explanation, Feature, Hop, Incident, Member,
     MemberChange,
 };
+pub use known::{Edge, Live, PlacedChange, Profile};
 pub use severity::Severity;

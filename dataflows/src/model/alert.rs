@@ -119,3 +119,25 @@ pub struct AlertRow {
     /// What became of it.
     pub disposition: Disposition,
 }
+
+/// An alert whose entity is resolved and to which rules, silences and windows have been applied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Annotated {
+    /// The alert.
+    pub alert: Arc<Alert>,
+    /// The entity after aliases are resolved.
+    pub entity: EntityRef,
+    /// Severity after rules.
+    pub severity: Severity,
+    /// Why it is kept out of incidents, if it is.
+    pub suppression: Option<Suppression>,
+}
+
+/// An alert with its rarity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rated {
+    /// The alert.
+    pub row: Arc<Annotated>,
+    /// Surprise, thousandths of a nat.
+    pub surprise_milli: u32,
+}

@@ -1,0 +1,226 @@
+//! The latest word on every thing, for as long as it holds.
+
+use crate::model::{Context, ContextEvent, EntityId, EventId, Live, Op, RelationKind, Seconds};
+use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::wheel::Wheel;
+use crate::params::Params;
+use crate::ops::window;
+use differential_dataflow::{AsCollection, VecCollection};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::Operator;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What an event is about: events with equal keys speak of one thing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Entity(SmolStr, SmolStr, EntityId),
+    Relation(SmolStr, SmolStr, EntityId, EntityId, RelationKind),
+    Change(SmolStr, SmolStr, EntityId),
+    Silence(SmolStr, SmolStr),
+    Maintenance(SmolStr, SmolStr),
+    Rule(SmolStr, SmolStr),
+    Model(SmolStr),
+    Feedback(SmolStr, SmolStr, SmolStr),
+}
+
+fn key(event: &ContextEvent) -> Key {
+    let tenant = event.tenant.clone();
+    match &event.body {
+        Context::Entity(e) => Key::Entity(tenant, event.source.clone(), e.entity.id),
+        Context::Relation(r) => {
+            Key::Relation(tenant, event.source.clone(), r.from.id, r.to.id, r.kind)
+        }
+        Context::Change(c) => Key::Change(tenant, c.change_id.clone(), c.entity.id),
+        Context::Silence(s) => Key::Silence(tenant, s.silence_id.clone()),
+        Context::Maintenance(m) => Key::Maintenance(tenant, m.maintenance_id.clone()),
+        Context::Rule(r) => Key::Rule(tenant, r.rule_id.clone()),
+        Context::Model(_) => Key::Model(tenant),
+        Context::Feedback(f) => Key::Feedback(tenant, f.incident_id.clone(), f.actor.clone()),
+    }
+}
+
+/// A hash that sends all events about one thing to one worker.
+fn placement(event: &ContextEvent) -> u64 {
+    match &event.body {
+        Context::Entity(e) => e.entity.id.0,
+        Context::Relation(r) => r.from.id.0,
+        Context::Change(c) => xxh3_64(c.change_id.as_bytes()),
+        _ => xxh3_64(event.tenant.as_bytes()),
+    }
+}
+
+/// The state of one thing.
+struct Thing {
+    stamp: (i64, EventId),
+    /// What stands in the collection.
+    published: Option<Live>,
+    /// The last word; `None` after a delete, while it is remembered.
+    event: Option<Arc<ContextEvent>>,
+    scheduled: Seconds,
+}
+
+/// How long things hold.
+#[derive(Clone, Copy)]
+struct Bounds {
+    tombstone: Seconds,
+    change: Seconds,
+    horizon: Seconds,
+}
+
+/// Maintains the latest word on every thing.
+///
+/// Shape:    context events, ticks -> Live
+/// Time:     of two words the one with the later (event time, id) holds
+/// State:    one entry per thing
+/// Retracts: what is replaced, deleted, run out; a silence's row when it begins and ends
+pub fn latest<'scope>(
+    events: Stream<'scope, Epoch, Vec<ContextEvent>>,
+    ticks: Stream<'scope, Epoch, Vec<Tick>>,
+    params: &Params,
+) -> VecCollection<'scope, Epoch, Live, isize> {
+    let bounds = Bounds {
+        tombstone: params.context.tombstone_seconds,
+        change: params.context.change_window_seconds,
+        horizon: params.dedup.revise_horizon_seconds,
+    };
+    let mut things: BTreeMap<Key, Thing> = BTreeMap::new();
+    let mut wheel: Wheel<Key> = Wheel::new();
+    events
+        .binary_frontier(
+            ticks,
+            Exchange::new(placement),
+            Pipeline,
+            "context: latest",
+            |capability, _| {
+                let mut inputs = Inputs::new(capability);
+                move |(events, frontier), (ticks, tick_frontier), output| {
+                    inputs.stash(events, ticks);
+                    while let Some((epoch, tick, batch)) =
+                        inputs.next(frontier.frontier(), tick_frontier.frontier())
+                    {
+                        let mut updates = Vec::new();
+                        let mut emit = |live: &Live, diff| updates.push((live.clone(), epoch, diff));
+                        for event in batch {
+                            hear(&mut things, &mut wheel, event, tick.now, bounds, &mut emit);
+                        }
+                        while let Some(due) = wheel.pop_due(tick.now) {
+                            for key in due {
+                                visit(&mut things, &mut wheel, key, tick.now, bounds, &mut emit);
+                            }
+                        }
+                        if let Some(cap) = inputs.capability(epoch) {
+                            output.session(cap).give_container(&mut updates);
+                        }
+                    }
+                    inputs.advance(frontier.frontier(), tick_frontier.frontier());
+                }
+            },
+        )
+        .as_collection()
+}
+
+fn hear(
+    things: &mut BTreeMap<Key, Thing>,
+    wheel: &mut Wheel<Key>,
+    event: ContextEvent,
+    now: Seconds,
+    bounds: Bounds,
+    emit: &mut impl FnMut(&Live, isize),
+) {
+    let key = key(&event);
+    let stamp = (event.time_ns, event.id.clone());
+    let thing = things.entry(key.clone()).or_insert_with(|| Thing {
+        stamp: (i64::MIN, EventId::default()),
+        published: None,
+        event: None,
+        scheduled: Seconds::MAX,
+    });
+    if thing.stamp >= stamp {
+        return;
+    }
+    thing.stamp = stamp;
+    thing.event = (event.op == Op::Upsert).then(|| Arc::new(event));
+    visit(things, wheel, key, now, bounds, emit);
+}
+
+/// Brings one thing up to date at `now` and schedules when to look again.
+fn visit(
+    things: &mut BTreeMap<Key, Thing>,
+    wheel: &mut Wheel<Key>,
+    key: Key,
+    now: Seconds,
+    bounds: Bounds,
+    emit: &mut impl FnMut(&Live, isize),
+) {
+    let Some(thing) = things.get_mut(&key) else { return };
+    let live = thing.event.as_ref().and_then(|event| live_at(event, now, bounds));
+    if thing.published != live {
+        if let Some(old) = &thing.published {
+            emit(old, -1);
+        }
+        if let Some(new) = &live {
+            emit(new, 1);
+        }
+        thing.published = live;
+    }
+    let said = thing.stamp.0.div_euclid(1_000_000_000);
+    let next = match &thing.event {
+        Some(event) if thing.published.is_some() => next_change(event, now, bounds),
+        _ => Some(said.saturating_add(bounds.tombstone)),
+    };
+    match next {
+        Some(next) if next > now => {
+            if next < thing.scheduled || thing.scheduled <= now {
+                thing.scheduled = next;
+                wheel.schedule(next, key);
+            }
+        }
+        Some(_) => {
+            things.remove(&key);
+        }
+        None => thing.scheduled = Seconds::MAX,
+    }
+}
+
+/// The thing's row at `now`, or `None` when its time has run out.
+fn live_at(event: &Arc<ContextEvent>, now: Seconds, bounds: Bounds) -> Option<Live> {
+    let active = match &event.body {
+        Context::Silence(silence) => silence.starts <= now && now < silence.ends,
+        Context::Maintenance(maintenance) => window::maintenance_active(maintenance, now),
+        _ => true,
+    };
+    let gone = end(event, bounds).is_some_and(|end| end <= now);
+    (!gone).then(|| Live { event: event.clone(), active })
+}
+
+/// When the thing is forgotten, if ever.
+fn end(event: &ContextEvent, bounds: Bounds) -> Option<Seconds> {
+    let said = event.time_ns.div_euclid(1_000_000_000);
+    match &event.body {
+        Context::Relation(relation) if relation.ttl_seconds > 0 => {
+            Some(said.saturating_add(i64::from(relation.ttl_seconds)))
+        }
+        Context::Change(_) => Some(said.saturating_add(bounds.change + bounds.horizon)),
+        // Closed alerts look back at the window they ended in until they leave.
+        Context::Silence(silence) => Some(silence.ends.saturating_add(bounds.horizon)),
+        Context::Maintenance(m) => Some(m.ends.saturating_add(bounds.horizon)),
+        Context::Feedback(_) => Some(said.saturating_add(bounds.change + bounds.horizon)),
+        _ => None,
+    }
+}
+
+fn next_change(event: &ContextEvent, now: Seconds, bounds: Bounds) -> Option<Seconds> {
+    let boundary = match &event.body {
+        Context::Silence(silence) => {
+            [silence.starts, silence.ends].into_iter().filter(|at| *at > now).min()
+        }
+        Context::Maintenance(maintenance) => window::next_boundary(maintenance, now),
+        _ => None,
+    };
+    let end = end(event, bounds).filter(|end| *end < Seconds::MAX);
+    boundary.into_iter().chain(end).min()
+}

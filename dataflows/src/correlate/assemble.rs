@@ -1,0 +1,159 @@
+//! A decided group and its neighbourhood become one self-contained record.
+
+use super::world::{NodeIndex, Placed, World, carries_faults};
+use crate::model::{
+    AlertKey, AlertRow, Because, Criticality, Disposition, Group, GroupChange, GroupEdge,
+    GroupEntity, GroupMember, IncidentKey, RelationKind, Seconds, Severity,
+};
+use crate::params::Params;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The group whose earliest alert is `first`, or `None` when it is a lone mild alert
+/// or does not stand.
+pub fn group(world: &World, first: AlertKey, params: &Params) -> Option<Arc<Group>> {
+    let standing = world.groups.get(&first)?;
+    let placed: Vec<(AlertKey, &Placed)> = standing
+        .keys
+        .iter()
+        .filter_map(|key| Some((*key, world.alerts.get(key)?)))
+        .collect();
+    if !is_incident(&placed, params) {
+        return None;
+    }
+    let scope = Scope::around(world, &placed, params.cause.candidates_max);
+    let alone = placed.len() == 1;
+    let members = placed
+        .iter()
+        .map(|(key, placed)| GroupMember {
+            key: *key,
+            row: placed.row.clone(),
+            entity: scope.place(placed.node),
+            surprise_milli: placed.surprise_milli,
+            because: if alone { Because::Alone } else { placed.because.clone() },
+        })
+        .collect::<Vec<_>>();
+    let opened = first.onset;
+    let latest = placed.last().map_or(opened, |(key, _)| key.onset);
+    Some(Arc::new(Group {
+        key: IncidentKey::of(first),
+        tenant: placed[0].1.row.alert.identity.tenant.clone(),
+        changes: scope.changes(world, opened, latest, params),
+        entities: scope.entities(world),
+        members,
+        model: world.model.clone(),
+        degraded: standing.degraded,
+    }))
+}
+
+/// A group of one below the policy's severity stays a standalone alert (SEMANTICS rule 18).
+fn is_incident(placed: &[(AlertKey, &Placed)], params: &Params) -> bool {
+    match placed {
+        [] => false,
+        [(_, only)] => only.row.severity >= Severity(params.correlate.standalone_below),
+        _ => true,
+    }
+}
+
+/// What became of an alert that is not suppressed.
+pub fn row(placed: &Placed, incident: Option<IncidentKey>) -> Arc<AlertRow> {
+    Arc::new(AlertRow {
+        alert: placed.row.alert.clone(),
+        entity: placed.row.entity.clone(),
+        severity: placed.row.severity,
+        disposition: match incident {
+            Some(key) => Disposition::Incident(key),
+            None => Disposition::Standalone,
+        },
+    })
+}
+
+/// The entities that explaining a group may need, with their places.
+struct Scope {
+    nodes: Vec<NodeIndex>,
+    places: BTreeMap<NodeIndex, u32>,
+}
+
+impl Scope {
+    /// Entities of members in order of reference, then what they depend on, at most `max`
+    /// beyond the members' own.
+    fn around(world: &World, placed: &[(AlertKey, &Placed)], max: usize) -> Scope {
+        let by_name = |nodes: BTreeSet<NodeIndex>| {
+            let mut nodes: Vec<NodeIndex> = nodes.into_iter().collect();
+            nodes.sort_by(|a, b| world.node(*a).entity.text.cmp(&world.node(*b).entity.text));
+            nodes
+        };
+        let own: BTreeSet<NodeIndex> = placed.iter().map(|(_, placed)| placed.node).collect();
+        let silent: BTreeSet<NodeIndex> = own
+            .iter()
+            .flat_map(|node| &world.node(*node).depends)
+            .filter(|link| carries_faults(link.kind) && !own.contains(&link.node))
+            .map(|link| link.node)
+            .collect();
+        let mut nodes = by_name(own);
+        nodes.extend(by_name(silent).into_iter().take(max));
+        let places = nodes.iter().enumerate().map(|(at, node)| (*node, at as u32)).collect();
+        Scope { nodes, places }
+    }
+
+    fn place(&self, node: NodeIndex) -> u32 {
+        self.places.get(&node).copied().unwrap_or_default()
+    }
+
+    fn entities(&self, world: &World) -> Vec<GroupEntity> {
+        self.nodes.iter().map(|node| self.entity(world, *node)).collect()
+    }
+
+    fn entity(&self, world: &World, index: NodeIndex) -> GroupEntity {
+        let node = world.node(index);
+        let depends = node
+            .depends
+            .iter()
+            .filter(|link| carries_faults(link.kind))
+            .filter_map(|link| {
+                let to = *self.places.get(&link.node)?;
+                Some(GroupEdge { to, kind: link.kind, reversed: link.reversed })
+            })
+            .collect();
+        let part = |link: &&super::world::Link| link.kind == RelationKind::PartOf && !link.reversed;
+        let siblings = node.depends.iter().find(part).map_or(1, |whole| {
+            world.node(whole.node).users.iter().filter(part).count() as u32
+        });
+        let users = node.users.iter().filter(|l| carries_faults(l.kind) && !l.reversed).count();
+        let (owner, criticality) =
+            node.profile.clone().unwrap_or((None, Criticality::default()));
+        GroupEntity {
+            entity: node.entity.clone(),
+            depends,
+            users_total: users as u32,
+            siblings,
+            owner,
+            criticality,
+        }
+    }
+
+    /// Changes inside the window before the first alert, or while the group was growing.
+    fn changes(
+        &self,
+        world: &World,
+        opened: Seconds,
+        latest: Seconds,
+        params: &Params,
+    ) -> Vec<GroupChange> {
+        let from = opened - params.context.change_window_seconds;
+        let upto = latest + params.correlate.lag_min_seconds;
+        let mut changes: Vec<GroupChange> = Vec::new();
+        for (place, node) in self.nodes.iter().enumerate() {
+            for event in &world.node(*node).changes {
+                let at = event.time_ns.div_euclid(1_000_000_000);
+                if from <= at && at <= upto {
+                    changes.push(GroupChange { entity: place as u32, event: event.clone() });
+                }
+            }
+        }
+        changes.sort_by(|a, b| {
+            (a.event.time_ns, &a.event.id).cmp(&(b.event.time_ns, &b.event.id))
+        });
+        changes
+    }
+}

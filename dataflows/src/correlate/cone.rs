@@ -1,0 +1,137 @@
+//! Causal cones: what one entity's fault would explain.
+//!
+//! A cone grows from its sources against the direction of dependence, hop by
+//! hop, and only over entities that alert: a path that nobody felt is no path.
+
+use super::links::{HOP_MILLI, lag_milli};
+use super::world::{NodeIndex, World, carries_faults};
+use crate::model::{AlertKey, RelationKind, Seconds};
+use crate::params::CorrelateParams;
+use std::collections::BTreeMap;
+
+/// The undecided alerts of one component, by entity.
+#[derive(Debug, Default)]
+pub struct Sites {
+    /// Alerts by node, in order of onset; covered ones are taken out.
+    pub by_node: BTreeMap<NodeIndex, Vec<AlertKey>>,
+}
+
+/// Where a cone grows from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// The entity.
+    pub node: NodeIndex,
+    /// When it began there.
+    pub onset: Seconds,
+    /// Whether what lies there is already decided, so that the cone continues a group.
+    pub decided: bool,
+}
+
+/// One entity that a cone covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The entity.
+    pub node: NodeIndex,
+    /// From which entity it was reached; itself for a source.
+    pub via: NodeIndex,
+    /// Over which relation.
+    pub kind: RelationKind,
+    /// Hops from the nearest source.
+    pub hops: u8,
+    /// Onset of its first covered alert less that of `via`.
+    pub lag: Seconds,
+    /// How well it fits, thousandths.
+    pub weight_milli: i64,
+    /// Its alerts that are covered.
+    pub alerts: Vec<AlertKey>,
+}
+
+/// Grows a cone over the undecided alerts of `sites`.
+pub fn grow(
+    world: &World,
+    sites: &Sites,
+    sources: &[Source],
+    params: &CorrelateParams,
+) -> Vec<Reached> {
+    let mut reached: BTreeMap<NodeIndex, Reached> = BTreeMap::new();
+    let mut level: Vec<(NodeIndex, Seconds)> = Vec::new();
+    for source in sources {
+        if let Some(own) = own(sites, source, params)
+            && reached.get(&source.node).is_none_or(|r| r.weight_milli < own.weight_milli)
+        {
+            reached.insert(source.node, own);
+        }
+        level.push((source.node, source.onset));
+    }
+    let mut fit = 1000;
+    for hops in 1..=params.hops_max {
+        fit = fit * HOP_MILLI / 1000;
+        let mut next: BTreeMap<NodeIndex, Reached> = BTreeMap::new();
+        for (cause, onset) in &level {
+            for link in &world.node(*cause).users {
+                if !carries_faults(link.kind) || reached.contains_key(&link.node) {
+                    continue;
+                }
+                if let Some(found) = effect(sites, link.node, *onset, fit, params) {
+                    let found =
+                        Reached { via: *cause, kind: link.kind, hops, ..found };
+                    let best = next.get(&link.node);
+                    if best.is_none_or(|best| best.weight_milli < found.weight_milli) {
+                        next.insert(link.node, found);
+                    }
+                }
+            }
+        }
+        if next.is_empty() {
+            break;
+        }
+        level = next.values().map(|r| (r.node, r.alerts[0].onset)).collect();
+        reached.extend(next);
+    }
+    reached.into_values().collect()
+}
+
+/// What a source covers on its own entity.
+fn own(sites: &Sites, source: &Source, params: &CorrelateParams) -> Option<Reached> {
+    let alerts = sites.by_node.get(&source.node)?;
+    let span = params.same_entity_seconds;
+    let covered: Vec<AlertKey> = alerts
+        .iter()
+        .filter(|key| (key.onset - source.onset).abs() <= span)
+        .copied()
+        .collect();
+    let lag = covered.first()?.onset - source.onset;
+    let weight_milli = if source.decided { 1000 - 500 * lag.abs() / span } else { 1000 };
+    let (node, kind) = (source.node, RelationKind::Same);
+    Some(Reached { node, via: node, kind, hops: 0, lag, weight_milli, alerts: covered })
+}
+
+/// The alerts of `node` that fit as effects of something at `onset`.
+fn effect(
+    sites: &Sites,
+    node: NodeIndex,
+    onset: Seconds,
+    fit: i64,
+    params: &CorrelateParams,
+) -> Option<Reached> {
+    let alerts = sites.by_node.get(&node)?;
+    let covered: Vec<AlertKey> = alerts
+        .iter()
+        .filter(|key| {
+            let lag = key.onset - onset;
+            -params.lag_min_seconds <= lag && lag <= params.lag_max_seconds
+        })
+        .copied()
+        .collect();
+    let lag = covered.first()?.onset - onset;
+    let best = covered.iter().map(|key| lag_milli(key.onset - onset)).max()?;
+    Some(Reached {
+        node,
+        via: node,
+        kind: RelationKind::Same,
+        hops: 0,
+        lag,
+        weight_milli: fit * best / 1000,
+        alerts: covered,
+    })
+}

@@ -1,0 +1,134 @@
+//! The operator: worlds by tenant, facts in, groups and dispositions out.
+
+use super::tenant::Tenant;
+use crate::model::{
+    AlertRow, Edge, Group, IncidentKey, ModelUpdate, PlacedChange, Profile, Rated,
+};
+use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::params::Params;
+use differential_dataflow::consolidation::consolidate;
+use differential_dataflow::{AsCollection, VecCollection};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::Operator;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// One update of anything that correlation reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Fact {
+    /// An alert with its rarity.
+    Alert(Rated),
+    /// A topology edge.
+    Edge(Arc<Edge>),
+    /// A change.
+    Change(Arc<PlacedChange>),
+    /// What a catalogue says of an entity.
+    Profile(Arc<Profile>),
+    /// The tenant's weights.
+    Model(Arc<ModelUpdate>),
+}
+
+/// What correlation says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// A standing group.
+    Group(Arc<Group>),
+    /// What became of an alert.
+    Row(Arc<AlertRow>),
+    /// The group left the horizon; what was said of it last stands. Append-only.
+    Sealed(IncidentKey),
+}
+
+/// What correlation maintains.
+pub struct Correlated<'scope> {
+    /// One per standing incident.
+    pub groups: VecCollection<'scope, Epoch, Arc<Group>, isize>,
+    /// One per alert, whatever became of it.
+    pub rows: VecCollection<'scope, Epoch, Arc<AlertRow>, isize>,
+    /// Groups that left the horizon; append-only.
+    pub sealed: VecCollection<'scope, Epoch, IncidentKey, isize>,
+}
+
+/// Groups alerts that probably have one cause.
+///
+/// Shape:    facts (tenant, Fact) -> groups, dispositions; a tenant lives on one worker
+/// Time:     compares onsets; what an epoch brings is decided in that epoch
+/// Units:    seconds of onset
+/// State:    topology, timelines and groups inside the horizon, by tenant
+/// Retracts: groups and dispositions whenever alerts, topology, changes or weights change;
+///           leaving the horizon is told apart by `sealed`
+/// Source:   SEMANTICS rules 14 to 18, ALGORITHMS.md 3.3 and 3.4
+pub fn correlate<'scope>(
+    facts: VecCollection<'scope, Epoch, (SmolStr, Fact), isize>,
+    ticks: Stream<'scope, Epoch, Vec<Tick>>,
+    params: &Params,
+) -> Correlated<'scope> {
+    let params = params.clone();
+    let mut tenants: BTreeMap<SmolStr, Tenant> = BTreeMap::new();
+    let outcomes = facts
+        .inner
+        .binary_frontier(
+            ticks,
+            Exchange::new(|((tenant, _), _, _): &((SmolStr, Fact), Epoch, isize)| {
+                xxh3_64(tenant.as_bytes())
+            }),
+            Pipeline,
+            "correlate: decide",
+            |capability, _| {
+                let mut inputs = Inputs::new(capability);
+                move |(facts, frontier), (ticks, tick_frontier), output| {
+                    inputs.stash(facts, ticks);
+                    while let Some((epoch, tick, batch)) =
+                        inputs.next(frontier.frontier(), tick_frontier.frontier())
+                    {
+                        let mut updates = Vec::new();
+                        let mut emit = |outcome, diff| updates.push((outcome, epoch, diff));
+                        for (tenant, facts) in by_tenant(batch) {
+                            let state = tenants.entry(tenant.clone()).or_default();
+                            state.apply(facts, tick.now, &params, &mut emit);
+                            if state.is_empty() {
+                                tenants.remove(&tenant);
+                            }
+                        }
+                        if let Some(cap) = inputs.capability(epoch) {
+                            output.session(cap).give_container(&mut updates);
+                        }
+                    }
+                    inputs.advance(frontier.frontier(), tick_frontier.frontier());
+                }
+            },
+        )
+        .as_collection();
+    Correlated {
+        groups: outcomes.clone().flat_map(|outcome| match outcome {
+            Outcome::Group(group) => Some(group),
+            _ => None,
+        }),
+        rows: outcomes.clone().flat_map(|outcome| match outcome {
+            Outcome::Row(row) => Some(row),
+            _ => None,
+        }),
+        sealed: outcomes.flat_map(|outcome| match outcome {
+            Outcome::Sealed(key) => Some(key),
+            _ => None,
+        }),
+    }
+}
+
+type Batch = Vec<((SmolStr, Fact), Epoch, isize)>;
+
+/// The epoch's net facts; what came and went within it has not happened.
+fn by_tenant(batch: Batch) -> BTreeMap<SmolStr, Vec<(Fact, isize)>> {
+    let mut facts: Vec<((SmolStr, Fact), isize)> =
+        batch.into_iter().map(|(fact, _, diff)| (fact, diff)).collect();
+    consolidate(&mut facts);
+    let mut tenants: BTreeMap<SmolStr, Vec<(Fact, isize)>> = BTreeMap::new();
+    for ((tenant, fact), diff) in facts {
+        tenants.entry(tenant).or_default().push((fact, diff));
+    }
+    tenants
+}

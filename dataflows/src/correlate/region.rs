@@ -1,0 +1,268 @@
+//! Deciding a region again: flood from what changed, then slice by slice.
+
+use super::cone::{Sites, Source};
+use super::links::{for_each_near, for_each_neighbour};
+use super::split::{Chosen, split};
+use super::world::{Members, NodeIndex, World};
+use crate::model::{AlertKey, Because, Seconds};
+use crate::params::CorrelateParams;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where and when something changed.
+pub type Seed = (Seconds, NodeIndex);
+
+/// Decides again everything that the seeds can have influenced.
+///
+/// Returns the groups whose members may be others now, by earliest alert, old and new.
+pub fn decide(
+    world: &mut World,
+    seeds: &BTreeSet<Seed>,
+    params: &CorrelateParams,
+) -> BTreeSet<AlertKey> {
+    let region = flood(world, seeds, params);
+    let mut touched = BTreeSet::new();
+    for key in &region {
+        touched.extend(unassign(world, *key));
+    }
+    let mut rest: BTreeSet<AlertKey> = region;
+    while let Some(first) = rest.first() {
+        let start = first.onset.div_euclid(params.slice_seconds) * params.slice_seconds;
+        decide_slice(world, &rest, start, params, &mut touched);
+        let end = AlertKey {
+            onset: start + params.slice_seconds,
+            fingerprint: crate::model::Fingerprint(0),
+        };
+        rest = rest.split_off(&end);
+    }
+    touched
+}
+
+/// The first instant whose slice can see an alert at `onset`.
+pub fn cut(onset: Seconds, params: &CorrelateParams) -> Seconds {
+    (onset - params.lag_max_seconds).div_euclid(params.slice_seconds) * params.slice_seconds
+}
+
+/// The alerts that what happened at the seeds can have influenced.
+fn flood(world: &World, seeds: &BTreeSet<Seed>, params: &CorrelateParams) -> BTreeSet<AlertKey> {
+    let mut visited = BTreeSet::new();
+    let mut queue: Vec<AlertKey> = Vec::new();
+    // In order of onset, so that an alert is first visited with the earliest cut.
+    for (onset, node) in seeds {
+        let cut = cut(*onset, params);
+        for_each_near(world, *node, *onset, cut, params, &mut |key| queue.push(key));
+        while let Some(key) = queue.pop() {
+            if !visited.insert(key) {
+                continue;
+            }
+            if let Some(placed) = world.alerts.get(&key) {
+                let node = placed.node;
+                for_each_near(world, node, key.onset, cut, params, &mut |near| {
+                    if !visited.contains(&near) {
+                        queue.push(near);
+                    }
+                });
+            }
+        }
+    }
+    visited
+}
+
+fn unassign(world: &mut World, key: AlertKey) -> Option<AlertKey> {
+    let group = world.alerts.get_mut(&key)?.group.take()?;
+    leave_group(world, group, key);
+    Some(group)
+}
+
+/// Takes `key` out of `group`'s members and forgets the group when it was the last.
+pub fn leave_group(world: &mut World, group: AlertKey, key: AlertKey) {
+    if let Some(members) = world.groups.get_mut(&group) {
+        members.keys.remove(&key);
+        if members.keys.is_empty() {
+            world.groups.remove(&group);
+        }
+    }
+}
+
+fn decide_slice(
+    world: &mut World,
+    rest: &BTreeSet<AlertKey>,
+    start: Seconds,
+    params: &CorrelateParams,
+    touched: &mut BTreeSet<AlertKey>,
+) {
+    let end = start + params.slice_seconds;
+    let horizon = end + params.lag_max_seconds;
+    let window: Vec<AlertKey> = rest.iter().copied().take_while(|k| k.onset < horizon).collect();
+    for (component, degraded) in components(world, &window, params) {
+        if component[0].onset >= end {
+            continue;
+        }
+        let mut sites = Sites::default();
+        for key in &component {
+            if let Some(placed) = world.alerts.get(key) {
+                sites.by_node.entry(placed.node).or_default().push(*key);
+            }
+        }
+        let standing = standing(world, &sites, start, params);
+        for chosen in split(world, sites, &standing, end, params) {
+            commit(world, chosen, end, degraded, touched);
+        }
+    }
+}
+
+/// Puts the alerts of this slice that a cone covers into its group.
+fn commit(
+    world: &mut World,
+    chosen: Chosen,
+    end: Seconds,
+    degraded: bool,
+    touched: &mut BTreeSet<AlertKey>,
+) {
+    let now = |key: &&AlertKey| key.onset < end;
+    let first = chosen.reached.iter().flat_map(|site| site.alerts.iter().filter(now)).min();
+    let Some(first) = first.copied() else { return };
+    let group = chosen.standing.unwrap_or(first);
+    for site in &chosen.reached {
+        let via = world.node(site.via).entity.clone();
+        for key in site.alerts.iter().filter(now) {
+            let because = match (chosen.standing, site.hops) {
+                (None, 0) => Because::Anchor,
+                (Some(_), 0) => Because::Continues { via: via.clone() },
+                _ => Because::Depends {
+                    via: via.clone(),
+                    relation: site.kind,
+                    hops: site.hops,
+                    lag: site.lag + key.onset - site.alerts[0].onset,
+                },
+            };
+            if let Some(placed) = world.alerts.get_mut(key) {
+                placed.group = Some(group);
+                placed.because = because;
+            }
+            let members = world.groups.entry(group).or_insert_with(Members::default);
+            members.keys.insert(*key);
+            members.degraded |= degraded;
+        }
+    }
+    touched.insert(group);
+}
+
+/// Sources of groups decided before `start` that the component's alerts may continue.
+fn standing(
+    world: &World,
+    sites: &Sites,
+    start: Seconds,
+    params: &CorrelateParams,
+) -> BTreeMap<AlertKey, Vec<Source>> {
+    let mut nodes: BTreeSet<(NodeIndex, Seconds)> = BTreeSet::new();
+    for node in sites.by_node.keys() {
+        nodes.insert((*node, params.same_entity_seconds));
+        for_each_neighbour(world, *node, params, |near| {
+            if !sites.by_node.contains_key(&near) {
+                nodes.insert((near, params.lag_max_seconds));
+            }
+        });
+    }
+    let mut standing: BTreeMap<AlertKey, Vec<Source>> = BTreeMap::new();
+    for (node, span) in nodes {
+        let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
+        for key in world.timeline(node, start - span, start - 1) {
+            if let Some(group) = world.alerts.get(&key).and_then(|placed| placed.group) {
+                seen.insert(group, key.onset);
+            }
+        }
+        for (group, onset) in seen {
+            standing.entry(group).or_default().push(Source { node, onset, decided: true });
+        }
+    }
+    standing
+}
+
+/// The connected components of a window, in order of their earliest alert; a component
+/// over the bound is cut again with shorter links, then into pieces (SEMANTICS rule 17).
+fn components(
+    world: &World,
+    window: &[AlertKey],
+    params: &CorrelateParams,
+) -> Vec<(Vec<AlertKey>, bool)> {
+    let mut done = Vec::new();
+    for component in connected(world, window, params, params.neighbour_seconds) {
+        if component.len() <= params.component_max {
+            done.push((component, false));
+            continue;
+        }
+        for shorter in connected(world, &component, params, 60) {
+            if shorter.len() <= params.component_max {
+                done.push((shorter, true));
+                continue;
+            }
+            for shortest in connected(world, &shorter, params, 30) {
+                done.extend(shortest.chunks(params.component_max).map(|c| (c.to_vec(), true)));
+            }
+        }
+    }
+    done.sort();
+    done
+}
+
+/// Components over links: the predecessor on the same entity, and on each neighbour within
+/// `reach` seconds. Alerts that happen all the time make no links to others.
+fn connected(
+    world: &World,
+    window: &[AlertKey],
+    params: &CorrelateParams,
+    reach: Seconds,
+) -> Vec<Vec<AlertKey>> {
+    let place: BTreeMap<AlertKey, usize> =
+        window.iter().enumerate().map(|(at, key)| (*key, at)).collect();
+    let mut sets = Sets::new(window.len());
+    for (at, key) in window.iter().enumerate() {
+        let Some(placed) = world.alerts.get(key) else { continue };
+        let bridge = |key: &AlertKey| {
+            world.alerts.get(key).is_some_and(|p| p.surprise_milli >= params.bridge_surprise_milli)
+        };
+        let from = window[0].onset;
+        let same = world.timeline(placed.node, from, key.onset).rfind(|k| k < key);
+        if let Some(other) = same.and_then(|k| place.get(&k)) {
+            sets.join(at, *other);
+        }
+        if !bridge(key) {
+            continue;
+        }
+        for_each_neighbour(world, placed.node, params, |near| {
+            let earlier = world
+                .timeline(near, (key.onset - reach).max(from), key.onset)
+                .rfind(|k| k < key && bridge(k));
+            if let Some(other) = earlier.and_then(|k| place.get(&k)) {
+                sets.join(at, *other);
+            }
+        });
+    }
+    let mut by_root: BTreeMap<usize, Vec<AlertKey>> = BTreeMap::new();
+    for (at, key) in window.iter().enumerate() {
+        by_root.entry(sets.find(at)).or_default().push(*key);
+    }
+    by_root.into_values().collect()
+}
+
+/// Union-find whose root is the least member, so that roots are in order of onset.
+struct Sets(Vec<usize>);
+
+impl Sets {
+    fn new(len: usize) -> Self {
+        Sets((0..len).collect())
+    }
+
+    fn find(&mut self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
+        }
+        at
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}

@@ -1,0 +1,159 @@
+//! The split of one component: a greedy cover by causal cones (ALGORITHMS.md 3.4).
+//!
+//! A pure function of the component's alerts, the topology around them and the
+//! groups that earlier slices decided. The best cone is taken, what it covers is
+//! taken out, and so on: hops are bounded, so no giant group can form.
+
+use super::cone::{Reached, Sites, Source, grow};
+use super::world::{NodeIndex, World, carries_faults};
+use crate::model::{AlertKey, Seconds};
+use crate::params::CorrelateParams;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// What a cone gains for a cause that alerts itself, thousandths.
+const ALERTS_MILLI: i64 = 300;
+/// What it loses for one that is silent.
+const SILENT_MILLI: i64 = -1600;
+/// What it gains for going on with a group that stands.
+const STANDING_MILLI: i64 = 500;
+
+/// What the cover chose.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The standing group that it continues, if it does.
+    pub standing: Option<AlertKey>,
+    /// What it covers, in order of node.
+    pub reached: Vec<Reached>,
+}
+
+/// Something that may explain alerts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Candidate {
+    /// A group of an earlier slice.
+    Standing(AlertKey),
+    /// An entity, alerting or silent.
+    Entity(NodeIndex),
+}
+
+/// Covers the alerts of a component until all of those before `until` are covered.
+///
+/// `standing` are sources by standing group near the component.
+pub fn split(
+    world: &World,
+    mut sites: Sites,
+    standing: &BTreeMap<AlertKey, Vec<Source>>,
+    until: Seconds,
+    params: &CorrelateParams,
+) -> Vec<Chosen> {
+    let silent = silent_candidates(world, &sites, params);
+    let mut heap = BinaryHeap::new();
+    let offer = |heap: &mut BinaryHeap<_>, candidate: Candidate, sites: &Sites| {
+        if let Some((gain, reached)) = gain(world, sites, standing, &silent, &candidate, params) {
+            // Ties go to the earlier alert, then to the lesser candidate.
+            let onset = reached.iter().map(|r| r.alerts[0]).min();
+            heap.push((gain, Reverse(onset), Reverse(candidate)));
+        }
+    };
+    for group in standing.keys() {
+        offer(&mut heap, Candidate::Standing(*group), &sites);
+    }
+    for node in sites.by_node.keys().chain(silent.keys()) {
+        offer(&mut heap, Candidate::Entity(*node), &sites);
+    }
+    let mut chosen = Vec::new();
+    while sites.by_node.values().flatten().any(|key| key.onset < until) {
+        let Some((gained, _, Reverse(candidate))) = heap.pop() else { break };
+        // Gains only fall as alerts are covered: what still holds the top is the best.
+        let Some((now, reached)) = gain(world, &sites, standing, &silent, &candidate, params)
+        else {
+            continue;
+        };
+        if now < gained && heap.peek().is_some_and(|(next, ..)| *next > now) {
+            let onset = reached.iter().map(|r| r.alerts[0]).min();
+            heap.push((now, Reverse(onset), Reverse(candidate)));
+            continue;
+        }
+        take(&mut sites, &reached);
+        if let Candidate::Entity(node) = candidate
+            && sites.by_node.contains_key(&node)
+        {
+            // Its later alerts may need a cone of their own.
+            offer(&mut heap, candidate.clone(), &sites);
+        }
+        let standing = match candidate {
+            Candidate::Standing(group) => Some(group),
+            Candidate::Entity(_) => None,
+        };
+        chosen.push(Chosen { standing, reached });
+    }
+    chosen
+}
+
+fn take(sites: &mut Sites, reached: &[Reached]) {
+    for site in reached {
+        if let Some(alerts) = sites.by_node.get_mut(&site.node) {
+            alerts.retain(|key| !site.alerts.contains(key));
+            if alerts.is_empty() {
+                sites.by_node.remove(&site.node);
+            }
+        }
+    }
+}
+
+/// Silent entities on which at least two alerting ones depend, with when that began.
+fn silent_candidates(
+    world: &World,
+    sites: &Sites,
+    params: &CorrelateParams,
+) -> BTreeMap<NodeIndex, Seconds> {
+    let mut callers: BTreeMap<NodeIndex, Vec<Seconds>> = BTreeMap::new();
+    for (node, alerts) in &sites.by_node {
+        for link in &world.node(*node).depends {
+            let carries = carries_faults(link.kind) && !sites.by_node.contains_key(&link.node);
+            if carries && world.node(link.node).users.len() <= params.hub_degree_max {
+                callers.entry(link.node).or_default().push(alerts[0].onset);
+            }
+        }
+    }
+    callers.retain(|_, onsets| {
+        onsets.sort_unstable();
+        onsets.windows(2).any(|pair| pair[1] - pair[0] <= params.slice_seconds)
+    });
+    // Its own beginning was not seen: it lies a usual lag before its first effect.
+    callers.into_iter().map(|(node, onsets)| (node, onsets[0] - 22)).collect()
+}
+
+fn gain(
+    world: &World,
+    sites: &Sites,
+    standing: &BTreeMap<AlertKey, Vec<Source>>,
+    silent: &BTreeMap<NodeIndex, Seconds>,
+    candidate: &Candidate,
+    params: &CorrelateParams,
+) -> Option<(i64, Vec<Reached>)> {
+    let own: [Source; 1];
+    let (sources, bonus) = match candidate {
+        Candidate::Standing(group) => (standing.get(group)?.as_slice(), STANDING_MILLI),
+        Candidate::Entity(node) => {
+            let first = sites.by_node.get(node).map(|alerts| alerts[0].onset);
+            let onset = first.or_else(|| silent.get(node).copied())?;
+            own = [Source { node: *node, onset, decided: false }];
+            (own.as_slice(), if first.is_some() { ALERTS_MILLI } else { SILENT_MILLI })
+        }
+    };
+    let reached = grow(world, sites, sources, params);
+    if reached.is_empty() {
+        return None;
+    }
+    let weights: i64 = reached.iter().map(|site| site.weight_milli).sum();
+    let callers = match candidate {
+        Candidate::Entity(node) => {
+            let total = world.node(*node).users.iter().filter(|l| carries_faults(l.kind)).count();
+            let direct = reached.iter().filter(|site| site.hops == 1).count();
+            1000 * direct as i64 / (total.max(1) as i64)
+        }
+        Candidate::Standing(_) => 0,
+    };
+    Some((weights + callers.min(1000) + bonus, reached))
+}

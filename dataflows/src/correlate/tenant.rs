@@ -1,0 +1,279 @@
+//! One tenant's correlation, an epoch at a time.
+
+use super::assemble;
+use super::region::{Seed, decide, leave_group};
+use super::world::{NodeIndex, Placed, World, carries_faults};
+use super::{Fact, Outcome};
+use crate::model::{
+    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Group, IncidentKey, Rated, Seconds,
+};
+use crate::params::Params;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A tenant's world and what of it has been published.
+#[derive(Default)]
+pub struct Tenant {
+    /// Topology, timelines, groups.
+    pub world: World,
+    groups: BTreeMap<AlertKey, Arc<Group>>,
+    rows: BTreeMap<AlertKey, Arc<AlertRow>>,
+    /// Whether every group has to be looked at again.
+    all_dirty: bool,
+}
+
+/// Where changes go.
+pub type Emit<'a> = dyn FnMut(Outcome, isize) + 'a;
+
+#[derive(Default)]
+struct Dirt {
+    seeds: BTreeSet<Seed>,
+    groups: BTreeSet<AlertKey>,
+}
+
+impl Tenant {
+    /// Applies an epoch's net facts at tick `now`.
+    pub fn apply(
+        &mut self,
+        facts: Vec<(Fact, isize)>,
+        now: Seconds,
+        params: &Params,
+        emit: &mut Emit<'_>,
+    ) {
+        let mut dirt = Dirt::default();
+        let mut alerts: BTreeMap<AlertKey, (Option<Rated>, Option<Rated>)> = BTreeMap::new();
+        // Retractions first: a replaced profile or model must not erase its successor.
+        let (gone, come): (Vec<_>, Vec<_>) = facts.into_iter().partition(|(_, diff)| *diff < 0);
+        for (fact, diff) in gone.into_iter().chain(come) {
+            match fact {
+                Fact::Alert(rated) => {
+                    let slot = alerts.entry(rated.row.alert.key).or_default();
+                    if diff > 0 { slot.1 = Some(rated) } else { slot.0 = Some(rated) }
+                }
+                Fact::Edge(edge) => self.apply_edge(&edge, diff > 0, params, &mut dirt),
+                Fact::Change(change) => {
+                    self.world.set_change(&change.entity, &change.event, diff > 0);
+                    self.dirty_near(&change.entity, &mut dirt);
+                }
+                Fact::Profile(profile) => {
+                    let said = (profile.owner.clone(), profile.criticality);
+                    self.world.set_profile(&profile.entity, (diff > 0).then_some(said));
+                    self.dirty_near(&profile.entity, &mut dirt);
+                }
+                Fact::Model(model) => {
+                    self.world.model = (diff > 0).then_some(model);
+                    self.all_dirty = true;
+                }
+            }
+        }
+        for (key, (old, new)) in alerts {
+            match new {
+                Some(new) => self.upsert(key, old, new, &mut dirt, emit),
+                None => self.remove(key, now, params, &mut dirt, emit),
+            }
+        }
+        let touched = decide(&mut self.world, &dirt.seeds, &params.correlate);
+        dirt.groups.extend(touched);
+        if std::mem::take(&mut self.all_dirty) {
+            dirt.groups.extend(self.world.groups.keys().copied());
+        }
+        for group in dirt.groups {
+            self.publish(group, params, emit);
+        }
+        self.world.sweep();
+    }
+
+    /// Whether nothing is known and nothing stands.
+    pub fn is_empty(&self) -> bool {
+        self.world.is_empty() && self.groups.is_empty() && self.rows.is_empty()
+    }
+
+    fn apply_edge(&mut self, edge: &Edge, present: bool, params: &Params, dirt: &mut Dirt) {
+        if !carries_faults(edge.kind) {
+            return;
+        }
+        if present {
+            self.world.link(&edge.from, &edge.to, edge.kind);
+            self.seed_edge(edge, params, dirt);
+        } else {
+            // Before it goes: who met over it must be decided again.
+            self.seed_edge(edge, params, dirt);
+            self.dirty_near(&edge.from, dirt);
+            self.dirty_near(&edge.to, dirt);
+            self.world.unlink(&edge.from, &edge.to, edge.kind);
+        }
+        self.dirty_near(&edge.from, dirt);
+        self.dirty_near(&edge.to, dirt);
+    }
+
+    /// Alerts on both ends, and on others that depend on the same thing.
+    fn seed_edge(&self, edge: &Edge, params: &Params, dirt: &mut Dirt) {
+        let mut seed = |node: NodeIndex| {
+            for key in &self.world.node(node).timeline {
+                dirt.seeds.insert((key.onset, node));
+            }
+        };
+        for end in [&edge.from, &edge.to].into_iter().filter_map(|e| self.world.find(e.id)) {
+            seed(end);
+            let users = &self.world.node(end).users;
+            if users.len() <= params.correlate.hub_degree_max + 1 {
+                users.iter().for_each(|link| seed(link.node));
+            }
+        }
+    }
+
+    /// Groups with an alert on the entity or on what depends on it.
+    fn dirty_near(&self, entity: &EntityRef, dirt: &mut Dirt) {
+        let Some(node) = self.world.find(entity.id) else { return };
+        let here = self.world.node(node);
+        for near in here.users.iter().map(|link| link.node).chain([node]) {
+            for key in &self.world.node(near).timeline {
+                dirt.groups.extend(self.world.alerts.get(key).and_then(|placed| placed.group));
+            }
+        }
+    }
+
+    fn upsert(
+        &mut self,
+        key: AlertKey,
+        old: Option<Rated>,
+        new: Rated,
+        dirt: &mut Dirt,
+        emit: &mut Emit<'_>,
+    ) {
+        let moved = old.is_none_or(|old| {
+            old.row.entity.id != new.row.entity.id
+                || old.row.suppression.is_some() != new.row.suppression.is_some()
+        });
+        if moved {
+            self.lift(key, dirt);
+        }
+        if let Some(suppression) = &new.row.suppression {
+            let row = AlertRow {
+                alert: new.row.alert.clone(),
+                entity: new.row.entity.clone(),
+                severity: new.row.severity,
+                disposition: Disposition::Suppressed(suppression.clone()),
+            };
+            self.publish_row(key, Some(Arc::new(row)), emit);
+        } else if let Some(placed) = self.world.alerts.get_mut(&key) {
+            placed.row = new.row;
+            dirt.groups.extend(placed.group);
+        } else {
+            let node = self.world.intern(&new.row.entity);
+            let placed = Placed {
+                row: new.row,
+                node,
+                surprise_milli: new.surprise_milli,
+                group: None,
+                because: Because::Anchor,
+                sealed: false,
+            };
+            self.world.insert_alert(key, placed);
+            dirt.seeds.insert((key.onset, node));
+        }
+    }
+
+    /// Takes an alert out of its group and off its timeline; whoever was near is decided again.
+    fn lift(&mut self, key: AlertKey, dirt: &mut Dirt) {
+        let Some(placed) = self.world.alerts.get(&key) else { return };
+        let (node, group) = (placed.node, placed.group);
+        dirt.seeds.insert((key.onset, node));
+        self.world.remove_alert(key);
+        if let Some(group) = group {
+            leave_group(&mut self.world, group, key);
+            dirt.groups.insert(group);
+        }
+    }
+
+    fn remove(
+        &mut self,
+        key: AlertKey,
+        now: Seconds,
+        params: &Params,
+        dirt: &mut Dirt,
+        emit: &mut Emit<'_>,
+    ) {
+        let slice = params.correlate.slice_seconds;
+        let slice_end = (key.onset.div_euclid(slice) + 1) * slice;
+        let group = self.world.alerts.get(&key).and_then(|placed| placed.group);
+        let sealed = slice_end + params.dedup.revise_horizon_seconds <= now;
+        match group {
+            Some(group) if sealed => {
+                self.world.leave_timeline(key);
+                if let Some(placed) = self.world.alerts.get_mut(&key) {
+                    placed.sealed = true;
+                }
+                self.forget_if_sealed(group, emit);
+            }
+            _ => {
+                self.lift(key, dirt);
+                self.publish_row(key, None, emit);
+            }
+        }
+    }
+
+    /// Lets go of a group all of whose alerts are beyond the horizon. That is not a
+    /// retraction: `Sealed` tells the reader that the last row stands.
+    fn forget_if_sealed(&mut self, group: AlertKey, emit: &mut Emit<'_>) {
+        let Some(members) = self.world.groups.get(&group) else { return };
+        let open = |key: &AlertKey| self.world.alerts.get(key).is_some_and(|p| !p.sealed);
+        if members.keys.iter().any(open) {
+            return;
+        }
+        let keys = members.keys.clone();
+        emit(Outcome::Sealed(IncidentKey::of(group)), 1);
+        self.world.groups.remove(&group);
+        if let Some(old) = self.groups.remove(&group) {
+            emit(Outcome::Group(old), -1);
+        }
+        for key in keys {
+            self.world.remove_alert(key);
+            self.publish_row(key, None, emit);
+        }
+    }
+
+    /// Brings what stands published about one group up to date.
+    fn publish(&mut self, first: AlertKey, params: &Params, emit: &mut Emit<'_>) {
+        let now = assemble::group(&self.world, first, params);
+        let before = self.groups.get(&first);
+        if before != now.as_ref() {
+            if let Some(old) = before {
+                emit(Outcome::Group(old.clone()), -1);
+            }
+            if let Some(new) = &now {
+                emit(Outcome::Group(new.clone()), 1);
+            }
+        }
+        let incident = now.as_ref().map(|group| group.key);
+        match now {
+            Some(group) => self.groups.insert(first, group),
+            None => self.groups.remove(&first),
+        };
+        let keys: Vec<AlertKey> =
+            self.world.groups.get(&first).map(|m| m.keys.iter().copied().collect()).unwrap_or_default();
+        for key in keys {
+            let row = self.world.alerts.get(&key).map(|placed| assemble::row(placed, incident));
+            self.publish_row(key, row, emit);
+        }
+    }
+
+    fn publish_row(&mut self, key: AlertKey, row: Option<Arc<AlertRow>>, emit: &mut Emit<'_>) {
+        let before = self.rows.get(&key);
+        if before == row.as_ref() {
+            return;
+        }
+        if let Some(old) = before {
+            emit(Outcome::Row(old.clone()), -1);
+        }
+        match row {
+            Some(new) => {
+                emit(Outcome::Row(new.clone()), 1);
+                self.rows.insert(key, new);
+            }
+            None => {
+                self.rows.remove(&key);
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One tenant's topology and timelines, by dense index.
+
+use crate::model::{
+    AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate,
+    RelationKind, Seconds,
+};
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A place in [`World::nodes`].
+pub type NodeIndex = u32;
+
+/// An edge as seen from one of its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// The other end.
+    pub node: NodeIndex,
+    /// What the edge means.
+    pub kind: RelationKind,
+    /// Whether it is written the other way round: a whole depends on its parts.
+    pub reversed: bool,
+}
+
+/// An entity that something is known about.
+#[derive(Debug)]
+pub struct Node {
+    /// Which.
+    pub entity: EntityRef,
+    /// What it depends on, ordered by the other end's reference.
+    pub depends: Vec<Link>,
+    /// What depends on it, ordered likewise.
+    pub users: Vec<Link>,
+    /// Onsets of its alerts inside the horizon.
+    pub timeline: BTreeSet<AlertKey>,
+    /// Changes on it.
+    pub changes: BTreeSet<Arc<ContextEvent>>,
+    /// Owner and criticality, if a catalogue names it.
+    pub profile: Option<(Option<EntityRef>, Criticality)>,
+    /// Alerts placed here, sealed ones included: they keep the node alive.
+    placed: u32,
+}
+
+/// An alert and where it was put.
+#[derive(Debug)]
+pub struct Placed {
+    /// The alert.
+    pub row: Arc<Annotated>,
+    /// Its entity.
+    pub node: NodeIndex,
+    /// Rarity, thousandths of a nat.
+    pub surprise_milli: u32,
+    /// The group it is in: the key of that group's earliest alert.
+    pub group: Option<AlertKey>,
+    /// Why.
+    pub because: Because,
+    /// Beyond the horizon: out of the timelines, still a member.
+    pub sealed: bool,
+}
+
+/// A decided group.
+#[derive(Debug, Default)]
+pub struct Members {
+    /// Its alerts.
+    pub keys: BTreeSet<AlertKey>,
+    /// Its component had to be cut.
+    pub degraded: bool,
+}
+
+/// One tenant.
+#[derive(Default, Debug)]
+pub struct World {
+    index: HashMap<EntityId, NodeIndex>,
+    nodes: Vec<Option<Node>>,
+    free: Vec<NodeIndex>,
+    /// Nodes that may have become unknown; [`World::sweep`] looks.
+    doubtful: Vec<NodeIndex>,
+    /// Alerts inside the horizon, and sealed members of standing groups.
+    pub alerts: BTreeMap<AlertKey, Placed>,
+    /// Decided groups by earliest alert.
+    pub groups: BTreeMap<AlertKey, Members>,
+    /// The tenant's own weights.
+    pub model: Option<Arc<ModelUpdate>>,
+}
+
+impl World {
+    /// The node of an index that is in use.
+    ///
+    /// # Panics
+    /// When the index was never handed out: links and placed alerts keep their nodes alive.
+    #[inline]
+    pub fn node(&self, index: NodeIndex) -> &Node {
+        match &self.nodes[index as usize] {
+            Some(node) => node,
+            None => panic!("node {index} was released while something pointed at it"),
+        }
+    }
+
+    fn node_mut(&mut self, index: NodeIndex) -> &mut Node {
+        match &mut self.nodes[index as usize] {
+            Some(node) => node,
+            None => panic!("node {index} was released while something pointed at it"),
+        }
+    }
+
+    /// The index of a known entity.
+    pub fn find(&self, entity: EntityId) -> Option<NodeIndex> {
+        self.index.get(&entity).copied()
+    }
+
+    /// The index of `entity`, made if need be.
+    pub fn intern(&mut self, entity: &EntityRef) -> NodeIndex {
+        if let Some(index) = self.index.get(&entity.id) {
+            return *index;
+        }
+        let node = Node {
+            entity: entity.clone(),
+            depends: Vec::new(),
+            users: Vec::new(),
+            timeline: BTreeSet::new(),
+            changes: BTreeSet::new(),
+            profile: None,
+            placed: 0,
+        };
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.nodes[index as usize] = Some(node);
+                index
+            }
+            None => {
+                self.nodes.push(Some(node));
+                (self.nodes.len() - 1) as NodeIndex
+            }
+        };
+        self.index.insert(entity.id, index);
+        index
+    }
+
+    /// Forgets nodes about which nothing is known any more.
+    ///
+    /// Apart from the removals, because deciding again looks at where things were.
+    pub fn sweep(&mut self) {
+        for index in std::mem::take(&mut self.doubtful) {
+            let spent = self.nodes[index as usize].as_ref().is_some_and(|node| {
+                node.depends.is_empty()
+                    && node.users.is_empty()
+                    && node.timeline.is_empty()
+                    && node.changes.is_empty()
+                    && node.profile.is_none()
+                    && node.placed == 0
+            });
+            if spent && let Some(node) = self.nodes[index as usize].take() {
+                self.index.remove(&node.entity.id);
+                self.free.push(index);
+            }
+        }
+    }
+
+    /// Adds an edge in both directions of travel.
+    pub fn link(&mut self, from: &EntityRef, to: &EntityRef, kind: RelationKind) {
+        let (from, to) = (self.intern(from), self.intern(to));
+        self.insert_link(from, to, kind, false);
+        if kind == RelationKind::PartOf {
+            // A part that fails hurts the whole; a bad whole hurts its parts.
+            self.insert_link(to, from, kind, true);
+        }
+    }
+
+    /// Takes an edge away.
+    pub fn unlink(&mut self, from: &EntityRef, to: &EntityRef, kind: RelationKind) {
+        let (Some(from), Some(to)) = (self.find(from.id), self.find(to.id)) else { return };
+        self.remove_link(from, to, kind, false);
+        if kind == RelationKind::PartOf {
+            self.remove_link(to, from, kind, true);
+        }
+        self.doubtful.extend([from, to]);
+    }
+
+    fn insert_link(&mut self, from: NodeIndex, to: NodeIndex, kind: RelationKind, reversed: bool) {
+        let place = |world: &Self, list: &[Link], link: &Link| {
+            let text = |l: &Link| (world.node(l.node).entity.clone(), l.kind, l.reversed);
+            let wanted = text(link);
+            list.partition_point(|l| text(l) < wanted)
+        };
+        let down = Link { node: to, kind, reversed };
+        let at = place(self, &self.node(from).depends, &down);
+        self.node_mut(from).depends.insert(at, down);
+        let up = Link { node: from, kind, reversed };
+        let at = place(self, &self.node(to).users, &up);
+        self.node_mut(to).users.insert(at, up);
+    }
+
+    fn remove_link(&mut self, from: NodeIndex, to: NodeIndex, kind: RelationKind, reversed: bool) {
+        let down = Link { node: to, kind, reversed };
+        self.node_mut(from).depends.retain(|link| *link != down);
+        let up = Link { node: from, kind, reversed };
+        self.node_mut(to).users.retain(|link| *link != up);
+    }
+
+    /// Puts an alert on its entity's timeline.
+    pub fn insert_alert(&mut self, key: AlertKey, placed: Placed) {
+        let node = self.node_mut(placed.node);
+        node.timeline.insert(key);
+        node.placed += 1;
+        self.alerts.insert(key, placed);
+    }
+
+    /// Forgets an alert altogether.
+    pub fn remove_alert(&mut self, key: AlertKey) -> Option<Placed> {
+        let placed = self.alerts.remove(&key)?;
+        let node = self.node_mut(placed.node);
+        node.timeline.remove(&key);
+        node.placed -= 1;
+        self.doubtful.push(placed.node);
+        Some(placed)
+    }
+
+    /// Takes an alert off its entity's timeline; the caller decides about its group.
+    pub fn leave_timeline(&mut self, key: AlertKey) {
+        if let Some(node) = self.alerts.get(&key).map(|placed| placed.node) {
+            self.node_mut(node).timeline.remove(&key);
+        }
+    }
+
+    /// Adds or removes a change.
+    pub fn set_change(&mut self, entity: &EntityRef, event: &Arc<ContextEvent>, present: bool) {
+        let index = self.intern(entity);
+        let node = self.node_mut(index);
+        if present {
+            node.changes.insert(event.clone());
+        } else {
+            node.changes.remove(event);
+            self.doubtful.push(index);
+        }
+    }
+
+    /// Sets what the catalogue says.
+    pub fn set_profile(
+        &mut self,
+        entity: &EntityRef,
+        profile: Option<(Option<EntityRef>, Criticality)>,
+    ) {
+        let index = self.intern(entity);
+        self.node_mut(index).profile = profile;
+        self.doubtful.push(index);
+    }
+
+    /// The alerts of a node with onset within `[from, upto]`, in order.
+    pub fn timeline(
+        &self,
+        index: NodeIndex,
+        from: Seconds,
+        upto: Seconds,
+    ) -> impl DoubleEndedIterator<Item = AlertKey> + '_ {
+        let least = AlertKey { onset: from, fingerprint: crate::model::Fingerprint(0) };
+        let greatest = AlertKey { onset: upto, fingerprint: crate::model::Fingerprint(u128::MAX) };
+        let range = (from <= upto).then(|| self.node(index).timeline.range(least..=greatest));
+        range.into_iter().flatten().copied()
+    }
+
+    /// Entities something is known about.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty() && self.alerts.is_empty() && self.groups.is_empty()
+    }
+}
+
+/// Whether a fault can travel along this kind of edge.
+pub fn carries_faults(kind: RelationKind) -> bool {
+    !matches!(kind, RelationKind::OwnedBy | RelationKind::Same)
+}

@@ -1,0 +1,182 @@
+//! All keys of one worker: a pre-sized hash table and an expiry wheel.
+
+use super::flap::FlapModel;
+use super::fold::FoldParams;
+use super::key::{Key, Output, Retention};
+use crate::model::{AlertBatch, AlertFlags, Fingerprint, Seconds, SourceIndex};
+use crate::ops::wheel::Wheel;
+use crate::params::{Params, SourceParams};
+use hashbrown::HashTable;
+
+/// The keys of one worker.
+pub struct Table {
+    /// Slot by fingerprint.
+    index: HashTable<u32>,
+    keys: Vec<Option<Key>>,
+    free: Vec<u32>,
+    dirty: Vec<u32>,
+    wheel: Wheel<u32>,
+    tick: Seconds,
+    sources: Vec<SourceParams>,
+    flap: FlapModel,
+    retention: Retention,
+    disorder: Seconds,
+    /// Events older than anything still told apart; they count, and change nothing else.
+    pub overdue: u64,
+}
+
+impl Table {
+    /// An empty table, sized as `params` say.
+    pub fn new(params: &Params) -> Self {
+        let dedup = params.dedup;
+        let lateness = params.sources.iter().map(|s| s.lateness_seconds).max().unwrap_or(0);
+        Table {
+            index: HashTable::with_capacity(dedup.keys_initial),
+            keys: Vec::with_capacity(dedup.keys_initial),
+            free: Vec::new(),
+            dirty: Vec::new(),
+            wheel: Wheel::new(),
+            tick: Seconds::MIN,
+            sources: params.sources.clone(),
+            flap: FlapModel::new(dedup.flap),
+            retention: Retention {
+                horizon: dedup.revise_horizon_seconds,
+                after_end: lateness + dedup.disorder_seconds,
+                count_delay: dedup.count_delay_seconds,
+                slice: params.correlate.slice_seconds,
+            },
+            disorder: dedup.disorder_seconds,
+            overdue: 0,
+        }
+    }
+
+    /// Live keys.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether no key is live.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// When the wheel next has something to do.
+    pub fn next_due(&self) -> Option<Seconds> {
+        self.wheel.next_due()
+    }
+
+    /// Takes in a batch received at `tick`.
+    pub fn insert(&mut self, batch: &AlertBatch, tick: Seconds) {
+        for event in &batch.events {
+            let slot = self.slot(event.fingerprint, batch, event.identity, event.source);
+            let Some(key) = self.keys[slot as usize].as_mut() else { continue };
+            let source = &self.sources[key.source as usize];
+            let settled =
+                Key::settled_before(tick, source.lateness_seconds, self.disorder);
+            let mut event = *event;
+            if event.flags.has(AlertFlags::LATE) && !source.fold_late {
+                continue;
+            }
+            if event.time < settled && !event.flags.has(AlertFlags::LATE) {
+                // It came later than disorder allows: the seconds around it are settled.
+                self.overdue += 1;
+                event.flags = event.flags.with(AlertFlags::LATE);
+                event.observed = event.observed.max(settled);
+            }
+            let was_dirty = key.dirty;
+            key.insert(&event, batch.id(&event), batch.summary(&event), source.quiet_seconds);
+            key.counted(tick);
+            let due = tick + self.retention.count_delay;
+            if key.dirty && !was_dirty {
+                self.dirty.push(slot);
+            } else if key.scheduled > due {
+                key.scheduled = due;
+                self.wheel.schedule(due, slot);
+            }
+        }
+    }
+
+    fn slot(
+        &mut self,
+        fingerprint: Fingerprint,
+        batch: &AlertBatch,
+        identity: u32,
+        source: SourceIndex,
+    ) -> u32 {
+        let keys = &self.keys;
+        let same = |slot: &u32| {
+            keys[*slot as usize].as_ref().is_some_and(|key| key.fingerprint == fingerprint)
+        };
+        if let Some(slot) = self.index.find(fingerprint.low64(), same) {
+            return *slot;
+        }
+        let source = if (source as usize) < self.sources.len() { source } else { 0 };
+        let key = Key::new(batch.identities[identity as usize].clone(), source);
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.keys[slot as usize] = Some(key);
+                slot
+            }
+            None => {
+                self.keys.push(Some(key));
+                (self.keys.len() - 1) as u32
+            }
+        };
+        let keys = &self.keys;
+        let hash = |slot: &u32| {
+            keys[*slot as usize].as_ref().map_or(0, |key| key.fingerprint.low64())
+        };
+        self.index.insert_unique(fingerprint.low64(), slot, hash);
+        slot
+    }
+
+    /// Ends an epoch at `tick`: folds what changed and fires what is due.
+    ///
+    /// With `drain` every exact count is published.
+    pub fn close(&mut self, tick: Seconds, drain: bool, out: &mut impl Output) {
+        self.tick = self.tick.max(tick);
+        for slot in std::mem::take(&mut self.dirty) {
+            self.visit(slot, out);
+        }
+        while let Some(due) = self.wheel.pop_due(self.tick) {
+            for slot in due {
+                if let Some(key) = &self.keys[slot as usize]
+                    && key.scheduled <= self.tick
+                {
+                    self.visit(slot, out);
+                }
+            }
+        }
+        if drain {
+            for key in self.keys.iter_mut().flatten() {
+                key.publish_counts(Seconds::MAX, 0, out);
+            }
+        }
+    }
+
+    /// Brings one key up to date and schedules its next deadline, or forgets it.
+    fn visit(&mut self, slot: u32, out: &mut impl Output) {
+        let Some(key) = self.keys[slot as usize].as_mut() else { return };
+        let source = self.sources[key.source as usize];
+        let params = FoldParams { quiet: source.quiet_seconds, flap: self.flap };
+        let window = source.lateness_seconds + self.disorder;
+        key.refold(self.tick, &params, out);
+        key.publish_counts(self.tick, self.retention.count_delay, out);
+        key.settle(self.tick - window, &params);
+        key.retire(self.tick, &self.retention, out);
+        if key.is_spent(self.tick, source.quiet_seconds) {
+            let hash = key.fingerprint.low64();
+            if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
+                entry.remove();
+            }
+            self.keys[slot as usize] = None;
+            self.free.push(slot);
+            return;
+        }
+        let due = key.next_due(window, &self.retention).max(self.tick + 1);
+        if due < key.scheduled || key.scheduled <= self.tick {
+            key.scheduled = due;
+            self.wheel.schedule(due, slot);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The operator: annotated alerts pass through and come out rated.
+
+use super::rate::Rates;
+use crate::model::{AlertKey, Annotated, NameId, Rated, Seconds};
+use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::params::Params;
+use differential_dataflow::{AsCollection, VecCollection};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::Operator;
+use xxhash_rust::xxh3::xxh3_64;
+
+struct Known {
+    surprise_milli: u32,
+    rows: isize,
+}
+
+#[derive(Default)]
+struct Tenants {
+    rates: BTreeMap<SmolStr, Rates>,
+    known: BTreeMap<AlertKey, Known>,
+}
+
+/// Adds to every alert how rare it is.
+///
+/// Shape:    Annotated -> Rated; all alerts of a tenant come to one worker and stay there
+/// Time:     reads buckets that ended before the onset less the lateness
+/// Units:    thousandths of a nat, at most `surprise_max_milli`
+/// State:    decayed counts by (entity, name) and by pool; the rating of every alert present
+/// Retracts: a rating with its alert; a rating never changes
+/// Source:   ALGORITHMS.md 4.4, SEMANTICS rule 19
+pub fn history<'scope>(
+    rows: VecCollection<'scope, Epoch, Arc<Annotated>, isize>,
+    ticks: Stream<'scope, Epoch, Vec<Tick>>,
+    params: &Params,
+) -> VecCollection<'scope, Epoch, Rated, isize> {
+    let params = params.clone();
+    let mut tenants = Tenants::default();
+    rows.inner
+        .binary_frontier(
+            ticks,
+            Exchange::new(|(row, _, _): &(Arc<Annotated>, Epoch, isize)| {
+                xxh3_64(row.alert.identity.tenant.as_bytes())
+            }),
+            Pipeline,
+            "history: rate",
+            |capability, _| {
+                let mut inputs = Inputs::new(capability);
+                move |(rows, frontier), (ticks, tick_frontier), output| {
+                    inputs.stash(rows, ticks);
+                    while let Some((epoch, tick, batch)) =
+                        inputs.next(frontier.frontier(), tick_frontier.frontier())
+                    {
+                        let mut rated = tenants.rate(batch, tick.now, epoch, &params);
+                        if let Some(cap) = inputs.capability(epoch) {
+                            output.session(cap).give_container(&mut rated);
+                        }
+                    }
+                    inputs.advance(frontier.frontier(), tick_frontier.frontier());
+                }
+            },
+        )
+        .as_collection()
+}
+
+impl Tenants {
+    fn rate(
+        &mut self,
+        batch: Vec<(Arc<Annotated>, Epoch, isize)>,
+        now: Seconds,
+        epoch: Epoch,
+        params: &Params,
+    ) -> Vec<(Rated, Epoch, isize)> {
+        let mut net: BTreeMap<AlertKey, (isize, Arc<Annotated>)> = BTreeMap::new();
+        for (row, _, diff) in &batch {
+            net.entry(row.alert.key).or_insert_with(|| (0, row.clone())).0 += diff;
+        }
+        for (key, (diff, row)) in &net {
+            let present = self.known.get(key).map_or(0, |known| known.rows);
+            if present == 0 && *diff > 0 {
+                self.record(row, 1, params);
+            } else if present > 0 && present + diff == 0 && !self.sealed(*key, now, params) {
+                self.record(row, -1, params);
+            }
+        }
+        for (key, (diff, row)) in &net {
+            let known = self.known.get(key).map_or(0, |known| known.rows);
+            if known == 0 && *diff > 0 {
+                let surprise_milli = self.surprise(row, params);
+                self.known.insert(*key, Known { surprise_milli, rows: 0 });
+            }
+        }
+        let rated = batch
+            .into_iter()
+            .filter_map(|(row, _, diff)| {
+                let known = self.known.get_mut(&row.alert.key)?;
+                known.rows += diff;
+                let surprise_milli = known.surprise_milli;
+                Some((Rated { row, surprise_milli }, epoch, diff))
+            })
+            .collect();
+        for key in net.keys() {
+            if self.known.get(key).is_some_and(|known| known.rows == 0) {
+                self.known.remove(key);
+            }
+        }
+        self.bound(now, params);
+        rated
+    }
+
+    /// Whether the alert leaves because its horizon has passed, not because it is taken back.
+    fn sealed(&self, key: AlertKey, now: Seconds, params: &Params) -> bool {
+        key.onset + params.dedup.revise_horizon_seconds <= now
+    }
+
+    fn record(&mut self, row: &Annotated, diff: i64, params: &Params) {
+        let (level, entity, name) = parts(row);
+        let tenant = row.alert.identity.tenant.clone();
+        let rates = self.rates.entry(tenant).or_insert_with(|| Rates::new(params.history));
+        rates.add(level, entity, name, row.alert.key.onset, diff);
+    }
+
+    fn surprise(&self, row: &Annotated, params: &Params) -> u32 {
+        let (level, entity, name) = parts(row);
+        self.rates.get(&row.alert.identity.tenant).map_or(params.history.surprise_max_milli, |r| {
+            r.surprise_milli(level, entity, name, row.alert.key.onset)
+        })
+    }
+
+    /// Forgets the longest unseen when a tenant has more keys than it may.
+    fn bound(&mut self, now: Seconds, params: &Params) {
+        for rates in self.rates.values_mut() {
+            if rates.len() > params.history.keys_max {
+                let bucket = now.div_euclid(params.history.bucket_seconds);
+                rates.forget(bucket - i64::from(params.history.slow_buckets) * 4);
+            }
+        }
+    }
+}
+
+fn parts(row: &Annotated) -> (u64, crate::model::EntityId, NameId) {
+    let identity = &row.alert.identity;
+    let level = xxh3_64(identity.entity.kind().as_bytes());
+    (level, identity.entity.id, NameId::of(&identity.tenant, &identity.name))
+}

@@ -1,0 +1,219 @@
+//! Decayed base rates by key and by pool, and the surprise they make.
+
+use crate::model::{EntityId, NameId, Seconds};
+use crate::params::HistoryParams;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Buckets kept apart before they are folded into the decayed sums: an alert reads at
+/// most its horizon back.
+const RECENT_BUCKETS: usize = 16;
+
+/// Counts per bucket: recent ones apart, older ones decayed.
+#[derive(Debug, Default)]
+struct Series {
+    /// (bucket, count), ascending, at most [`RECENT_BUCKETS`].
+    recent: VecDeque<(i64, i64)>,
+    /// The newest bucket that is folded away, and the decayed sums up to it.
+    folded: Option<(i64, f64, f64)>,
+}
+
+impl Series {
+    fn add(&mut self, bucket: i64, diff: i64, decay: Decay) {
+        if self.folded.is_some_and(|(upto, ..)| bucket <= upto) {
+            return;
+        }
+        let at = self.recent.partition_point(|(b, _)| *b < bucket);
+        match self.recent.get_mut(at) {
+            Some((b, count)) if *b == bucket => *count += diff,
+            _ => self.recent.insert(at, (bucket, diff)),
+        }
+        while self.recent.len() > RECENT_BUCKETS {
+            if let Some((bucket, count)) = self.recent.pop_front() {
+                let (upto, slow, fast) = self.folded.unwrap_or((bucket, 0.0, 0.0));
+                let gap = (bucket - upto) as i32;
+                let hits = count.max(0) as f64;
+                self.folded = Some((
+                    bucket,
+                    slow * decay.slow.powi(gap) + hits,
+                    fast * decay.fast.powi(gap) + hits,
+                ));
+            }
+        }
+    }
+
+    /// Decayed sums as of the end of `upto`, a key's hits capped at one a bucket.
+    fn sums(&self, upto: i64, cap: i64, decay: Decay) -> (f64, f64) {
+        let (mut slow, mut fast) = match self.folded {
+            Some((bucket, slow, fast)) if bucket <= upto => {
+                let gap = (upto - bucket) as i32;
+                (slow * decay.slow.powi(gap), fast * decay.fast.powi(gap))
+            }
+            _ => (0.0, 0.0),
+        };
+        for (bucket, count) in self.recent.iter().take_while(|(b, _)| *b <= upto) {
+            let gap = (upto - bucket) as i32;
+            let hits = (*count).clamp(0, cap) as f64;
+            slow += hits * decay.slow.powi(gap);
+            fast += hits * decay.fast.powi(gap);
+        }
+        (slow, fast)
+    }
+}
+
+/// What is left of a count after one bucket, for both rates.
+#[derive(Clone, Copy, Debug)]
+struct Decay {
+    slow: f64,
+    fast: f64,
+}
+
+/// The history of one tenant.
+#[derive(Debug)]
+pub struct Rates {
+    params: HistoryParams,
+    decay: Decay,
+    /// The first bucket in which anything was seen.
+    first: Option<i64>,
+    keys: BTreeMap<(EntityId, NameId), Series>,
+    /// Distinct keys that hit, by bucket.
+    pools: BTreeMap<(u64, NameId), Series>,
+    /// The bucket in which each entity of a level first raised an alert.
+    levels: BTreeMap<u64, Level>,
+}
+
+#[derive(Debug, Default)]
+struct Level {
+    seen: BTreeSet<EntityId>,
+    /// Entities first seen, by bucket.
+    by_bucket: BTreeMap<i64, u32>,
+}
+
+impl Rates {
+    /// No history.
+    pub fn new(params: HistoryParams) -> Self {
+        let keep = |buckets: u32| 1.0 - 1.0 / f64::from(buckets.max(2));
+        Rates {
+            params,
+            decay: Decay { slow: keep(params.slow_buckets), fast: keep(params.fast_buckets) },
+            first: None,
+            keys: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            levels: BTreeMap::new(),
+        }
+    }
+
+    /// Records that a key began an alert at `onset`, or takes it back.
+    pub fn add(&mut self, level: u64, entity: EntityId, name: NameId, onset: Seconds, diff: i64) {
+        let bucket = onset.div_euclid(self.params.bucket_seconds);
+        if diff > 0 {
+            self.first = Some(self.first.map_or(bucket, |first| first.min(bucket)));
+            let level = self.levels.entry(level).or_default();
+            if level.seen.insert(entity) {
+                *level.by_bucket.entry(bucket).or_default() += 1;
+            }
+        }
+        let key = self.keys.entry((entity, name)).or_default();
+        let before = key.recent.iter().find(|(b, _)| *b == bucket).map_or(0, |(_, c)| *c);
+        key.add(bucket, diff, self.decay);
+        let crossed = i64::from(before + diff > 0) - i64::from(before > 0);
+        if crossed != 0 {
+            self.pools.entry((level, name)).or_default().add(bucket, crossed, self.decay);
+        }
+    }
+
+    /// Surprise of a key's alert that begins at `onset`, thousandths of a nat.
+    pub fn surprise_milli(
+        &self,
+        level: u64,
+        entity: EntityId,
+        name: NameId,
+        onset: Seconds,
+    ) -> u32 {
+        let readable = onset - self.params.lateness_seconds;
+        let upto = readable.div_euclid(self.params.bucket_seconds) - 1;
+        let buckets = self.first.map_or(0, |first| (upto - first + 1).max(0));
+        let entities = self.levels.get(&level).map_or(0, |level| {
+            level.by_bucket.range(..=upto).map(|(_, n)| *n).sum::<u32>()
+        });
+        let pool = self.pools.get(&(level, name));
+        let pool = pool.map_or((0.0, 0.0), |s| s.sums(upto, i64::MAX, self.decay));
+        let key = self.keys.get(&(entity, name));
+        let key = key.map_or((0.0, 0.0), |s| s.sums(upto, 1, self.decay));
+        let rate = |keep: f64, pool: f64, key: f64| {
+            let total = (1.0 - keep.powi(buckets as i32)) / (1.0 - keep);
+            let p_pool = (pool + 4.0 * 0.08) / (total * f64::from(entities.max(1)) + 4.0);
+            (key + 8.0 * p_pool) / (total + 8.0)
+        };
+        let p = rate(self.decay.slow, pool.0, key.0).max(rate(self.decay.fast, pool.1, key.1));
+        let nats = (0.5 / p.max(1e-9)).ln().max(0.0);
+        ((nats * 1000.0).round() as u32).min(self.params.surprise_max_milli)
+    }
+
+    /// Forgets keys that have not been seen since `bucket_floor`; returns how many.
+    pub fn forget(&mut self, bucket_floor: i64) -> usize {
+        let before = self.keys.len();
+        let stale = |series: &Series| {
+            series.recent.back().is_none_or(|(bucket, _)| *bucket < bucket_floor)
+        };
+        self.keys.retain(|_, series| !stale(series));
+        self.pools.retain(|_, series| !stale(series));
+        before - self.keys.len()
+    }
+
+    /// Keys remembered.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICE: u64 = 1;
+
+    fn rates() -> Rates {
+        Rates::new(HistoryParams::default())
+    }
+
+    #[test]
+    fn what_was_never_seen_surprises_and_the_daily_bread_does_not() {
+        let mut rates = rates();
+        for bucket in 0..24 {
+            for entity in 0..10 {
+                rates.add(SERVICE, EntityId(entity), NameId(7), bucket * 600, 1);
+            }
+        }
+        let onset = 24 * 600 + 300;
+        assert!(rates.surprise_milli(SERVICE, EntityId(1), NameId(7), onset) < 100);
+        assert!(rates.surprise_milli(SERVICE, EntityId(1), NameId(8), onset) > 3000);
+    }
+
+    #[test]
+    fn later_buckets_are_not_read() {
+        let mut rates = rates();
+        rates.add(SERVICE, EntityId(1), NameId(7), 0, 1);
+        let onset = 3000;
+        let before = rates.surprise_milli(SERVICE, EntityId(1), NameId(7), onset);
+        // The bucket of 1800 to 2400 ends more than six minutes before, that of 2400 does not.
+        rates.add(SERVICE, EntityId(1), NameId(7), 2400, 1);
+        assert_eq!(rates.surprise_milli(SERVICE, EntityId(1), NameId(7), onset), before);
+        rates.add(SERVICE, EntityId(1), NameId(7), 1800, 1);
+        assert!(rates.surprise_milli(SERVICE, EntityId(1), NameId(7), onset) < before);
+    }
+
+    #[test]
+    fn taking_back_restores() {
+        let mut rates = rates();
+        rates.add(SERVICE, EntityId(1), NameId(7), 0, 1);
+        let before = rates.surprise_milli(SERVICE, EntityId(1), NameId(7), 9000);
+        rates.add(SERVICE, EntityId(1), NameId(7), 700, 1);
+        rates.add(SERVICE, EntityId(1), NameId(7), 700, -1);
+        assert_eq!(rates.surprise_milli(SERVICE, EntityId(1), NameId(7), 9000), before);
+    }
+}

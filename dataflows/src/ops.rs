@@ -1,0 +1,6 @@
+//! Generic operators that stages are made of.
+
+pub mod wheel;
+pub mod epochs;
+pub mod join;
+pub mod window;

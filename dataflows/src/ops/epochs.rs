@@ -1,0 +1,135 @@
+//! Holding an operator's input until its epoch is complete.
+//!
+//! A stateful operator must see all of an epoch, from all inputs, before it
+//! changes its state: otherwise its answer would depend on how messages
+//! happened to be cut. [`Stash`] keeps what arrived by epoch and gives it back
+//! in epoch order once the frontier has passed.
+
+use crate::model::Seconds;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use timely::Accountable;
+use timely::communication::Pull;
+use timely::dataflow::channels::Message;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::InputHandleCore;
+use timely::progress::frontier::AntichainRef;
+
+/// The engine's logical time: the number of a batch in the journal.
+pub type Epoch = u64;
+
+/// Input by epoch.
+#[derive(Debug)]
+pub struct Stash<T> {
+    pending: BTreeMap<Epoch, Vec<T>>,
+}
+
+impl<T> Default for Stash<T> {
+    fn default() -> Self {
+        Stash { pending: BTreeMap::new() }
+    }
+}
+
+impl<T> Stash<T> {
+    /// Keeps `items` for `epoch`.
+    pub fn extend(&mut self, epoch: Epoch, items: impl Iterator<Item = T>) {
+        self.pending.entry(epoch).or_default().extend(items);
+    }
+
+    /// The earliest epoch that waits, if the frontier has passed it.
+    pub fn ready(&self, frontier: AntichainRef<'_, Epoch>) -> Option<Epoch> {
+        let (epoch, _) = self.pending.first_key_value()?;
+        (!frontier.less_equal(epoch)).then_some(*epoch)
+    }
+
+    /// What arrived for `epoch`.
+    pub fn take(&mut self, epoch: Epoch) -> Vec<T> {
+        self.pending.remove(&epoch).unwrap_or_default()
+    }
+}
+
+/// The value of "now" that the journal recorded for an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Whole seconds since the Unix epoch.
+    pub now: Seconds,
+    /// Whether everything that is held back must come out now.
+    pub drain: bool,
+}
+
+/// Two inputs of an operator, data and ticks, with the capability to answer.
+///
+/// Every worker gets a tick for every epoch; an epoch is complete when both
+/// frontiers have passed it.
+#[derive(Debug)]
+pub struct Inputs<T> {
+    data: Stash<T>,
+    ticks: Stash<Tick>,
+    capability: Option<Capability<Epoch>>,
+}
+
+impl<T: 'static> Inputs<T> {
+    /// Begins with the operator's initial capability.
+    pub fn new(capability: Capability<Epoch>) -> Self {
+        Inputs {
+            data: Stash::default(),
+            ticks: Stash::default(),
+            capability: Some(capability),
+        }
+    }
+
+    /// Takes in whatever has arrived.
+    pub fn stash<P, Q>(
+        &mut self,
+        data: &mut InputHandleCore<Epoch, Vec<T>, P>,
+        ticks: &mut InputHandleCore<Epoch, Vec<Tick>, Q>,
+    ) where
+        P: Pull<Message<Epoch, Vec<T>>>,
+        Q: Pull<Message<Epoch, Vec<Tick>>>,
+        Vec<T>: Accountable,
+    {
+        data.for_each(|cap, batch| {
+            if let Some(epoch) = cap.least() {
+                self.data.extend(*epoch, batch.drain(..));
+            }
+        });
+        ticks.for_each(|cap, batch| {
+            if let Some(epoch) = cap.least() {
+                self.ticks.extend(*epoch, batch.drain(..));
+            }
+        });
+    }
+
+    /// The next complete epoch with its tick and data.
+    pub fn next(
+        &mut self,
+        data: AntichainRef<'_, Epoch>,
+        ticks: AntichainRef<'_, Epoch>,
+    ) -> Option<(Epoch, Tick, Vec<T>)> {
+        let epoch = self.ticks.ready(ticks)?;
+        if data.less_equal(&epoch) {
+            return None;
+        }
+        let tick = self.ticks.take(epoch).into_iter().reduce(|a, b| Tick {
+            now: a.now.max(b.now),
+            drain: a.drain || b.drain,
+        })?;
+        Some((epoch, tick, self.data.take(epoch)))
+    }
+
+    /// The capability, downgraded to `epoch`; `None` after the inputs have ended.
+    pub fn capability(&mut self, epoch: Epoch) -> Option<&Capability<Epoch>> {
+        let capability = self.capability.as_mut()?;
+        capability.downgrade(&epoch);
+        Some(capability)
+    }
+
+    /// Gives up the right to answer for what both frontiers have passed.
+    pub fn advance(&mut self, data: AntichainRef<'_, Epoch>, ticks: AntichainRef<'_, Epoch>) {
+        let next = data.first().into_iter().chain(ticks.first()).min().copied();
+        match (next, &mut self.capability) {
+            (Some(next), Some(capability)) => capability.downgrade(&next),
+            _ => self.capability = None,
+        }
+    }
+}
