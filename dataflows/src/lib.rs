@@ -12,3 +12,7 @@ pub mod context;
 pub mod suppress;
 pub mod history;
 pub mod correlate;
+pub mod cause;
+pub mod explain;
+pub mod pipeline;
+pub mod oracle;

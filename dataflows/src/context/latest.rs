@@ -14,6 +14,16 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// An alert leaves its horizon after the end of its slice, or once nothing late can change it.
+pub fn look_back(params: &Params) -> Seconds {
+    let lateness = params.sources.iter().map(|s| s.lateness_seconds).max().unwrap_or(0);
+    params.dedup.revise_horizon_seconds
+        + params.correlate.slice_seconds
+        + lateness
+        + params.dedup.disorder_seconds
+        + 1
+}
+
 /// What an event is about: events with equal keys speak of one thing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -60,6 +70,8 @@ struct Thing {
     published: Option<Live>,
     /// The last word; `None` after a delete, while it is remembered.
     event: Option<Arc<ContextEvent>>,
+    /// The tick at which it was heard.
+    heard: Seconds,
     scheduled: Seconds,
 }
 
@@ -69,6 +81,8 @@ struct Bounds {
     tombstone: Seconds,
     change: Seconds,
     horizon: Seconds,
+    /// How long a closed alert may look back at the window in which it ended.
+    look_back: Seconds,
 }
 
 /// Maintains the latest word on every thing.
@@ -86,6 +100,7 @@ pub fn latest<'scope>(
         tombstone: params.context.tombstone_seconds,
         change: params.context.change_window_seconds,
         horizon: params.dedup.revise_horizon_seconds,
+        look_back: look_back(params),
     };
     let mut things: BTreeMap<Key, Thing> = BTreeMap::new();
     let mut wheel: Wheel<Key> = Wheel::new();
@@ -137,12 +152,14 @@ fn hear(
         stamp: (i64::MIN, EventId::default()),
         published: None,
         event: None,
+        heard: now,
         scheduled: Seconds::MAX,
     });
     if thing.stamp >= stamp {
         return;
     }
     thing.stamp = stamp;
+    thing.heard = now;
     thing.event = (event.op == Op::Upsert).then(|| Arc::new(event));
     visit(things, wheel, key, now, bounds, emit);
 }
@@ -167,10 +184,9 @@ fn visit(
         }
         thing.published = live;
     }
-    let said = thing.stamp.0.div_euclid(1_000_000_000);
     let next = match &thing.event {
         Some(event) if thing.published.is_some() => next_change(event, now, bounds),
-        _ => Some(said.saturating_add(bounds.tombstone)),
+        _ => Some(thing.heard.saturating_add(bounds.tombstone)),
     };
     match next {
         Some(next) if next > now => {
@@ -206,8 +222,8 @@ fn end(event: &ContextEvent, bounds: Bounds) -> Option<Seconds> {
         }
         Context::Change(_) => Some(said.saturating_add(bounds.change + bounds.horizon)),
         // Closed alerts look back at the window they ended in until they leave.
-        Context::Silence(silence) => Some(silence.ends.saturating_add(bounds.horizon)),
-        Context::Maintenance(m) => Some(m.ends.saturating_add(bounds.horizon)),
+        Context::Silence(silence) => Some(silence.ends.saturating_add(bounds.look_back)),
+        Context::Maintenance(m) => Some(m.ends.saturating_add(bounds.look_back)),
         Context::Feedback(_) => Some(said.saturating_add(bounds.change + bounds.horizon)),
         _ => None,
     }

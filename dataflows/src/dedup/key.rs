@@ -276,9 +276,7 @@ impl Key {
                 None => published.deadline.saturating_add(1),
             }
         });
-        // A spent key with nothing published still waits for its open run's deadline.
-        let spent = self.base.open.as_ref().map(|run| run.last + window + 1);
-        settle.into_iter().chain(counts).chain(alerts).chain(spent).min().unwrap_or(Seconds::MAX)
+        settle.into_iter().chain(counts).chain(alerts).min().unwrap_or(Seconds::MAX)
     }
 
     /// Notes that a count changed at `tick`.

@@ -17,8 +17,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 pub struct Deduped<'scope> {
     /// Every alert inside its horizon.
     pub alerts: VecCollection<'scope, Epoch, Arc<Alert>, isize>,
-    /// Exact counts; append-only, the newest holds.
-    pub counts: Stream<'scope, Epoch, Vec<AlertCount>>,
+    /// Exact counts with their epoch; append-only, the newest holds.
+    pub counts: Stream<'scope, Epoch, Vec<(AlertCount, Epoch)>>,
 }
 
 /// Folds firing events of one fingerprint into alerts.
@@ -107,7 +107,7 @@ pub fn dedup<'scope>(
 struct Collected {
     epoch: Epoch,
     alerts: Vec<(Arc<Alert>, Epoch, isize)>,
-    counts: Vec<AlertCount>,
+    counts: Vec<(AlertCount, Epoch)>,
 }
 
 impl Output for Collected {
@@ -116,6 +116,6 @@ impl Output for Collected {
     }
 
     fn count(&mut self, count: AlertCount) {
-        self.counts.push(count);
+        self.counts.push((count, self.epoch));
     }
 }

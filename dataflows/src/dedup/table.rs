@@ -68,15 +68,16 @@ impl Table {
     /// Takes in a batch received at `tick`.
     pub fn insert(&mut self, batch: &AlertBatch, tick: Seconds) {
         for event in &batch.events {
+            let policy = self.sources.get(event.source as usize).unwrap_or(&self.sources[0]);
+            if event.flags.has(AlertFlags::LATE) && !policy.fold_late {
+                continue;
+            }
             let slot = self.slot(event.fingerprint, batch, event.identity, event.source);
             let Some(key) = self.keys[slot as usize].as_mut() else { continue };
             let source = &self.sources[key.source as usize];
             let settled =
                 Key::settled_before(tick, source.lateness_seconds, self.disorder);
             let mut event = *event;
-            if event.flags.has(AlertFlags::LATE) && !source.fold_late {
-                continue;
-            }
             if event.time < settled && !event.flags.has(AlertFlags::LATE) {
                 // It came later than disorder allows: the seconds around it are settled.
                 self.overdue += 1;

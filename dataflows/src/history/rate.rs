@@ -2,7 +2,7 @@
 
 use crate::model::{EntityId, NameId, Seconds};
 use crate::params::HistoryParams;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Buckets kept apart before they are folded into the decayed sums: an alert reads at
 /// most its horizon back.
@@ -83,9 +83,28 @@ pub struct Rates {
 
 #[derive(Debug, Default)]
 struct Level {
-    seen: BTreeSet<EntityId>,
+    /// The first bucket of each entity, whatever the order in which its alerts arrived.
+    first: BTreeMap<EntityId, i64>,
     /// Entities first seen, by bucket.
     by_bucket: BTreeMap<i64, u32>,
+}
+
+impl Level {
+    fn see(&mut self, entity: EntityId, bucket: i64) {
+        match self.first.insert(entity, bucket) {
+            Some(before) if before <= bucket => {
+                self.first.insert(entity, before);
+                return;
+            }
+            Some(before) => {
+                if let Some(count) = self.by_bucket.get_mut(&before) {
+                    *count -= 1;
+                }
+            }
+            None => {}
+        }
+        *self.by_bucket.entry(bucket).or_default() += 1;
+    }
 }
 
 impl Rates {
@@ -107,10 +126,7 @@ impl Rates {
         let bucket = onset.div_euclid(self.params.bucket_seconds);
         if diff > 0 {
             self.first = Some(self.first.map_or(bucket, |first| first.min(bucket)));
-            let level = self.levels.entry(level).or_default();
-            if level.seen.insert(entity) {
-                *level.by_bucket.entry(bucket).or_default() += 1;
-            }
+            self.levels.entry(level).or_default().see(entity, bucket);
         }
         let key = self.keys.entry((entity, name)).or_default();
         let before = key.recent.iter().find(|(b, _)| *b == bucket).map_or(0, |(_, c)| *c);

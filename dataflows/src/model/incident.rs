@@ -21,6 +21,8 @@ pub struct Incident {
     pub resolved: Option<Seconds>,
     /// The highest severity among its members.
     pub severity: Severity,
+    /// Who answers for the probable cause, if a catalogue says.
+    pub owner: Option<EntityRef>,
     /// In order of onset.
     pub members: Vec<Member>,
     /// Changes near its candidates, most recent first.

@@ -1,0 +1,100 @@
+//! From symptom to cause, over entities that alert.
+
+use crate::model::{EventId, Group, GroupMember, Hop, RelationKind, Seconds};
+use std::collections::BTreeMap;
+
+/// How an entity was reached from the cause.
+struct Step {
+    /// The next entity towards the cause.
+    towards: u32,
+    kind: RelationKind,
+    hops: u8,
+    /// How well the lags along the way fit, thousandths.
+    fit: i64,
+}
+
+/// The path from the worst symptom that `cause` explains to `cause`.
+pub fn path(group: &Group, cause: u32) -> Vec<Hop> {
+    let first = firsts(group);
+    let steps = reach(group, cause, &first);
+    // The worst symptom: the most severe, then the farthest, then the first felt.
+    let symptom = steps.iter().max_by_key(|(place, step)| {
+        let severity = first.get(place).map(|member| member.row.severity);
+        let felt = first.get(place).map(|member| std::cmp::Reverse(member.key));
+        (severity, step.hops, felt)
+    });
+    let mut hops = Vec::new();
+    let mut at = symptom.map(|(place, _)| *place);
+    while let Some(place) = at {
+        let Some(step) = steps.get(&place) else { break };
+        hops.push(hop(group, place, step, &first));
+        at = (step.towards != cause).then_some(step.towards);
+    }
+    hops
+}
+
+/// The first alert of each entity that has one.
+fn firsts(group: &Group) -> BTreeMap<u32, &GroupMember> {
+    let mut first: BTreeMap<u32, &GroupMember> = BTreeMap::new();
+    for member in &group.members {
+        first.entry(member.entity).or_insert(member);
+    }
+    first
+}
+
+/// Everything alerting that depends on `cause` over alerting entities, level by level; of
+/// several ways in one level the one whose lags fit best.
+fn reach(group: &Group, cause: u32, first: &BTreeMap<u32, &GroupMember>) -> BTreeMap<u32, Step> {
+    let mut steps: BTreeMap<u32, Step> = BTreeMap::new();
+    let mut level: Vec<(u32, i64)> = vec![(cause, 1000)];
+    for hops in 1..=8u8 {
+        let mut next: BTreeMap<u32, Step> = BTreeMap::new();
+        for (towards, fit) in &level {
+            for (place, entity) in group.entities.iter().enumerate() {
+                let place = place as u32;
+                if place == cause || !first.contains_key(&place) || steps.contains_key(&place) {
+                    continue;
+                }
+                for edge in entity.depends.iter().filter(|edge| edge.to == *towards) {
+                    let fit = fit * lag_fit(lag(place, *towards, first)) / 1000;
+                    if next.get(&place).is_none_or(|step| step.fit < fit) {
+                        let step = Step { towards: *towards, kind: edge.kind, hops, fit };
+                        next.insert(place, step);
+                    }
+                }
+            }
+        }
+        if next.is_empty() {
+            break;
+        }
+        level = next.iter().map(|(place, step)| (*place, step.fit)).collect();
+        steps.extend(next);
+    }
+    steps
+}
+
+/// A later effect fits, an earlier one is a matter of skew.
+fn lag_fit(lag: Option<Seconds>) -> i64 {
+    match lag {
+        None => 800,
+        Some(lag) if (-8..=60).contains(&lag) => 1000,
+        Some(lag) if (-30..=240).contains(&lag) => 600,
+        Some(_) => 200,
+    }
+}
+
+fn lag(from: u32, to: u32, first: &BTreeMap<u32, &GroupMember>) -> Option<Seconds> {
+    Some(first.get(&from)?.key.onset - first.get(&to)?.key.onset)
+}
+
+fn hop(group: &Group, place: u32, step: &Step, first: &BTreeMap<u32, &GroupMember>) -> Hop {
+    let told = |place: u32| first.get(&place).map(|m| m.row.alert.first_event_id.clone());
+    let evidence: Vec<EventId> = [told(place), told(step.towards)].into_iter().flatten().collect();
+    Hop {
+        from: group.entities[place as usize].entity.clone(),
+        to: group.entities[step.towards as usize].entity.clone(),
+        relation: step.kind,
+        lag_ms: lag(place, step.towards, first).unwrap_or(0) * 1000,
+        evidence,
+    }
+}

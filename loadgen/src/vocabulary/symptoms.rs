@@ -1,0 +1,246 @@
+//! Generic rules: what any trouble downstream looks like.
+
+use super::Role::{Indicator, Symptom};
+use super::Scope::{Deployment, Host, Lb, Pod, Queue, Service};
+use super::Severity::{Critical, Error, Fatal, Warning};
+use super::{Rule, rule};
+use crate::faults::Symptom::{Backlog, Down, Errors, Latency};
+
+const ROUTES: &[&str] = &["/", "/v1/items", "/v1/search", "/v2/submit", "/internal/batch"];
+
+/// The rules, the most common ones of each symptom first.
+pub const SYMPTOMS: &[Rule] = &[
+    rule(
+        "RequestLatencyP99High",
+        Service,
+        Warning,
+        Symptom(Latency),
+        1.84,
+        "{e} answers one request in a hundred after more than {v} s",
+    )
+    .with("route", ROUTES),
+    rule(
+        "RequestLatencyP95High",
+        Service,
+        Warning,
+        Symptom(Latency),
+        0.92,
+        "{e}: 95th percentile of response time is {v} s against a goal of 0.4 s",
+    ),
+    rule(
+        "UpstreamCallsSlow",
+        Service,
+        Warning,
+        Symptom(Latency),
+        1.31,
+        "{e} waits {v} s for what it calls",
+    ),
+    rule(
+        "WorkerPoolBusy",
+        Service,
+        Warning,
+        Symptom(Latency),
+        94.0,
+        "{v} % of the workers of {e} are busy",
+    ),
+    rule(
+        "RequestsInFlightHigh",
+        Service,
+        Warning,
+        Symptom(Latency),
+        412.0,
+        "{e} holds {v} unfinished requests",
+    ),
+    rule(
+        "ApdexLow",
+        Service,
+        Warning,
+        Symptom(Latency),
+        0.61,
+        "satisfaction index of {e} has fallen to {v}",
+    ),
+    rule(
+        "PodResponseSlow",
+        Pod,
+        Warning,
+        Symptom(Latency),
+        2.2,
+        "pod {e} takes {v} s for a request, far more than its siblings' usual time",
+    ),
+    rule(
+        "LbBackendLatencyHigh",
+        Lb,
+        Warning,
+        Symptom(Latency),
+        1.6,
+        "backends behind {e} take {v} s to the first byte",
+    )
+    .with("listener", &["https-443", "http-80", "grpc-8443"]),
+    rule(
+        "ServerErrorRatioHigh",
+        Service,
+        Error,
+        Symptom(Errors),
+        7.4,
+        "{v} % of the answers of {e} are server errors",
+    )
+    .with("route", ROUTES),
+    rule(
+        "UpstreamTimeoutsRising",
+        Service,
+        Warning,
+        Symptom(Errors),
+        3.9,
+        "{v} % of the calls that {e} makes run into their timeout",
+    ),
+    rule(
+        "RequestFailuresElevated",
+        Service,
+        Warning,
+        Symptom(Errors),
+        22.0,
+        "{e} fails {v} requests a second",
+    ),
+    rule(
+        "RetryRateElevated",
+        Service,
+        Warning,
+        Symptom(Errors),
+        31.0,
+        "{e} repeats {v} % of its calls",
+    ),
+    rule(
+        "CircuitBreakerOpen",
+        Service,
+        Error,
+        Symptom(Errors),
+        2.0,
+        "{v} circuit breakers of {e} are open",
+    ),
+    rule(
+        "AvailabilityLow",
+        Service,
+        Error,
+        Symptom(Errors),
+        97.1,
+        "availability of {e} is {v} % over ten minutes",
+    ),
+    rule(
+        "PodServerErrors",
+        Pod,
+        Warning,
+        Symptom(Errors),
+        12.0,
+        "pod {e} returns {v} server errors a second",
+    ),
+    rule(
+        "PodReadinessFailing",
+        Pod,
+        Warning,
+        Symptom(Errors),
+        3.0,
+        "{v} readiness checks in a row of pod {e} have failed",
+    ),
+    rule(
+        "LbServerErrorRatioHigh",
+        Lb,
+        Error,
+        Symptom(Errors),
+        5.8,
+        "{e} passes on {v} % server errors",
+    )
+    .with("listener", &["https-443", "http-80", "grpc-8443"]),
+    rule(
+        "LbBackendsUnhealthy",
+        Lb,
+        Error,
+        Symptom(Errors),
+        2.0,
+        "{v} backends behind {e} fail their health check",
+    ),
+    rule(
+        "ServiceCapacityReduced",
+        Service,
+        Warning,
+        Symptom(Down),
+        66.0,
+        "{e} runs with {v} % of its instances",
+    ),
+    rule(
+        "ReplicasUnavailable",
+        Deployment,
+        Warning,
+        Symptom(Down),
+        1.0,
+        "{v} replicas of deployment {e} are not available",
+    ),
+    rule(
+        "PodNotReady",
+        Pod,
+        Warning,
+        Symptom(Down),
+        4.0,
+        "pod {e} has not been ready for {v} minutes",
+    ),
+    rule(
+        "HostAgentSilent",
+        Host,
+        Error,
+        Symptom(Down),
+        3.0,
+        "no report from machine {e} for {v} minutes",
+    ),
+    rule(
+        "ConsumerLagGrowing",
+        Service,
+        Warning,
+        Symptom(Backlog),
+        18_200.0,
+        "{e} is {v} messages behind",
+    ),
+    rule(
+        "JobsOverdue",
+        Service,
+        Warning,
+        Symptom(Backlog),
+        14.0,
+        "{v} jobs of {e} should have finished by now",
+    ),
+    rule("QueueDepthHigh", Queue, Warning, Symptom(Backlog), 52_000.0, "{v} messages wait in {e}"),
+    rule(
+        "SloBurnFast",
+        Service,
+        Critical,
+        Indicator,
+        16.2,
+        "{e} spends its error budget {v} times too fast",
+    )
+    .with("slo", &["availability", "latency"]),
+    rule(
+        "UserJourneyFailing",
+        Service,
+        Critical,
+        Indicator,
+        9.0,
+        "{v} % of user journeys through {e} do not complete",
+    )
+    .with("journey", &["browse", "buy", "sign-in", "manage"]),
+    rule("SyntheticCheckFailed", Service, Error, Indicator, 3.0, "{v} of 5 probes of {e} fail")
+        .with("probe", &["frankfurt", "dublin", "virginia"]),
+    rule(
+        "BusinessConversionDrop",
+        Service,
+        Critical,
+        Indicator,
+        38.0,
+        "conversions through {e} are {v} % below the usual for the hour",
+    ),
+    rule(
+        "UserTrafficCollapsed",
+        Service,
+        Fatal,
+        Indicator,
+        81.0,
+        "{e} serves {v} % less traffic than an hour ago",
+    ),
+];

@@ -1,0 +1,338 @@
+//! Bytes in, records or rejects out: every wire format becomes the one record of EVENT.md here.
+//!
+//! ```text
+//!  bytes ─► frame ─► json ─► native, alertmanager, cloudevents, cdevents ─┐
+//!      └──────────────────► backstage (YAML) ─────────────────────────────┴─► intake ─► Decoded
+//! ```
+//!
+//! A [`Decoder`] belongs to one source and one thread. It reads no clock and
+//! no file: receipt comes with the call. What it keeps from call to call is a
+//! cache of identities, the tick of a replay, and, if the source wants it, the
+//! ids seen lately; only the last two can change an answer.
+//!
+//! For every call received = accepted + rejected + duplicate, and accepted =
+//! folded + signals + context; a refused event never stops its neighbours.
+
+pub mod source;
+pub mod frame;
+pub mod time;
+pub mod json;
+pub mod numbers;
+pub mod reject;
+pub mod native;
+pub mod alertmanager;
+pub mod cloudevents;
+pub mod cdevents;
+pub mod backstage;
+pub mod intake;
+pub mod decoded;
+
+pub use decoded::{ByCode, ByKind, Counts, Decoded, Kind, Segment};
+pub use intake::{IdWindow, Mode};
+pub use reject::{Code, DeadLetter, DeadLetterData, Origin, Reject};
+pub use source::{EntityStep, Limits, OnReject, OnRepair, Source};
+
+use causeway_dataflows::model::Seconds;
+use frame::{Element, Lines, elements, trim};
+use intake::{Intake, Payload};
+use json::{Fault, Json, Reader};
+use reject::Quality;
+use smol_str::SmolStr;
+use std::sync::{Arc, Mutex};
+
+/// A text that wraps many events may be this many times as large as one event.
+const WRAPPER_FACTOR: usize = 16;
+
+/// What the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `event/1.x`; objects that are CloudEvents or CDEvents are told apart by their fields.
+    Native,
+    /// What Prometheus posts to `/api/v2/alerts`.
+    Alertmanager,
+    /// Alertmanager's webhook, version 4, and Grafana's, which has the same shape.
+    Webhook,
+    /// CloudEvents 1.0, structured or batched.
+    CloudEvents,
+    /// CDEvents without an envelope.
+    CdEvents,
+    /// Backstage's catalogue, YAML.
+    Backstage,
+}
+
+/// How the bytes hold events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Lines, each an event or an array of them, cut at a line feed.
+    Lines,
+    /// A complete body: lines, one array, or one object over several lines.
+    Body,
+}
+
+/// What a call says about its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What they are.
+    pub format: Format,
+    /// How they hold events.
+    pub framing: Framing,
+    /// Whose they are, by the sender's token.
+    pub tenant: &'a SmolStr,
+    /// Where receipt comes from.
+    pub mode: Mode,
+    /// Where they came from, for rejects.
+    pub origin: &'a Origin,
+    /// The number of the first line; 1, or what the calls before add up to.
+    pub first_line: u64,
+}
+
+/// The decoder of one source, for one thread.
+pub struct Decoder {
+    intake: Intake,
+    reader: Reader,
+    inner: Reader,
+}
+
+impl Decoder {
+    /// A decoder that deals alerts to `workers`; decoders of one source share
+    /// `ids` when the source wants ids deduplicated.
+    pub fn new(source: Arc<Source>, workers: usize, ids: Option<Arc<Mutex<IdWindow>>>) -> Self {
+        let depth_max = source.limits.depth_max;
+        let ids = ids.or_else(|| source.dedupe_ids.then(|| Decoder::shared_ids(&source)));
+        Decoder {
+            intake: Intake::new(source, workers, ids),
+            reader: Reader::new(depth_max),
+            inner: Reader::new(depth_max),
+        }
+    }
+
+    /// The window of ids that the decoders of `source` share.
+    pub fn shared_ids(source: &Source) -> Arc<Mutex<IdWindow>> {
+        let window = IdWindow::new(source.lateness_seconds, source.limits.ids_max);
+        Arc::new(Mutex::new(window))
+    }
+
+    /// The tick that a replay has reached.
+    pub fn tick(&self) -> Option<Seconds> {
+        self.intake.tick()
+    }
+
+    /// Goes on from a tick that was reached before.
+    pub fn restore_tick(&mut self, tick: Option<Seconds>) {
+        self.intake.restore_tick(tick);
+    }
+
+    /// Mean receipt less event time of live events, nanoseconds: negative when the
+    /// source's clock runs ahead.
+    pub fn skew_ns(&self) -> i64 {
+        self.intake.skew_ns()
+    }
+
+    /// Decodes a body or a stretch of lines.
+    pub fn decode(&mut self, bytes: &[u8], input: &Input<'_>) -> Decoded {
+        self.intake.begin(input.tenant, input.mode, input.origin);
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let lines = match (input.format, input.framing) {
+            (Format::Backstage, _) => backstage::decode(&mut self.intake, bytes, input.first_line),
+            (format, Framing::Lines) => self.lines(format, bytes, input.first_line),
+            (format, Framing::Body) => self.body(format, bytes, input.first_line),
+        };
+        self.intake.set_lines(lines);
+        self.intake.finish()
+    }
+
+    /// Decodes a CloudEvent in binary mode: its attributes in `headers`, its data in `body`.
+    pub fn decode_binary(
+        &mut self,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        input: &Input<'_>,
+    ) -> Decoded {
+        self.intake.begin(input.tenant, input.mode, input.origin);
+        let (intake, reader) = (&mut self.intake, &mut self.reader);
+        cloudevents::binary(intake, reader, headers, body, input.first_line);
+        self.intake.set_lines(1);
+        self.intake.finish()
+    }
+
+    fn lines(&mut self, format: Format, bytes: &[u8], first: u64) -> u64 {
+        let mut line = first;
+        for text in Lines::of(bytes) {
+            let text = trim(text);
+            match text.first() {
+                None => {}
+                Some(b'[') => self.array(format, text, |_| line),
+                Some(_) => self.text(format, line, text),
+            }
+            line += 1;
+        }
+        line - first
+    }
+
+    fn body(&mut self, format: Format, bytes: &[u8], first: u64) -> u64 {
+        let text = trim(bytes);
+        if text.first() == Some(&b'[') {
+            let mut count = 0;
+            self.array(format, text, |at| {
+                count = at + 1;
+                first + at
+            });
+            return count;
+        }
+        if self.is_one_object(format, text) {
+            self.text(format, first, text);
+            return 1;
+        }
+        self.lines(format, bytes, first)
+    }
+
+    /// Whether a body that is not an array is one object over several lines. Only
+    /// asked when its first line is not an object by itself.
+    fn is_one_object(&mut self, format: Format, text: &[u8]) -> bool {
+        let first = Lines::of(text).next().map(trim).unwrap_or_default();
+        if first.len() == text.len() || text.len() > self.text_bytes_max(format) {
+            return false;
+        }
+        let mut whole = |text| match self.reader.parse(text, |root| root.is_object()) {
+            Ok(object) => object,
+            Err(fault) => matches!(fault, Fault::Depth | Fault::Number(_)),
+        };
+        !whole(first) && whole(text)
+    }
+
+    fn array(&mut self, format: Format, text: &[u8], mut number: impl FnMut(u64) -> u64) {
+        let Some(texts) = elements(text) else { return };
+        for (at, element) in texts.enumerate() {
+            let line = number(at as u64);
+            match element {
+                Element::Text(text) => self.text(format, line, text),
+                Element::Torn(text) => {
+                    let message = "the array is not closed, or something follows it";
+                    self.intake.reject(line, Payload::Raw(text), Code::E001, "", message);
+                }
+            }
+        }
+    }
+
+    /// One JSON text.
+    #[inline]
+    fn text(&mut self, format: Format, line: u64, text: &[u8]) {
+        if text.len() > self.text_bytes_max(format) {
+            let message = format!("{} bytes are more than event_bytes_max", text.len());
+            return self.intake.reject(line, Payload::Raw(text), Code::E002, "", message);
+        }
+        if let Err(fault) = self.parsed(format, line, text, text, Quality::default()) {
+            self.fault(format, line, text, fault);
+        }
+    }
+
+    fn text_bytes_max(&self, format: Format) -> usize {
+        let max = self.intake.source().limits.event_bytes_max;
+        match format {
+            Format::Webhook | Format::CloudEvents => max.saturating_mul(WRAPPER_FACTOR),
+            _ => max,
+        }
+    }
+
+    /// Parses `text` and decodes it; `received` is what it was before repairs.
+    #[inline]
+    fn parsed(
+        &mut self,
+        format: Format,
+        line: u64,
+        text: &[u8],
+        received: &[u8],
+        quality: Quality,
+    ) -> Result<(), Fault> {
+        let (intake, inner) = (&mut self.intake, &mut self.inner);
+        self.reader.parse(text, |root| {
+            let payload = Payload::Raw(received);
+            match format {
+                Format::Native => native(intake, inner, root, line, payload, quality),
+                other => wrapped(intake, inner, other, root, line, payload, quality),
+            }
+        })
+    }
+
+    /// A text that is not JSON as it stands. Costs about what a good one costs:
+    /// one look at the bytes, and at most one more parse.
+    #[cold]
+    fn fault(&mut self, format: Format, line: u64, text: &[u8], fault: Fault) {
+        let fault = match fault {
+            Fault::Number(_) => match numbers::repair(text) {
+                Some(repaired) => {
+                    let mut quality = Quality::default();
+                    if repaired.dropped > 0 {
+                        quality.note(Code::W109);
+                    }
+                    match self.parsed(format, line, &repaired.text, text, quality) {
+                        Ok(()) => return,
+                        Err(fault) => fault,
+                    }
+                }
+                None => fault,
+            },
+            other => other,
+        };
+        let (code, message) = match fault {
+            Fault::Utf8(at) if frame::is_key(text, at) => {
+                (Code::E005, format!("invalid UTF-8 in a key at byte {at}"))
+            }
+            Fault::Utf8(at) => (Code::E001, format!("invalid UTF-8 at byte {at}")),
+            Fault::Depth => (Code::E006, "nested deeper than depth_max".to_owned()),
+            Fault::Grammar(at) | Fault::Number(at) => {
+                (Code::E001, format!("invalid JSON near byte {at}"))
+            }
+        };
+        self.intake.reject(line, Payload::Raw(text), code, "", message);
+    }
+}
+
+#[inline]
+fn native<'a>(
+    intake: &mut Intake,
+    inner: &mut Reader,
+    root: Json<'a, 'a>,
+    line: u64,
+    payload: Payload<'a>,
+    quality: Quality,
+) {
+    let defaults = native::Defaults::default();
+    if let Err(refusal) = native::read(intake, root, line, payload, quality, defaults) {
+        // What has no kind may be an event in an envelope of another standard.
+        match foreign(root) {
+            Some(format) => wrapped(intake, inner, format, root, line, payload, quality),
+            None => refusal.record(intake, line, payload),
+        }
+    }
+}
+
+#[cold]
+fn foreign(root: Json<'_, '_>) -> Option<Format> {
+    if root.get("kind").is_some() {
+        return None;
+    }
+    if root.get("specversion").is_some() {
+        return Some(Format::CloudEvents);
+    }
+    cdevents::is_one(root).then_some(Format::CdEvents)
+}
+
+fn wrapped<'a>(
+    intake: &mut Intake,
+    inner: &mut Reader,
+    format: Format,
+    root: Json<'a, 'a>,
+    line: u64,
+    payload: Payload<'a>,
+    quality: Quality,
+) {
+    match format {
+        Format::Alertmanager => alertmanager::posted(intake, root, line, payload, quality),
+        Format::Webhook => alertmanager::webhook(intake, root, payload, quality),
+        Format::CloudEvents => {
+            cloudevents::structured(intake, inner, root, line, payload, quality);
+        }
+        _ => cdevents::decode(intake, root, line, payload, quality, native::Defaults::default()),
+    }
+}

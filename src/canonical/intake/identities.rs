@@ -1,0 +1,148 @@
+//! Which alerts were seen before, so that their words are built and shared once.
+
+use causeway_dataflows::model::{Fingerprint, Identity};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Slot;
+use std::sync::Arc;
+
+/// A cache from fingerprint to identity in two generations.
+///
+/// Lookups go to the young generation, then to the old one, from where a hit
+/// moves. When the young one is full it becomes the old one and the old one is
+/// forgotten: what was used among the last `generation_max` distinct ones is
+/// always known, memory never exceeds two generations, and a hit costs one
+/// probe and no bookkeeping.
+///
+/// An entry also remembers its place in the batch being built, so that a batch
+/// lists each identity once without a table of its own.
+pub(super) struct Identities {
+    young: HashTable<Entry>,
+    old: HashTable<Entry>,
+    generation_max: usize,
+    batch: u32,
+}
+
+/// 32 bytes beside the identity, which the engine shares.
+struct Entry {
+    fingerprint: Fingerprint,
+    identity: Arc<Identity>,
+    /// The batch for which `place` is meant.
+    batch: u32,
+    place: u32,
+}
+
+impl Identities {
+    pub(super) fn new(generation_max: usize) -> Self {
+        Identities {
+            young: HashTable::new(),
+            old: HashTable::new(),
+            generation_max: generation_max.max(1),
+            batch: 0,
+        }
+    }
+
+    /// Begins a batch: no identity has a place in it yet.
+    ///
+    /// Generations change only here, so within a batch nothing is forgotten; a
+    /// batch may exceed the bound by the identities it brings.
+    pub(super) fn begin_batch(&mut self) {
+        if self.young.len() >= self.generation_max {
+            self.old = std::mem::take(&mut self.young);
+        }
+        match self.batch.checked_add(1) {
+            Some(batch) => self.batch = batch,
+            None => {
+                // Places of four thousand million batches ago must not look like this one's.
+                self.young.clear();
+                self.old.clear();
+                self.batch = 1;
+            }
+        }
+    }
+
+    /// The place of `fingerprint` in `listed`, the current batch's identities;
+    /// appends it there when it has none, and calls `build` when it is not known.
+    #[inline]
+    pub(super) fn place(
+        &mut self,
+        fingerprint: Fingerprint,
+        listed: &mut Vec<Arc<Identity>>,
+        build: impl FnOnce() -> Identity,
+    ) -> u32 {
+        let same = |entry: &Entry| entry.fingerprint == fingerprint;
+        let rehash = |entry: &Entry| entry.fingerprint.low64();
+        let entry = match self.young.entry(fingerprint.low64(), same, rehash) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => {
+                let entry = match self.old.find_entry(fingerprint.low64(), same) {
+                    Ok(known) => known.remove().0,
+                    Err(_) => {
+                        Entry { fingerprint, identity: Arc::new(build()), batch: 0, place: 0 }
+                    }
+                };
+                slot.insert(entry).into_mut()
+            }
+        };
+        if entry.batch != self.batch {
+            entry.batch = self.batch;
+            entry.place = listed.len() as u32;
+            listed.push(Arc::clone(&entry.identity));
+        }
+        entry.place
+    }
+
+    /// How many are remembered.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use causeway_dataflows::model::EntityRef;
+
+    fn identity(number: u128) -> Identity {
+        Identity {
+            fingerprint: Fingerprint(number),
+            tenant: "t".into(),
+            source: "s".into(),
+            entity: EntityRef::new("t", "host:a"),
+            name: "n".into(),
+            labels: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_batch_lists_each_identity_once() {
+        let mut cache = Identities::new(10);
+        for _ in 0..2 {
+            cache.begin_batch();
+            let mut listed = Vec::new();
+            let places: Vec<u32> = [1, 2, 1, 3, 2]
+                .map(|n| cache.place(Fingerprint(n), &mut listed, || identity(n)))
+                .to_vec();
+            assert_eq!(places, [0, 1, 0, 2, 1]);
+            assert_eq!(listed.len(), 3);
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_used_stays() {
+        let mut cache = Identities::new(100);
+        let mut built = 0;
+        for number in 0..10_000u128 {
+            cache.begin_batch();
+            let mut listed = Vec::new();
+            for wanted in [7, 1_000 + number] {
+                cache.place(Fingerprint(wanted), &mut listed, || {
+                    built += u32::from(wanted == 7);
+                    identity(wanted)
+                });
+            }
+            assert!(cache.len() <= 2 * 101, "{}", cache.len());
+        }
+        assert_eq!(built, 1);
+    }
+}

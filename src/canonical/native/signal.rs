@@ -1,0 +1,57 @@
+//! Metrics, logs, spans and heartbeats in the native form.
+//!
+//! Signals are counted; what is wrong with them is counted too, so that a
+//! source that sends nonsense shows before anything reads its signals.
+
+use super::fields::Field;
+use super::{Event, Refusal};
+use crate::canonical::decoded::Kind;
+use crate::canonical::intake::Intake;
+use crate::canonical::json::Json;
+use crate::canonical::reject::{Code, Quality};
+
+pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {
+    let Event { kind, fields, mut common } = event;
+    let quality = &mut common.quality;
+    match kind {
+        Kind::Metric => {
+            let metric = fields.get(Field::Metric);
+            if fields.text(Field::Name).is_empty()
+                && metric.and_then(|metric| metric.text("name")).is_none()
+            {
+                return Err(Refusal::invalid("name", "the metric has no name"));
+            }
+            check_unit(metric, quality);
+            // Histograms have buckets instead of a value.
+            if fields.get(Field::Value).is_some_and(|value| value.float().is_none()) {
+                quality.note(Code::W109);
+            }
+        }
+        Kind::Span => {
+            if fields.get(Field::Span).is_none_or(|span| !span.is_object()) {
+                return Err(Refusal::invalid("span", "span is missing"));
+            }
+            check_trace(fields.text(Field::TraceId), quality);
+        }
+        _ => {}
+    }
+    intake.signal(common, kind);
+    Ok(())
+}
+
+/// A unit is up to 63 visible ASCII characters, as OpenTelemetry's instruments have it.
+fn check_unit(metric: Option<Json<'_, '_>>, quality: &mut Quality) {
+    let Some(unit) = metric.and_then(|metric| metric.get("unit")) else { return };
+    let sound = |unit: &str| unit.len() <= 63 && unit.bytes().all(|byte| byte.is_ascii_graphic());
+    if !unit.str().is_some_and(sound) {
+        quality.note(Code::W104);
+    }
+}
+
+/// All zeros mean no trace; anything else must be 32 hexadecimal digits.
+fn check_trace(trace_id: &str, quality: &mut Quality) {
+    let sound = trace_id.len() == 32 && trace_id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !trace_id.is_empty() && !sound {
+        quality.note(Code::W111);
+    }
+}

@@ -1,0 +1,95 @@
+//! The command line: names, flags and exit codes are a contract with other programs.
+
+mod demo;
+mod evaluate;
+mod generate;
+mod output;
+mod replay;
+mod schema;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Exit codes, after sysexits where it has one.
+pub mod exit {
+    /// A test or validation failed, or something went wrong at run time.
+    pub const FAILED: u8 = 1;
+    /// The input is not what it should be.
+    pub const DATA: u8 = 65;
+    /// Something could not be read or written.
+    pub const IO: u8 = 74;
+    /// The configuration is wrong.
+    pub const CONFIG: u8 = 78;
+}
+
+/// An AIOps stream processor: a storm of telemetry in, a few explained incidents out.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a storm, process it, and show what came of it.
+    Demo(demo::Args),
+    /// Run recorded events to their end, with time taken from the data.
+    Replay(replay::Args),
+    /// Write a seeded storm with its ground truth.
+    Generate(generate::Args),
+    /// Score incidents against ground truth.
+    Evaluate(evaluate::Args),
+    /// Print a JSON Schema.
+    Schema(schema::Args),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A failure with the exit code it means.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What happened, source chain included.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    /// Gives `error` an exit code.
+    pub fn with(code: u8) -> impl Fn(anyhow::Error) -> Failure {
+        move |error| Failure { code, error }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure { code: exit::FAILED, error: error.into() }
+    }
+}
+
+/// Parses the arguments and runs the command.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "causeway", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("causeway: {:#}", failure.error);
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Writing what stands at the end, and the one-object summary.
+
+use crate::canonical::Counts;
+use crate::emit::digest::Digest;
+use crate::emit::summary::{Books, Summary};
+use crate::emit::wire::convert::{Announcement, alert_row, revision};
+use crate::emit::wire::{Home, Lineage, Message, RevisionEvent, Time};
+use crate::replay::Finals;
+use causeway_dataflows::model::Disposition;
+use smol_str::ToSmolStr;
+use std::io::{self, Write};
+
+/// What a run came to.
+pub fn summary(finals: &Finals, counts: &Counts, workers: usize, seconds: f64) -> Summary {
+    let (suppressed, standalone, in_incidents) = finals.dispositions();
+    let ledger = Books {
+        received: counts.received,
+        accepted: counts.accepted,
+        rejected: counts.rejected,
+        duplicate: counts.duplicate,
+        late: counts.late,
+        folded: counts.folded,
+        signals: counts.signals,
+        context: counts.context,
+        alerts: finals.alerts.len() as u64,
+        suppressed,
+        standalone,
+        in_incidents,
+        incidents: finals.incidents.len() as u64,
+    };
+    Summary::new(&digest(finals), seconds, peak_rss_bytes(), workers, ledger)
+}
+
+/// The digest of everything that stands.
+pub fn digest(finals: &Finals) -> Digest {
+    let mut digest = Digest::new();
+    for (key, row) in &finals.alerts {
+        digest.toggle_alert(row, finals.counts.get(key).copied());
+    }
+    for incident in finals.incidents.values() {
+        digest.toggle_incident(incident);
+    }
+    digest
+}
+
+/// One row per standing incident; its key is its public id (SEMANTICS rules 20 and 24).
+pub fn write_incidents(finals: &Finals, out: &mut impl Write) -> io::Result<()> {
+    for message in final_incidents(finals) {
+        writeln!(out, "{}", message.line)?;
+    }
+    Ok(())
+}
+
+/// The last row of every incident, in order of key.
+pub fn final_incidents(finals: &Finals) -> impl Iterator<Item = Message> {
+    finals.incidents.values().map(|incident| {
+        let resolved = incident.resolved;
+        let event =
+            if resolved.is_some() { RevisionEvent::Resolved } else { RevisionEvent::Opened };
+        let latest = incident.members.last().map_or(incident.opened, |member| member.key.onset);
+        let announcement = Announcement {
+            incident_id: incident.key.to_smolstr(),
+            revision: 1,
+            event,
+            updated_at: Time::from_seconds(resolved.unwrap_or(latest)),
+            lineage: Lineage::default(),
+            previous: None,
+        };
+        let counts = |key| finals.counts.get(&key).copied();
+        Message::new(revision(incident, announcement, counts))
+    })
+}
+
+/// One row per alert with its final incident.
+pub fn write_alerts(finals: &Finals, out: &mut impl Write) -> io::Result<()> {
+    for (key, row) in &finals.alerts {
+        let home = match row.disposition {
+            Disposition::Incident(incident) => Home::Incident(incident.to_smolstr()),
+            Disposition::Suppressed(_) | Disposition::Standalone => Home::None,
+        };
+        let row = alert_row(row, home, finals.counts.get(key).copied());
+        serde_json::to_writer(&mut *out, &row)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// The most memory the process ever held, bytes; zero where the system does not say.
+pub fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

@@ -1,0 +1,235 @@
+//! The configuration as it is written.
+//!
+//! ```text
+//! -c FILE|DIR … ─► read ─► merge ─► expand references ─► Config ─► settings
+//! ```
+//!
+//! Every field is documented here, because the JSON Schema for editors is made
+//! from these comments. Unknown keys are refused. Only what one value can say
+//! about itself is checked here; what values say about each other is checked
+//! in [`crate::settings`], and only the result of that travels further.
+
+use crate::canonical::native::controls::{MaintenanceBody, RuleBody, SilenceBody};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub mod error;
+pub mod units;
+pub mod server;
+pub mod source;
+pub mod stages;
+pub mod sink;
+mod node;
+mod read;
+mod expand;
+mod de;
+mod schema;
+mod show;
+
+pub use error::{ConfigError, Problem};
+pub use expand::Surroundings;
+pub use node::{Node, Place};
+pub use schema::schema;
+use units::{ByteSize, FilePath, OneOrMore, Period};
+
+/// The version of the configuration's own format.
+pub const VERSION: u32 = 1;
+
+/// Everything that a configuration can say.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Causeway configuration")]
+pub struct Config {
+    /// Version of this format; 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// Directory for everything that must outlast the process.
+    #[serde(default = "data_dir_default")]
+    pub data_dir: FilePath,
+    /// Worker threads of the engine; `0` for one a core.
+    #[serde(default)]
+    pub workers: usize,
+    /// The HTTP server.
+    #[serde(default)]
+    pub server: server::Server,
+    /// Where events come from; without any, HTTP under the name `http`.
+    #[serde(default)]
+    pub sources: BTreeMap<String, source::Source>,
+    /// Files of entities and relations that are read before the first event.
+    #[serde(default)]
+    pub topology: OneOrMore<FilePath>,
+    /// What keeps alerts out of incidents besides silences, windows and rules.
+    #[serde(default)]
+    pub suppression: stages::Suppression,
+    /// Base rates of alerts.
+    #[serde(default)]
+    pub history: stages::History,
+    /// How alerts are linked and groups are split.
+    #[serde(default)]
+    pub correlation: stages::Correlation,
+    /// How the probable cause is found.
+    #[serde(default)]
+    pub cause: stages::Cause,
+    /// When incidents are told to sinks.
+    #[serde(default)]
+    pub emission: stages::Emission,
+    /// Silences of the tenant `default` that always are; each needs an `id`.
+    #[serde(default)]
+    pub silences: Vec<SilenceBody>,
+    /// Maintenance windows of the tenant `default` that always are; each needs an `id`.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceBody>,
+    /// Rules of the tenant `default` that always are; each needs an `id`.
+    #[serde(default)]
+    pub rules: Vec<RuleBody>,
+    /// Who is told of incidents; without any, standard output under the name `stdout`.
+    #[serde(default)]
+    pub sinks: BTreeMap<String, sink::Sink>,
+    /// Where events go that cannot be used.
+    #[serde(default)]
+    pub dead_letters: DeadLetters,
+    /// What the process says about itself.
+    #[serde(default)]
+    pub logging: Logging,
+}
+
+fn data_dir_default() -> FilePath {
+    FilePath(PathBuf::from("causeway-data"))
+}
+
+/// The dead-letter store, `dlq` in the data directory.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeadLetters {
+    /// Bytes kept on disk; beyond it the oldest are dropped and counted.
+    pub bytes: ByteSize,
+    /// Age at which a record is dropped and counted.
+    pub age: Period,
+    /// Bytes of one record's payload that are kept.
+    pub payload: ByteSize,
+    /// Records that may wait for the disk; further ones are dropped and counted.
+    pub queue: usize,
+}
+
+impl Default for DeadLetters {
+    fn default() -> Self {
+        DeadLetters {
+            bytes: ByteSize::mebibytes(256),
+            age: Period::minutes(7 * 24 * 60),
+            payload: ByteSize(256 << 10),
+            queue: 10_000,
+        }
+    }
+}
+
+/// What the process says about itself on standard error.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logging {
+    /// Which messages, such as `info` or `info,causeway::ingest=debug`; the environment
+    /// variable RUST_LOG wins.
+    pub filter: Option<String>,
+    /// How they look.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One line of text a message.
+    Text,
+    /// One JSON object a message.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            version: VERSION,
+            data_dir: data_dir_default(),
+            workers: 0,
+            server: server::Server::default(),
+            sources: BTreeMap::new(),
+            topology: OneOrMore::default(),
+            suppression: stages::Suppression::default(),
+            history: stages::History::default(),
+            correlation: stages::Correlation::default(),
+            cause: stages::Cause::default(),
+            emission: stages::Emission::default(),
+            silences: Vec::new(),
+            maintenance: Vec::new(),
+            rules: Vec::new(),
+            sinks: BTreeMap::new(),
+            dead_letters: DeadLetters::default(),
+            logging: Logging::default(),
+        }
+    }
+}
+
+/// A configuration with the tree it came from, so that later checks can point at lines.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What it says.
+    pub config: Config,
+    /// Where it says so.
+    pub tree: Node,
+}
+
+impl Written {
+    /// The defaults, for a process without `-c`.
+    pub fn defaults() -> Self {
+        let place = Place { file: "defaults".into(), line: 0, column: 0 };
+        let tree = Node { value: node::Value::Map(Vec::new()), place, expanded: false };
+        Written { config: Config::default(), tree }
+    }
+
+    /// The place of `key`, or of the nearest key above it that was written.
+    pub fn place(&self, key: &str) -> Place {
+        let mut key = key;
+        loop {
+            if let Some(node) = self.tree.at(key) {
+                return node.place.clone();
+            }
+            key = key.rsplit_once('.').map_or("", |(above, _)| above);
+        }
+    }
+}
+
+/// Reads, merges, expands and types the files and directories given.
+///
+/// # Errors
+/// When a file cannot be read, or with every problem found at the first step that finds any.
+pub fn load(paths: &[PathBuf], around: &Surroundings<'_>) -> Result<Written, ConfigError> {
+    finish(read::read(paths)?, around)
+}
+
+/// The same for one text that is called `name`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(name: &str, text: &str, around: &Surroundings<'_>) -> Result<Written, ConfigError> {
+    finish(read::parse(name, text)?, around)
+}
+
+fn finish(mut tree: Node, around: &Surroundings<'_>) -> Result<Written, ConfigError> {
+    let mut problems = Vec::new();
+    expand::expand(&mut tree, "", around, &mut problems);
+    if !problems.is_empty() {
+        return Err(ConfigError::Invalid(problems));
+    }
+    let config = de::from_node(&tree)?;
+    Ok(Written { config, tree })
+}
+
+impl Config {
+    /// The whole configuration, defaults included, as YAML without its secrets.
+    pub fn show(&self) -> String {
+        show::show(self)
+    }
+}

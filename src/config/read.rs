@@ -1,0 +1,141 @@
+//! Files and directories into one tree.
+//!
+//! Paths are taken in the order given, a directory's files in the order of
+//! their names. Mappings merge key by key. Between two `-c` arguments the later
+//! wins; inside a directory the files are peers, and a value set in two of
+//! them is an error, because nobody could tell which was meant.
+
+use super::error::{ConfigError, Problem};
+use super::node::{Entry, Node, Place, Raw, Value};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Largest configuration file, bytes: far above any that people write.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Reads and merges `paths`.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Node, ConfigError> {
+    let mut whole = empty("configuration");
+    for path in paths {
+        let layer = match path.is_dir() {
+            true => read_directory(path)?,
+            false => read_file(path)?,
+        };
+        merge(&mut whole, layer, "", true)?;
+    }
+    Ok(whole)
+}
+
+/// Parses `text` as if it stood in `name`.
+pub(super) fn parse(name: &str, text: &str) -> Result<Node, Problem> {
+    let file: Arc<str> = name.into();
+    let options = serde_saphyr::options! { strict_booleans: true };
+    match serde_saphyr::from_str_with_options::<Option<Raw>>(text, options) {
+        Ok(Some(raw)) => {
+            let node = raw.within(&file);
+            match node.value {
+                Value::Map(_) | Value::Null => Ok(node),
+                _ => Err(Problem::new(
+                    format!("the file holds {}", node.kind()),
+                    "write a mapping with `version: 1` at its top",
+                )
+                .at(&node.place)),
+            }
+        }
+        Ok(None) => Ok(empty(name)),
+        Err(error) => {
+            let (line, column) =
+                error.location().map_or((0, 0), |found| (found.line(), found.column()));
+            let message = error.without_snippet().to_string();
+            Err(Problem::new(first_line(&message), "").at(&Place { file, line, column }))
+        }
+    }
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or("not YAML")
+}
+
+fn empty(name: &str) -> Node {
+    let place = Place { file: name.into(), line: 0, column: 0 };
+    Node { value: Value::Map(Vec::new()), place, expanded: false }
+}
+
+fn read_file(path: &Path) -> Result<Node, ConfigError> {
+    let refuse = |source| ConfigError::Read { path: path.to_owned(), source };
+    let bytes = std::fs::metadata(path).map_err(refuse)?.len();
+    if bytes > FILE_BYTES_MAX {
+        let text = format!("larger than {FILE_BYTES_MAX} bytes");
+        return Err(refuse(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text)));
+    }
+    let text = std::fs::read_to_string(path).map_err(refuse)?;
+    Ok(parse(&path.to_string_lossy(), &text)?)
+}
+
+fn read_directory(path: &Path) -> Result<Node, ConfigError> {
+    let refuse = |source| ConfigError::Read { path: path.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(refuse)? {
+        let file = entry.map_err(refuse)?.path();
+        let is_yaml = file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if is_yaml && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let place = Place { file: path.to_string_lossy().into(), line: 0, column: 0 };
+        return Err(Problem::new(
+            "the directory holds no file that ends in .yaml or .yml",
+            "name a file or fill the directory",
+        )
+        .at(&place)
+        .into());
+    }
+    let mut whole = empty(&path.to_string_lossy());
+    for file in files {
+        merge(&mut whole, read_file(&file)?, "", false)?;
+    }
+    Ok(whole)
+}
+
+/// Lays `over` on `under`; `wins` says whether it may replace what is there.
+fn merge(under: &mut Node, over: Node, key: &str, wins: bool) -> Result<(), Problem> {
+    match (&mut under.value, over.value) {
+        (Value::Map(base), Value::Map(entries)) => {
+            for entry in entries {
+                merge_entry(base, entry, key, wins)?;
+            }
+            Ok(())
+        }
+        (_, Value::Null) => Ok(()),
+        (_, value) => {
+            let node = Node { value, place: over.place, expanded: over.expanded };
+            // Peers may repeat each other word for word: every file has its `version`.
+            if !wins && under.value != Value::Null && under.value != node.value {
+                return Err(Problem::new(
+                    format!("also set at {}", under.place),
+                    "keep one of the two, or pass the one that shall win as a later -c",
+                )
+                .on(key)
+                .at(&node.place));
+            }
+            *under = node;
+            Ok(())
+        }
+    }
+}
+
+fn merge_entry(base: &mut Vec<Entry>, entry: Entry, key: &str, wins: bool) -> Result<(), Problem> {
+    let below = match key.is_empty() {
+        true => entry.key.clone(),
+        false => format!("{key}.{}", entry.key),
+    };
+    match base.iter_mut().find(|held| held.key == entry.key) {
+        Some(held) => merge(&mut held.node, entry.node, &below, wins),
+        None => {
+            base.push(entry);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Revisions out: from standing incidents to the programs and people who wait for them.
+//!
+//! ```text
+//! ledger ─► wire ─┬► store ─► API, live stream
+//!                 └► outbox (one per sink, behind its matcher) ─► stdout, file, webhook
+//! ```
+//!
+//! The ledger says *which* id and revision; `wire` says *how it looks*, byte for
+//! byte; the sinks only carry what they are given. Nothing here decides what
+//! belongs to an incident.
+
+pub mod ledger;
+pub mod wire;
+pub mod store;
+pub mod matcher;
+pub mod outbox;
+pub mod stdout;
+pub mod file;
+pub mod digest;
+pub mod summary;

@@ -1,0 +1,269 @@
+//! The identity ledger: which public id an incident has, and when it is spoken of.
+//!
+//! Inside, an incident's key is the hash of its earliest alert, and it changes
+//! when an earlier alert turns up. Outside, an id stays with most of its alerts
+//! (SEMANTICS rule 20). Churn is kept from people: an incident is announced when
+//! it has been still for `settle`, then at most once per `revise_interval` unless
+//! its severity or cause changes (rule 23). A function of epochs and ticks alone.
+
+mod claims;
+mod track;
+
+use super::wire::{Lineage, Message, Revision, RevisionEvent, Time, convert};
+use crate::runtime::EpochOutput;
+use causeway_dataflows::model::{AlertCount, AlertKey, Incident, IncidentKey, Seconds};
+use causeway_dataflows::ops::epochs::Tick;
+use smol_str::SmolStr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use track::Track;
+
+/// When to speak.
+#[derive(Clone, Copy, Debug)]
+pub struct Emission {
+    /// An incident is announced after it has been still for this long, seconds of tick.
+    pub settle_seconds: Seconds,
+    /// At the latest this long after it was first seen, seconds of tick.
+    pub settle_max_seconds: Seconds,
+    /// At least this long between revisions that change neither severity nor cause.
+    pub revise_interval_seconds: Seconds,
+}
+
+impl Default for Emission {
+    fn default() -> Self {
+        Emission { settle_seconds: 2, settle_max_seconds: 10, revise_interval_seconds: 10 }
+    }
+}
+
+/// Public identities of all standing incidents.
+pub struct Ledger {
+    emission: Emission,
+    tracks: BTreeMap<IncidentKey, Track>,
+    /// Which incident each alert is in now.
+    homes: BTreeMap<AlertKey, IncidentKey>,
+    counts: BTreeMap<AlertKey, AlertCount>,
+    /// Tracks that have something to say, by when.
+    due: BTreeSet<(Seconds, IncidentKey)>,
+    /// Revisions told so far.
+    pub told: u64,
+}
+
+impl Ledger {
+    /// A ledger with no history.
+    pub fn new(emission: Emission) -> Self {
+        Ledger {
+            emission,
+            tracks: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            due: BTreeSet::new(),
+            told: 0,
+        }
+    }
+
+    /// When the next revision is due, if the inputs stay as they are.
+    pub fn next_due(&self) -> Option<Seconds> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// The exact count of an alert, if it has been published.
+    pub fn count(&self, key: AlertKey) -> Option<AlertCount> {
+        self.counts.get(&key).copied()
+    }
+
+    /// The public id of the incident with this key.
+    pub fn public_id(&self, key: IncidentKey) -> Option<&SmolStr> {
+        self.tracks.get(&key).map(|track| &track.id)
+    }
+
+    /// Applies an epoch; returns the revisions to send, in order.
+    pub fn apply(&mut self, output: &EpochOutput, tick: Tick) -> Vec<Message> {
+        let mut told = Vec::new();
+        self.take_counts(output, tick.now);
+        let before = self.identify(output, tick.now);
+        self.settle_claims(before, output, tick.now, &mut told);
+        for key in &output.sealed {
+            self.seal(*key, tick.now, &mut told);
+        }
+        let upto = if tick.drain { Seconds::MAX } else { tick.now };
+        while let Some((at, key)) = self.due.first().copied() {
+            if at > upto {
+                break;
+            }
+            self.due.pop_first();
+            self.speak(key, tick.now, &mut told);
+        }
+        // A count goes when its alert goes; a replaced row keeps it.
+        let stays: BTreeSet<AlertKey> =
+            output.rows.iter().filter(|(_, diff)| *diff > 0).map(|(r, _)| r.alert.key).collect();
+        for (row, _) in output.rows.iter().filter(|(_, diff)| *diff < 0) {
+            if !stays.contains(&row.alert.key) {
+                self.counts.remove(&row.alert.key);
+            }
+        }
+        self.told += told.len() as u64;
+        told
+    }
+
+    /// Counts reach a revision when it is next told; a last count of a closed alert makes one due.
+    fn take_counts(&mut self, output: &EpochOutput, now: Seconds) {
+        for count in &output.counts {
+            let changed = self.counts.insert(count.key, *count) != Some(*count);
+            if changed
+                && let Some(home) = self.homes.get(&count.key).copied()
+                && let Some(track) = self.tracks.get_mut(&home)
+            {
+                track.note_change(now, false);
+                self.due.extend(track.schedule(home, &self.emission, now));
+            }
+        }
+    }
+
+    /// Takes incidents back and puts them up; returns the tracks whose alerts may have gone
+    /// elsewhere, with the alerts they had.
+    fn identify(
+        &mut self,
+        output: &EpochOutput,
+        now: Seconds,
+    ) -> Vec<claims::Claimant> {
+        let sealed: BTreeSet<IncidentKey> = output.sealed.iter().copied().collect();
+        let mut old: BTreeMap<IncidentKey, Arc<Incident>> = BTreeMap::new();
+        let mut new: BTreeMap<IncidentKey, Arc<Incident>> = BTreeMap::new();
+        for (incident, diff) in &output.incidents {
+            let side = if *diff < 0 { &mut old } else { &mut new };
+            side.insert(incident.key, incident.clone());
+        }
+        let mut claimants = Vec::new();
+        for (key, incident) in &old {
+            for member in &incident.members {
+                if self.homes.get(&member.key) == Some(key) {
+                    self.homes.remove(&member.key);
+                }
+            }
+        }
+        for (key, incident) in &new {
+            for member in &incident.members {
+                self.homes.insert(member.key, *key);
+            }
+        }
+        for (key, incident) in &old {
+            if sealed.contains(key) {
+                continue;
+            }
+            let Some(track) = self.tracks.remove(key) else { continue };
+            self.due.remove(&(track.scheduled, *key));
+            let members = incident.members.iter().map(|member| member.key).collect();
+            claimants.push(claims::Claimant { track, members });
+        }
+        for (key, incident) in new {
+            let slot = self.tracks.entry(key);
+            slot.or_insert_with(|| Track::placeholder(now)).now = Some(incident);
+        }
+        claimants
+    }
+
+    /// Gives every id to the incident that holds most of its alerts.
+    fn settle_claims(
+        &mut self,
+        claimants: Vec<claims::Claimant>,
+        output: &EpochOutput,
+        now: Seconds,
+        told: &mut Vec<Message>,
+    ) {
+        let decided = claims::decide(claimants, &self.homes);
+        for (key, winner) in decided.winners {
+            let Some(slot) = self.tracks.get_mut(&key) else { continue };
+            let incident = slot.now.take();
+            let changed = winner.changed(incident.as_deref());
+            *slot = winner;
+            slot.now = incident;
+            slot.note_change(now, changed);
+        }
+        for (track, into) in decided.merged {
+            let into_id = self.tracks.get(&into).map(|winner| winner.id.clone());
+            if let Some(winner) = self.tracks.get_mut(&into)
+                && track.last.is_some()
+            {
+                winner.lineage.merged_from.push(track.id.clone());
+                winner.note_change(now, true);
+            }
+            let lineage = Lineage { merged_into: into_id, ..Lineage::default() };
+            close(track, RevisionEvent::Merged, lineage, now, told);
+        }
+        for track in decided.homeless {
+            close(track, RevisionEvent::Withdrawn, Lineage::default(), now, told);
+        }
+        let fresh: Vec<IncidentKey> = output
+            .incidents
+            .iter()
+            .filter(|(_, diff)| *diff > 0)
+            .map(|(incident, _)| incident.key)
+            .collect();
+        for key in fresh {
+            let split_from = decided.split_from.get(&key).cloned();
+            let Some(track) = self.tracks.get_mut(&key) else { continue };
+            if track.id.is_empty() {
+                track.baptise(key, output.epoch, now, split_from);
+            }
+            self.due.extend(track.schedule(key, &self.emission, now));
+        }
+    }
+
+    /// The incident left the horizon: its last word is told if it has not been, then it is
+    /// let go of. That is no withdrawal.
+    fn seal(&mut self, key: IncidentKey, now: Seconds, told: &mut Vec<Message>) {
+        self.speak(key, now, told);
+        if let Some(track) = self.tracks.remove(&key) {
+            self.due.remove(&(track.scheduled, key));
+            for member in track.now.iter().flat_map(|incident| &incident.members) {
+                self.homes.remove(&member.key);
+            }
+        }
+    }
+
+    /// Sends the next revision of an incident, if it has something new to say.
+    fn speak(&mut self, key: IncidentKey, now: Seconds, told: &mut Vec<Message>) {
+        let Some(track) = self.tracks.get_mut(&key) else { return };
+        let Some(incident) = track.now.clone() else { return };
+        if !track.dirty {
+            return;
+        }
+        track.dirty = false;
+        track.scheduled = Seconds::MAX;
+        let event = track.event(&incident);
+        let announcement = convert::Announcement {
+            incident_id: track.id.clone(),
+            revision: track.revision + 1,
+            event,
+            updated_at: Time::from_seconds(now),
+            lineage: std::mem::take(&mut track.lineage),
+            previous: track.last.as_deref(),
+        };
+        let counts = &self.counts;
+        let revision = convert::revision(&incident, announcement, |key| counts.get(&key).copied());
+        track.revision += 1;
+        track.sent(now, &incident, Arc::new(revision));
+        told.extend(track.last.clone().map(Message::new));
+    }
+
+    /// The standing incidents as they would be told now, in order of key.
+    pub fn standing(&self) -> impl Iterator<Item = (&SmolStr, &Arc<Incident>, Option<&Revision>)> {
+        self.tracks
+            .values()
+            .filter_map(|track| Some((&track.id, track.now.as_ref()?, track.last.as_deref())))
+    }
+}
+
+/// Ends an id that people have heard of.
+fn close(
+    track: Track,
+    event: RevisionEvent,
+    lineage: Lineage,
+    now: Seconds,
+    told: &mut Vec<Message>,
+) {
+    if let Some(last) = &track.last {
+        let revision = convert::closing(last, event, Time::from_seconds(now), lineage);
+        told.push(Message::new(revision));
+    }
+}

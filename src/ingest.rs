@@ -1,0 +1,112 @@
+//! Bytes and their position: from requests, files and standard input.
+//!
+//! ```text
+//!  http ──────────────┐            ┌► dead letters
+//!  file ─► chunks ────┼► reception ┼► counters
+//!  stdin ─► chunks ───┘   (decode) └► Intake ─► epochs
+//! ```
+//!
+//! A source moves bytes and knows nothing of what they mean; [`reception`] is
+//! the one place where bytes meet their decoder. What comes of them is handed
+//! to an [`Intake`], which the runtime implements over the queue of the next
+//! epoch. Nothing here waits for room: a full queue answers [`Busy`], and that
+//! travels back to whoever sent the bytes.
+
+pub mod chunk;
+pub mod file;
+pub mod stdin;
+
+use crate::canonical::Decoded;
+use causeway_dataflows::model::SourceIndex;
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+/// What one request or one chunk of a file became.
+#[derive(Debug)]
+pub struct Submission {
+    /// Whose policy applies.
+    pub source: SourceIndex,
+    /// The events, the books and the rejects; the rejects are already on their way to the
+    /// dead-letter store.
+    pub decoded: Decoded,
+    /// Bytes before decoding, after decompression: what the queue's bound counts.
+    pub bytes: usize,
+    /// Room set aside before decoding; given back when this is dropped.
+    pub reservation: Reservation,
+}
+
+/// Takes decoded events for the next epoch.
+pub trait Intake: Send + Sync {
+    /// Sets room aside for a batch of `bytes`, before the work of decoding it.
+    ///
+    /// Decoding has an effect that a refusal afterwards could not undo: ids are
+    /// remembered for `dedupe_ids`, and the sender's next try would be taken for a
+    /// duplicate. So an implementation that can be full should refuse here.
+    ///
+    /// # Errors
+    /// When there is no room now.
+    fn reserve(&self, bytes: usize) -> Result<Reservation, Busy> {
+        let _ = bytes;
+        Ok(Reservation::none())
+    }
+
+    /// Takes a batch; with a reservation this fails only when the process is stopping.
+    ///
+    /// # Errors
+    /// When there is no room now.
+    fn submit(&self, batch: Submission) -> Result<(), Busy>;
+}
+
+/// Room in a queue, given back when dropped.
+#[derive(Default)]
+pub struct Reservation(Option<Box<dyn Any + Send>>);
+
+impl Reservation {
+    /// No room, none needed.
+    pub fn none() -> Self {
+        Reservation(None)
+    }
+
+    /// Room that `guard` gives back when it is dropped.
+    pub fn held(guard: impl Any + Send) -> Self {
+        Reservation(Some(Box::new(guard)))
+    }
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Reservation(held)" } else { "Reservation(none)" })
+    }
+}
+
+/// There is no room now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}, try again in {} ms", retry_after.as_millis())]
+pub struct Busy {
+    /// When another try makes sense.
+    pub retry_after: Duration,
+    /// Why.
+    pub reason: BusyReason,
+}
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusyReason {
+    /// The engine is behind; the sender should slow down.
+    Full,
+    /// The process is stopping; another instance may take over.
+    Stopping,
+    /// The disk is full; sources are paused until it is not.
+    Storage,
+}
+
+impl fmt::Display for BusyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BusyReason::Full => "the queue of the engine is full",
+            BusyReason::Stopping => "the process is stopping",
+            BusyReason::Storage => "the disk is full",
+        })
+    }
+}

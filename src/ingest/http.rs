@@ -1,0 +1,124 @@
+//! The HTTP server's receiving half: requests in, receipts out.
+//!
+//! ```text
+//!  connection ─► server (bounded, cut off when idle)
+//!                  └► gate (id, books, limit, time, panic) ─► auth ─► body ─► Reception
+//! ```
+//!
+//! What can be read back, and what people change while the process runs, is in
+//! [`crate::console`], which puts its routes beside these.
+
+pub mod answer;
+pub mod auth;
+pub mod body;
+pub mod gate;
+pub mod idempotency;
+pub mod events;
+pub mod route;
+pub mod server;
+
+use super::reception::Reception;
+use crate::clock::SharedClock;
+use crate::settings::{ServerSettings, SourceKind, SourceSettings};
+use crate::telemetry::{Metrics, Repeats};
+use auth::Callers;
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::post;
+use gate::Gate;
+use idempotency::Keys;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two log lines of one kind.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// What all requests share; cloning shares it.
+#[derive(Clone)]
+pub struct Http(Arc<Shared>);
+
+/// What is behind [`Http`].
+pub struct Shared {
+    /// Bounds and addresses.
+    pub settings: ServerSettings,
+    /// Who may call.
+    pub callers: Callers,
+    /// Requests under way.
+    pub gate: Gate,
+    /// Idempotency-Keys.
+    pub keys: Keys,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: SharedClock,
+    /// Keeps repeated messages out of the log.
+    pub repeats: Repeats,
+}
+
+impl std::ops::Deref for Http {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Http {
+    /// What requests share under these settings.
+    pub fn new(settings: ServerSettings, metrics: Metrics, clock: SharedClock) -> Self {
+        Http(Arc::new(Shared {
+            callers: Callers::new(&settings),
+            gate: Gate::new(&settings, &*clock),
+            keys: Keys::new(
+                settings.idempotency_keys_max,
+                settings.idempotency_window,
+                metrics.http.clone(),
+            ),
+            repeats: Repeats::new(LOG_EVERY, Arc::clone(&clock)),
+            settings,
+            metrics,
+            clock,
+        }))
+    }
+}
+
+/// What the receiving routes of one source need.
+#[derive(Clone)]
+pub struct SourceState {
+    /// What all requests share.
+    pub http: Http,
+    /// The source.
+    pub reception: Arc<Reception>,
+}
+
+impl FromRef<SourceState> for Http {
+    fn from_ref(state: &SourceState) -> Http {
+        state.http.clone()
+    }
+}
+
+/// The receiving routes of every HTTP source: one at the root, the others under their prefix.
+///
+/// `reception` is asked for the reception of each source that has routes.
+pub fn routes(
+    http: &Http,
+    sources: &[SourceSettings],
+    mut reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
+) -> Router {
+    let mut router = Router::new();
+    for source in sources {
+        let SourceKind::Http { prefix } = &source.kind else { continue };
+        let state = SourceState { http: http.clone(), reception: reception(source) };
+        let routes = Router::new()
+            .route("/v1/events", post(events::native))
+            .route("/api/v2/alerts", post(events::alertmanager))
+            .route("/v1/webhooks/alertmanager", post(events::webhook))
+            .route("/v1/webhooks/grafana", post(events::webhook))
+            .with_state(state);
+        router = match prefix {
+            Some(prefix) => router.nest(prefix, routes),
+            None => router.merge(routes),
+        };
+    }
+    router
+}

@@ -1,0 +1,285 @@
+//! Where bytes meet their decoder: the one way from any live source to the engine.
+//!
+//! ```text
+//!  bytes ─► room? ─► decode ─► Intake ─► counted, rejects to the dead letters
+//!             └ no: Busy, nothing happened
+//! ```
+//!
+//! Nothing is counted or recorded before the engine has taken the batch, so a
+//! batch that is turned away and sent again is in the books once.
+
+use super::chunk::{Chunk, CutLine};
+use super::{Busy, BusyReason, Intake, Submission};
+use crate::canonical::{
+    Counts, Decoded, Decoder, Format, Framing, Input, Mode, Origin, Reject, Source,
+};
+use crate::clock::SharedClock;
+use crate::dlq::Letters;
+use crate::settings::SourceSettings;
+use crate::telemetry::Metrics;
+use crate::telemetry::ingest::Tally;
+use causeway_dataflows::model::ContextEvent;
+use smol_str::SmolStr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+/// Is told of every context event that was taken.
+pub type ContextListener = Arc<dyn Fn(&ContextEvent) + Send + Sync>;
+
+/// What all receptions share.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where decoded events go.
+    pub intake: Arc<dyn Intake>,
+    /// Where rejects go; `None` when nobody keeps them.
+    pub letters: Option<Letters>,
+    /// Who reads context events back, such as the list of silences.
+    pub listener: Option<ContextListener>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// When events are received.
+    pub clock: SharedClock,
+    /// Workers that alerts are dealt to.
+    pub workers: usize,
+}
+
+/// Takes bytes for one source.
+pub struct Reception {
+    source: Arc<Source>,
+    tenant: SmolStr,
+    keeps_rejects: bool,
+    decoders: Vec<Mutex<Decoder>>,
+    next_decoder: AtomicUsize,
+    next_request: AtomicU64,
+    around: Surroundings,
+}
+
+/// Some bytes and what is known of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// The bytes, decompressed.
+    pub bytes: &'a [u8],
+    /// What they are.
+    pub format: Format,
+    /// How they hold events.
+    pub framing: Framing,
+    /// Attributes of a CloudEvent in binary mode.
+    pub headers: Option<&'a [(&'a str, &'a str)]>,
+    /// Whose they are.
+    pub tenant: &'a SmolStr,
+    /// Where they came from; `None` for a request, which gets a number.
+    pub origin: Option<&'a Origin>,
+    /// The number of the first line.
+    pub first_line: u64,
+    /// Lines that were cut because they were too long.
+    pub cut: &'a [CutLine],
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt {
+    /// The books of the delivery.
+    pub counts: Counts,
+    /// What was refused, in order.
+    pub rejects: Vec<Refused>,
+    /// An event was refused and the source's policy is to stop on that.
+    pub failed: bool,
+}
+
+/// One refused event, as its sender is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Line, element or document, counted from 1.
+    pub line: u64,
+    /// The code, such as `E004`.
+    pub code: &'static str,
+    /// What is wrong, the field included.
+    pub message: String,
+}
+
+impl Reception {
+    /// A reception for a configured source.
+    pub fn new(settings: &SourceSettings, around: Surroundings) -> Self {
+        Reception::of(
+            Arc::clone(&settings.decode),
+            settings.tenant.clone(),
+            settings.keeps_rejects,
+            around,
+        )
+    }
+
+    /// A reception for what the server itself writes: changes of topology, silences, windows
+    /// and rules made through its own paths.
+    pub fn internal(name: &str, around: Surroundings) -> Self {
+        let tenant = SmolStr::new_static(crate::settings::DEFAULT_TENANT);
+        Reception::of(Arc::new(Source::named(name)), tenant, true, around)
+    }
+
+    fn of(
+        source: Arc<Source>,
+        tenant: SmolStr,
+        keeps_rejects: bool,
+        around: Surroundings,
+    ) -> Self {
+        // As many decoders as can be busy at a time; they share the ids they have seen.
+        let parallel = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let ids = source.dedupe_ids.then(|| Decoder::shared_ids(&source));
+        let decoder = || Decoder::new(Arc::clone(&source), around.workers.max(1), ids.clone());
+        around.metrics.ingest.expect(&source.name);
+        Reception {
+            decoders: (0..parallel).map(|_| Mutex::new(decoder())).collect(),
+            next_decoder: AtomicUsize::new(0),
+            next_request: AtomicU64::new(1),
+            source,
+            tenant,
+            keeps_rejects,
+            around,
+        }
+    }
+
+    /// The source's name.
+    pub fn name(&self) -> &SmolStr {
+        &self.source.name
+    }
+
+    /// The source's place among the sources.
+    pub fn index(&self) -> u16 {
+        self.source.index
+    }
+
+    /// Whose data it is when no token says so.
+    pub fn tenant(&self) -> &SmolStr {
+        &self.tenant
+    }
+
+    /// Decodes a delivery and hands it to the engine.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has happened.
+    pub fn take(&self, delivery: &Delivery<'_>) -> Result<Receipt, Busy> {
+        let around = &self.around;
+        let turned_away = |busy: Busy| {
+            around.metrics.ingest.turn_away(&self.source.name);
+            busy
+        };
+        let reservation = around.intake.reserve(delivery.bytes.len()).map_err(turned_away)?;
+        let receipt_ns = around.clock.now_ns();
+        let (mut decoded, skew_ns) = self.decode(delivery, receipt_ns);
+        let rejects = std::mem::take(&mut decoded.rejects);
+        let (counts, failed) = (decoded.counts.clone(), decoded.failed);
+        let tally = Tally::of(&decoded);
+        let context: Vec<ContextEvent> = match around.listener {
+            Some(_) => decoded.segments.iter().flat_map(|s| s.context.iter().cloned()).collect(),
+            None => Vec::new(),
+        };
+        let batch = Submission {
+            source: self.source.index,
+            decoded,
+            bytes: delivery.bytes.len(),
+            reservation,
+        };
+        around.intake.submit(batch).map_err(turned_away)?;
+        around.metrics.ingest.enter(&self.source.name, &counts, &tally, skew_ns);
+        if let Some(listener) = &around.listener {
+            context.iter().for_each(|event| listener(event));
+        }
+        let rejected = rejects.iter().map(Refused::of).collect();
+        let receipt = Receipt { counts, rejects: rejected, failed };
+        if let Some(letters) = around.letters.as_ref().filter(|_| self.keeps_rejects) {
+            rejects.into_iter().for_each(|reject| letters.offer(reject, receipt_ns));
+        }
+        Ok(receipt)
+    }
+
+    /// The same for a chunk of a file or of standard input.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has happened.
+    pub fn take_chunk(&self, chunk: &Chunk, format: Format) -> Result<Receipt, Busy> {
+        self.take(&Delivery {
+            bytes: &chunk.bytes,
+            format,
+            framing: Framing::Lines,
+            headers: None,
+            tenant: &self.tenant,
+            origin: Some(&chunk.origin),
+            first_line: chunk.first_line,
+            cut: &chunk.cut,
+        })
+    }
+
+    /// The same, waiting for room with `pause`, which says whether to go on; `None` when it
+    /// said no.
+    pub fn take_chunk_patiently(
+        &self,
+        chunk: &Chunk,
+        format: Format,
+        pause: &mut dyn FnMut(Duration) -> bool,
+    ) -> Option<Receipt> {
+        loop {
+            match self.take_chunk(chunk, format) {
+                Ok(receipt) => return Some(receipt),
+                Err(Busy { reason: BusyReason::Stopping, .. }) => return None,
+                Err(busy) if !pause(busy.retry_after) => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn decode(&self, delivery: &Delivery<'_>, receipt_ns: i64) -> (Decoded, i64) {
+        let numbered;
+        let origin = match delivery.origin {
+            Some(origin) => origin,
+            None => {
+                let seq = self.next_request.fetch_add(1, Ordering::Relaxed);
+                let source_id = self.source.name.clone();
+                numbered = Origin { source_id, partition: None, offset: None, seq: Some(seq) };
+                &numbered
+            }
+        };
+        let input = Input {
+            format: delivery.format,
+            framing: delivery.framing,
+            tenant: delivery.tenant,
+            mode: Mode::Live { receipt_ns },
+            origin,
+            first_line: delivery.first_line,
+        };
+        let mut decoder = self.free_decoder();
+        let mut decoded = match delivery.headers {
+            Some(headers) => decoder.decode_binary(headers, delivery.bytes, &input),
+            None => decoder.decode(delivery.bytes, &input),
+        };
+        for reject in &mut decoded.rejects {
+            if let Some(cut) = delivery.cut.iter().find(|cut| cut.line == reject.line) {
+                reject.payload_bytes = cut.bytes;
+            }
+        }
+        (decoded, decoder.skew_ns())
+    }
+
+    /// A decoder that nobody uses, else the next in turn once it is free.
+    fn free_decoder(&self) -> MutexGuard<'_, Decoder> {
+        let count = self.decoders.len();
+        let start = self.next_decoder.fetch_add(1, Ordering::Relaxed) % count;
+        for at in 0..count {
+            match self.decoders[(start + at) % count].try_lock() {
+                Ok(decoder) => return decoder,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.decoders[start].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Refused {
+    fn of(reject: &Reject) -> Self {
+        let message = match reject.field.is_empty() {
+            true => reject.message.clone(),
+            false => format!("{}: {}", reject.field, reject.message),
+        };
+        Refused { line: reject.line, code: reject.code.word(), message }
+    }
+}

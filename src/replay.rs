@@ -1,0 +1,224 @@
+//! Recorded input from beginning to end, with time taken from the data.
+//!
+//! ```text
+//!  chunks ─► decoder ─► segments (one tick each) ─► epochs ─► workers ─► ledger ─► revisions
+//!                                                                  └───► finals ─► last rows
+//! ```
+//!
+//! An epoch never spans a tick, and nothing here looks at a clock: the same
+//! input gives the same revisions on any machine (SEMANTICS rules 4 to 6, 22).
+
+mod finals;
+
+pub use finals::Finals;
+
+use crate::canonical::{Counts, Decoded, Decoder, Format, Framing, Input, Mode, Origin, Reject};
+use crate::emit::ledger::{Emission, Ledger};
+use crate::emit::wire::Message;
+use crate::runtime::{Collector, EpochInput, Feeder, RuntimeError, start};
+use causeway_dataflows::model::{ContextEvent, Seconds};
+use causeway_dataflows::ops::epochs::Tick;
+use causeway_dataflows::params::Params;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use smol_str::SmolStr;
+use std::thread::JoinHandle;
+use thiserror::Error;
+
+/// Epochs under way at a time: a replay's epochs are small, and latency is of no interest.
+const OUTSTANDING_MAX: usize = 256;
+
+/// Why a replay stopped.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The engine failed.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The side that takes answers is gone.
+    #[error("the thread that writes revisions stopped; its panic is in the log above")]
+    Emitter,
+    /// The source's policy is to fail on a reject.
+    #[error("line {}: {} ({}); the source policy is to fail on rejects", .0.line, .0.message, .0.code.word())]
+    Rejected(Box<Reject>),
+}
+
+/// What to do with what comes out, on the emitter's thread.
+pub trait Outlet: Send + 'static {
+    /// Revisions of one epoch, in order.
+    fn revisions(&mut self, messages: Vec<Message>);
+    /// Events refused by a decoder.
+    fn rejects(&mut self, rejects: Vec<Reject>);
+}
+
+/// A replay under way.
+pub struct Replay {
+    feeder: Feeder,
+    decoder: Decoder,
+    tenant: SmolStr,
+    /// Context that applies before the first event.
+    rows: Vec<ContextEvent>,
+    counts: Counts,
+    tick: Option<Seconds>,
+    notes: Sender<Note>,
+    emitter: JoinHandle<Finals>,
+    params: Params,
+    line: u64,
+}
+
+/// What the feeding side tells the emitting side.
+enum Note {
+    /// The tick of the next epoch.
+    Epoch(Tick),
+    /// Refused events.
+    Rejects(Vec<Reject>),
+}
+
+impl Replay {
+    /// Starts `workers` workers; `outlet` gets what comes out.
+    ///
+    /// # Errors
+    /// When the workers cannot be started.
+    pub fn start(
+        workers: usize,
+        params: &Params,
+        emission: Emission,
+        decoder: Decoder,
+        outlet: impl Outlet,
+    ) -> Result<Replay, ReplayError> {
+        let (feeder, collector) = start(workers, params, OUTSTANDING_MAX)?;
+        let (notes, noted) = unbounded();
+        let horizon = params.dedup.revise_horizon_seconds;
+        let emitter = std::thread::spawn(move || {
+            emit(collector, &noted, Ledger::new(emission), Finals::new(horizon), outlet)
+        });
+        Ok(Replay {
+            feeder,
+            decoder,
+            tenant: SmolStr::new_static("default"),
+            rows: Vec::new(),
+            counts: Counts::default(),
+            tick: None,
+            notes,
+            emitter,
+            params: params.clone(),
+            line: 1,
+        })
+    }
+
+    /// Takes in rows that hold before the first event, such as a topology.
+    ///
+    /// # Errors
+    /// When the source's policy is to fail on a reject.
+    pub fn rows(&mut self, bytes: &[u8], origin: &Origin, format: Format) -> Result<(), ReplayError> {
+        let decoded = self.decode(bytes, origin, format, Mode::Rows)?;
+        for segment in decoded.segments {
+            self.rows.extend(segment.context);
+        }
+        Ok(())
+    }
+
+    /// Begins a new file: lines are counted from one again.
+    pub fn begin_file(&mut self) {
+        self.line = 1;
+    }
+
+    /// Takes in a stretch of whole lines.
+    ///
+    /// # Errors
+    /// When the engine stopped, or the source's policy is to fail on a reject.
+    pub fn events(&mut self, bytes: &[u8], origin: &Origin) -> Result<(), ReplayError> {
+        let decoded = self.decode(bytes, origin, Format::Native, Mode::Replay)?;
+        for segment in decoded.segments {
+            let Some(tick) = segment.tick else { continue };
+            self.tick = Some(tick);
+            let mut context = std::mem::take(&mut self.rows);
+            context.extend(segment.context);
+            let input = EpochInput { alerts: segment.alerts, context };
+            self.submit(Tick { now: tick, drain: false }, input)?;
+        }
+        Ok(())
+    }
+
+    fn decode(
+        &mut self,
+        bytes: &[u8],
+        origin: &Origin,
+        format: Format,
+        mode: Mode,
+    ) -> Result<Decoded, ReplayError> {
+        let input = Input {
+            format,
+            framing: if format == Format::Native { Framing::Lines } else { Framing::Body },
+            tenant: &self.tenant,
+            mode,
+            origin,
+            first_line: self.line,
+        };
+        let mut decoded = self.decoder.decode(bytes, &input);
+        self.line += decoded.lines;
+        self.counts += &decoded.counts;
+        let rejects = std::mem::take(&mut decoded.rejects);
+        if decoded.failed && let Some(first) = rejects.first() {
+            return Err(ReplayError::Rejected(Box::new(first.clone())));
+        }
+        if !rejects.is_empty() {
+            self.notes.send(Note::Rejects(rejects)).map_err(|_| ReplayError::Emitter)?;
+        }
+        Ok(decoded)
+    }
+
+    fn submit(&mut self, tick: Tick, input: EpochInput) -> Result<(), ReplayError> {
+        self.notes.send(Note::Epoch(tick)).map_err(|_| ReplayError::Emitter)?;
+        self.feeder.submit(tick, input)?;
+        Ok(())
+    }
+
+    /// Fires every wheel, waits for the last answer, and returns what stands.
+    ///
+    /// # Errors
+    /// When the engine stopped before its end.
+    pub fn finish(mut self) -> Result<(Finals, Counts), ReplayError> {
+        let rows = std::mem::take(&mut self.rows);
+        let sources = &self.params.sources;
+        let quiet = sources.iter().map(|s| s.quiet_seconds).max().unwrap_or(0);
+        let lateness = sources.iter().map(|s| s.lateness_seconds).max().unwrap_or(0);
+        // Every alert lapses by then, one from a clock five minutes ahead included.
+        let after = quiet + lateness + self.params.dedup.disorder_seconds + 300;
+        let end = self.tick.unwrap_or(0) + after;
+        self.submit(Tick { now: end, drain: false }, EpochInput { context: rows, ..EpochInput::default() })?;
+        self.submit(Tick { now: end, drain: true }, EpochInput::default())?;
+        drop(self.feeder);
+        drop(self.notes);
+        let finals = self.emitter.join().map_err(|_| ReplayError::Emitter)?;
+        Ok((finals, self.counts))
+    }
+}
+
+fn emit(
+    mut collector: Collector,
+    notes: &Receiver<Note>,
+    mut ledger: Ledger,
+    mut finals: Finals,
+    mut outlet: impl Outlet,
+) -> Finals {
+    while let Some(output) = collector.next_epoch() {
+        let tick = loop {
+            match notes.recv() {
+                Ok(Note::Epoch(tick)) => break tick,
+                Ok(Note::Rejects(rejects)) => outlet.rejects(rejects),
+                Err(_) => return finals,
+            }
+        };
+        let told = ledger.apply(&output, tick);
+        finals.apply(&output, tick.now);
+        if !told.is_empty() {
+            outlet.revisions(told);
+        }
+    }
+    while let Ok(note) = notes.recv() {
+        if let Note::Rejects(rejects) = note {
+            outlet.rejects(rejects);
+        }
+    }
+    finals.told = ledger.told;
+    finals
+}

@@ -1,0 +1,163 @@
+//! Drives timely: epochs in, consolidated answers out.
+//!
+//! ```text
+//!  submit ─► credits ─► one queue a worker ─► inputs ─► pipeline ─► probe
+//!                                                          │
+//!  collector ◄─ reports (updates by epoch, frontier) ◄─────┘
+//! ```
+//!
+//! The only module that knows the pipeline. Worker threads never wait for I/O:
+//! they take from a queue, step, and report. An epoch's answer is handed out
+//! when every worker's frontier has passed it, in order of epochs.
+
+mod worker;
+mod collect;
+
+pub use collect::{Collector, EpochOutput};
+
+use causeway_dataflows::model::{AlertBatch, ContextEvent};
+use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use causeway_dataflows::params::Params;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::sync::{Arc, Mutex};
+use std::thread::Thread;
+use thiserror::Error;
+use timely::WorkerConfig;
+use timely::communication::Config as Communication;
+
+/// What one epoch brings to all workers.
+#[derive(Debug, Default)]
+pub struct EpochInput {
+    /// Alert events; each batch names its worker.
+    pub alerts: Vec<AlertBatch>,
+    /// Everything else that matters.
+    pub context: Vec<ContextEvent>,
+}
+
+/// One worker's share of an epoch.
+struct Share {
+    epoch: Epoch,
+    tick: Tick,
+    alerts: Vec<AlertBatch>,
+    context: Vec<ContextEvent>,
+}
+
+/// Why the engine cannot go on.
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    /// Timely could not start its threads.
+    #[error("workers could not start: {0}")]
+    Start(String),
+    /// A worker is gone.
+    #[error("a worker stopped; its panic is in the log above")]
+    Stopped,
+}
+
+/// The side that feeds epochs; dropping it ends the computation.
+pub struct Feeder {
+    queues: Vec<Sender<Share>>,
+    threads: Vec<Thread>,
+    credits: Sender<()>,
+    next: Epoch,
+}
+
+/// Starts `workers` threads and returns both ends.
+///
+/// At most `outstanding_max` epochs are under way at a time; [`Feeder::submit`] waits for
+/// the collector to have taken an older one.
+///
+/// # Errors
+/// When the threads cannot be started.
+pub fn start(
+    workers: usize,
+    params: &Params,
+    outstanding_max: usize,
+) -> Result<(Feeder, Collector), RuntimeError> {
+    let workers = workers.max(1);
+    let (report, reports) = unbounded();
+    let (started, starts) = unbounded();
+    let (queues, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| unbounded::<Share>()).unzip();
+    let receivers: Arc<Vec<Mutex<Option<Receiver<Share>>>>> =
+        Arc::new(receivers.into_iter().map(|r| Mutex::new(Some(r))).collect());
+    let params = params.clone();
+    let communication =
+        if workers == 1 { Communication::Thread } else { Communication::Process(workers) };
+    let config =
+        timely::Config { communication, worker: WorkerConfig::default() };
+    let guards = timely::execute(config, move |timely| {
+        // A worker that dies leaves the others spinning: nobody goes on after a panic.
+        let _abort = AbortOnPanic;
+        let index = timely.index();
+        let queue = receivers[index].lock().ok().and_then(|mut slot| slot.take());
+        let _ = started.send((index, std::thread::current()));
+        if let Some(queue) = queue {
+            worker::run(timely, &params, &queue, &report);
+        }
+    })
+    .map_err(RuntimeError::Start)?;
+    let mut threads: Vec<(usize, Thread)> = starts.iter().take(workers).collect();
+    threads.sort_by_key(|(index, _)| *index);
+    let (credits, returned) = bounded(outstanding_max.max(1));
+    let feeder = Feeder {
+        queues,
+        threads: threads.into_iter().map(|(_, thread)| thread).collect(),
+        credits,
+        next: 0,
+    };
+    Ok((feeder, Collector::new(workers, reports, returned, guards)))
+}
+
+/// Ends the process when the thread that holds it unwinds.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+impl Feeder {
+    /// Hands the next epoch to the workers; waits while too many are under way.
+    ///
+    /// # Errors
+    /// When the collector or a worker is gone.
+    pub fn submit(&mut self, tick: Tick, input: EpochInput) -> Result<Epoch, RuntimeError> {
+        self.credits.send(()).map_err(|_| RuntimeError::Stopped)?;
+        let epoch = self.next;
+        self.next += 1;
+        let mut context = input.context;
+        let mut alerts: Vec<Vec<AlertBatch>> = vec![Vec::new(); self.queues.len()];
+        for batch in input.alerts.into_iter().filter(|batch| !batch.events.is_empty()) {
+            let worker = batch.worker as usize % self.queues.len();
+            alerts[worker].push(batch);
+        }
+        for ((queue, thread), alerts) in self.queues.iter().zip(&self.threads).zip(alerts) {
+            // One worker brings the context in; the dataflow sends it where it belongs.
+            let share = Share { epoch, tick, alerts, context: std::mem::take(&mut context) };
+            queue.send(share).map_err(|_| RuntimeError::Stopped)?;
+            thread.unpark();
+        }
+        Ok(epoch)
+    }
+
+    /// How many epochs may still be submitted without waiting.
+    pub fn has_credit(&self) -> bool {
+        !self.credits.is_full()
+    }
+
+    /// The number of workers.
+    pub fn workers(&self) -> usize {
+        self.queues.len()
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        self.queues.clear();
+        for thread in &self.threads {
+            thread.unpark();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Reports of all workers, merged back into epochs in order.
+
+use causeway_dataflows::model::{AlertCount, AlertRow, Incident, IncidentKey};
+use causeway_dataflows::ops::epochs::Epoch;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use timely::communication::WorkerGuards;
+
+/// What changed in one epoch, as taken from the dataflow.
+#[derive(Debug, Default)]
+pub(super) struct Updates {
+    pub(super) incidents: Vec<(Arc<Incident>, isize)>,
+    pub(super) rows: Vec<(Arc<AlertRow>, isize)>,
+    pub(super) counts: Vec<AlertCount>,
+    pub(super) sealed: Vec<IncidentKey>,
+}
+
+/// A worker's frontier and what it has for the epochs before.
+pub(super) struct Report {
+    pub(super) worker: usize,
+    pub(super) reached: Epoch,
+    pub(super) done: BTreeMap<Epoch, Updates>,
+}
+
+/// Everything that changed in one epoch, on all workers, in an order that does not depend
+/// on their number.
+#[derive(Debug, Default)]
+pub struct EpochOutput {
+    /// Which.
+    pub epoch: Epoch,
+    /// Incidents taken back and put up: net, in order of key, the old before the new.
+    pub incidents: Vec<(Arc<Incident>, isize)>,
+    /// Dispositions likewise, in order of alert.
+    pub rows: Vec<(Arc<AlertRow>, isize)>,
+    /// Exact counts.
+    pub counts: Vec<AlertCount>,
+    /// Incidents that left the horizon, in order of key.
+    pub sealed: Vec<IncidentKey>,
+}
+
+/// The side that takes answers.
+pub struct Collector {
+    reports: Receiver<Report>,
+    credits: Receiver<()>,
+    reached: Vec<Epoch>,
+    pending: BTreeMap<Epoch, Updates>,
+    next: Epoch,
+    guards: Option<WorkerGuards<()>>,
+}
+
+impl Collector {
+    pub(super) fn new(
+        workers: usize,
+        reports: Receiver<Report>,
+        credits: Receiver<()>,
+        guards: WorkerGuards<()>,
+    ) -> Self {
+        Collector {
+            reports,
+            credits,
+            reached: vec![0; workers],
+            pending: BTreeMap::new(),
+            next: 0,
+            guards: Some(guards),
+        }
+    }
+
+    /// The next finished epoch; waits for it. `None` after the last.
+    pub fn next_epoch(&mut self) -> Option<EpochOutput> {
+        loop {
+            if let Some(output) = self.ready() {
+                return Some(output);
+            }
+            match self.reports.recv() {
+                Ok(report) => self.take(report),
+                Err(_) => return self.finish(),
+            }
+        }
+    }
+
+    /// The next finished epoch, if one comes within `wait`.
+    pub fn poll(&mut self, wait: Duration) -> Option<EpochOutput> {
+        if let Some(output) = self.ready() {
+            return Some(output);
+        }
+        match self.reports.recv_timeout(wait) {
+            Ok(report) => self.take(report),
+            Err(RecvTimeoutError::Timeout) => return None,
+            Err(RecvTimeoutError::Disconnected) => return self.finish(),
+        }
+        self.ready()
+    }
+
+    fn take(&mut self, report: Report) {
+        self.reached[report.worker] = report.reached;
+        for (epoch, mut updates) in report.done {
+            let all = self.pending.entry(epoch).or_default();
+            all.incidents.append(&mut updates.incidents);
+            all.rows.append(&mut updates.rows);
+            all.counts.append(&mut updates.counts);
+            all.sealed.append(&mut updates.sealed);
+        }
+    }
+
+    fn ready(&mut self) -> Option<EpochOutput> {
+        let reached = self.reached.iter().min().copied().unwrap_or(0);
+        // At the end every frontier is empty; what the feeder sent is what credits are for.
+        if self.next >= reached || (reached == Epoch::MAX && self.credits.is_empty()) {
+            return None;
+        }
+        let epoch = self.next;
+        self.next += 1;
+        let _ = self.credits.try_recv();
+        let mut updates = self.pending.remove(&epoch).unwrap_or_default();
+        net(&mut updates.incidents, |incident| incident.key);
+        net(&mut updates.rows, |row| row.alert.key);
+        updates.counts.sort_unstable();
+        updates.sealed.sort_unstable();
+        Some(EpochOutput {
+            epoch,
+            incidents: updates.incidents,
+            rows: updates.rows,
+            counts: updates.counts,
+            sealed: updates.sealed,
+        })
+    }
+
+    fn finish(&mut self) -> Option<EpochOutput> {
+        if let Some(guards) = self.guards.take() {
+            guards.join().into_iter().for_each(drop);
+        }
+        None
+    }
+}
+
+/// Sums diffs of equal items and leaves out what cancels; by key, then the old first.
+fn net<T: Ord, K: Ord>(updates: &mut Vec<(Arc<T>, isize)>, key: impl Fn(&T) -> K) {
+    differential_consolidate(updates);
+    updates.sort_by(|(a, da), (b, db)| key(a).cmp(&key(b)).then(da.cmp(db)).then(a.cmp(b)));
+}
+
+fn differential_consolidate<T: Ord>(updates: &mut Vec<(Arc<T>, isize)>) {
+    updates.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut out: Vec<(Arc<T>, isize)> = Vec::with_capacity(updates.len());
+    for (item, diff) in updates.drain(..) {
+        match out.last_mut() {
+            Some((last, sum)) if *last == item => *sum += diff,
+            _ => out.push((item, diff)),
+        }
+    }
+    out.retain(|(_, diff)| *diff != 0);
+    *updates = out;
+}

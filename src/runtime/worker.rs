@@ -1,0 +1,137 @@
+//! One worker thread: its queue in, its dataflow, its reports out.
+
+use super::Share;
+use super::collect::{Report, Updates};
+use causeway_dataflows::model::{AlertBatch, ContextEvent};
+use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use causeway_dataflows::params::Params;
+use causeway_dataflows::pipeline::{Inputs, pipeline};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+use timely::dataflow::operators::{Inspect, Input, Probe};
+use timely::dataflow::{InputHandle, ProbeHandle};
+use timely::worker::Worker;
+
+/// Updates by epoch, shared by the taps of one worker.
+type Taps = Rc<RefCell<BTreeMap<Epoch, Updates>>>;
+
+/// The worker's three inputs, advanced together: an idle one would hold all the rest.
+struct Sources {
+    alerts: InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<AlertBatch>>>,
+    context: InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<ContextEvent>>>,
+    ticks: InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<Tick>>>,
+}
+
+/// How long an idle worker sleeps before it looks again; it is woken when there is work.
+const PARK: Duration = Duration::from_millis(50);
+/// Epochs fed before the dataflow is stepped.
+const FEED_MAX: usize = 8;
+
+/// Runs until the queue's other end is dropped and everything is worked off.
+pub(super) fn run(
+    timely: &mut Worker,
+    params: &Params,
+    queue: &Receiver<Share>,
+    reports: &Sender<Report>,
+) {
+    let index = timely.index();
+    let taps = Taps::default();
+    let probe = ProbeHandle::new();
+    let mut sources = Some(build(timely, params, &taps, &probe));
+    let mut told: Epoch = 0;
+    loop {
+        let mut fed = 0;
+        while let Some(open) = &mut sources {
+            match queue.try_recv() {
+                Ok(share) => feed(open, share),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => sources = None,
+            }
+            fed += 1;
+            if fed == FEED_MAX {
+                break;
+            }
+        }
+        let _ = timely.step();
+        let reached = probe.with_frontier(|frontier| frontier.first().copied());
+        if reached.is_none_or(|reached| reached > told) {
+            let done = match reached {
+                Some(reached) => {
+                    let later = taps.borrow_mut().split_off(&reached);
+                    std::mem::replace(&mut *taps.borrow_mut(), later)
+                }
+                None => std::mem::take(&mut *taps.borrow_mut()),
+            };
+            told = reached.unwrap_or(Epoch::MAX);
+            if reports.send(Report { worker: index, reached: told, done }).is_err() {
+                return;
+            }
+        }
+        if sources.is_none() && told == Epoch::MAX {
+            return;
+        }
+        if fed == 0 && queue.is_empty() {
+            timely.step_or_park(Some(PARK));
+        }
+    }
+}
+
+fn feed(sources: &mut Sources, share: Share) {
+    for batch in share.alerts {
+        sources.alerts.send(batch);
+    }
+    for event in share.context {
+        sources.context.send(event);
+    }
+    sources.ticks.send(share.tick);
+    let next = share.epoch + 1;
+    sources.alerts.advance_to(next);
+    sources.context.advance_to(next);
+    sources.ticks.advance_to(next);
+    sources.alerts.flush();
+    sources.context.flush();
+    sources.ticks.flush();
+}
+
+fn build(
+    timely: &mut Worker,
+    params: &Params,
+    taps: &Taps,
+    probe: &ProbeHandle<Epoch>,
+) -> Sources {
+    timely.dataflow_named("causeway", |scope| {
+        let (alerts, alert_stream) = scope.new_input();
+        let (context, context_stream) = scope.new_input();
+        let (ticks, tick_stream) = scope.new_input();
+        let outputs = pipeline(
+            Inputs { alerts: alert_stream, context: context_stream, ticks: tick_stream },
+            params,
+        );
+        let tap = taps.clone();
+        let incidents = outputs.incidents.inspect(move |(incident, epoch, diff)| {
+            let mut taps = tap.borrow_mut();
+            taps.entry(*epoch).or_default().incidents.push((incident.clone(), *diff));
+        });
+        let tap = taps.clone();
+        let rows = outputs.rows.inspect(move |(row, epoch, diff)| {
+            let mut taps = tap.borrow_mut();
+            taps.entry(*epoch).or_default().rows.push((row.clone(), *diff));
+        });
+        let tap = taps.clone();
+        let sealed = outputs.sealed.inspect(move |(key, epoch, _)| {
+            tap.borrow_mut().entry(*epoch).or_default().sealed.push(*key);
+        });
+        let tap = taps.clone();
+        let counts = outputs.counts.inspect(move |(count, epoch)| {
+            tap.borrow_mut().entry(*epoch).or_default().counts.push(*count);
+        });
+        incidents.inner.probe_with(probe);
+        rows.inner.probe_with(probe);
+        sealed.inner.probe_with(probe);
+        counts.probe_with(probe);
+        Sources { alerts, context, ticks }
+    })
+}

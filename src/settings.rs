@@ -1,0 +1,219 @@
+//! The configuration as it was checked: the only form that travels.
+//!
+//! [`crate::config`] says what one value means; here values are held against
+//! each other. All problems are collected, each with its place, so that one run
+//! of `causeway validate` shows them all. What comes out needs no further
+//! checks: addresses are parsed, periods are seconds, names are known.
+
+use crate::config::{Config, ConfigError, LogFormat, Surroundings, Written, load};
+use causeway_dataflows::model::{Context, ContextEvent, EventId, Op};
+use causeway_dataflows::params::Params;
+use smol_str::SmolStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod checker;
+mod server;
+mod source;
+mod stages;
+mod context;
+mod sink;
+
+use checker::Checker;
+pub use server::{Access, ServerSettings};
+pub use sink::{SinkKind, SinkSettings, Wanted, WebhookSettings};
+pub use source::{SourceKind, SourceSettings};
+
+/// The tenant of whatever names none.
+pub const DEFAULT_TENANT: &str = "default";
+
+/// Everything a process needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Directory for everything that must outlast the process.
+    pub data_dir: PathBuf,
+    /// Worker threads of the engine, at least one.
+    pub workers: usize,
+    /// The HTTP server.
+    pub server: ServerSettings,
+    /// The sources in the order of their names; the place of each is its index everywhere.
+    pub sources: Vec<SourceSettings>,
+    /// Files and globs of entities and relations, read before the first event.
+    pub topology: Vec<PathBuf>,
+    /// What the dataflow needs to know.
+    pub params: Params,
+    /// When incidents are told to sinks.
+    pub emission: EmissionSettings,
+    /// The sinks in the order of their names.
+    pub sinks: Vec<SinkSettings>,
+    /// Silences, windows and rules that the configuration itself holds.
+    pub context: Vec<Context>,
+    /// The dead-letter store.
+    pub dead_letters: DeadLetterSettings,
+    /// The log.
+    pub logging: LoggingSettings,
+}
+
+/// When incidents are told to sinks, and how long they can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmissionSettings {
+    /// A new incident is told once it has not changed for this long.
+    pub settle: Duration,
+    /// A new incident is told at the latest this long after it was first seen.
+    pub settle_max: Duration,
+    /// Least time between two revisions of one incident.
+    pub revise_interval: Duration,
+    /// Resolved incidents kept for reading.
+    pub resolved_incidents_max: usize,
+    /// How long a resolved incident is kept for reading.
+    pub resolved_for: Duration,
+}
+
+/// Bounds of the dead-letter store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetterSettings {
+    /// Bytes on disk.
+    pub bytes_max: u64,
+    /// Age of a record.
+    pub age_max: Duration,
+    /// Bytes kept of one payload.
+    pub payload_bytes_max: usize,
+    /// Records waiting for the disk.
+    pub queue_max: usize,
+}
+
+/// What the log shows and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggingSettings {
+    /// Which messages; checked to be a filter.
+    pub filter: String,
+    /// How they look.
+    pub format: LogFormat,
+}
+
+impl Settings {
+    /// Reads and checks the files and directories given; without any, the defaults.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or with every problem found.
+    pub fn load(paths: &[PathBuf], around: &Surroundings<'_>) -> Result<(Config, Self), ConfigError> {
+        let written = match paths {
+            [] => Written::defaults(),
+            paths => load(paths, around)?,
+        };
+        let settings = Settings::check(&written)?;
+        Ok((written.config, settings))
+    }
+
+    /// Checks a configuration.
+    ///
+    /// # Errors
+    /// With every problem found.
+    pub fn check(written: &Written) -> Result<Self, ConfigError> {
+        let mut checker = Checker::new(written);
+        let config = &written.config;
+        if config.version != crate::config::VERSION {
+            checker.wrong(
+                "version",
+                format!("version {} is not known", config.version),
+                "write `version: 1`",
+            );
+        }
+        let sources = source::check(&mut checker, config);
+        let settings = Settings {
+            data_dir: config.data_dir.0.clone(),
+            workers: workers(&mut checker, config.workers),
+            server: server::check(&mut checker, &config.server, &sources),
+            topology: topology(&mut checker, config),
+            params: stages::params(&mut checker, config, &sources),
+            emission: stages::emission(&mut checker, &config.emission),
+            sinks: sink::check(&mut checker, config),
+            context: context::check(&mut checker, config),
+            dead_letters: dead_letters(&mut checker, &config.dead_letters),
+            logging: logging(&mut checker, &config.logging),
+            sources,
+        };
+        checker.finish().map(|()| settings)
+    }
+
+    /// The settings of a process without a configuration.
+    ///
+    /// # Panics
+    /// When the defaults contradict each other, which is our own mistake.
+    pub fn defaults() -> Self {
+        match Settings::check(&Written::defaults()) {
+            Ok(settings) => settings,
+            Err(error) => panic!("the default configuration is wrong: {error}"),
+        }
+    }
+
+    /// The configuration's own silences, windows and rules as events of the instant given.
+    pub fn context_events(&self, now_ns: i64) -> Vec<ContextEvent> {
+        let event = |context: &Context| ContextEvent {
+            tenant: SmolStr::new_static(DEFAULT_TENANT),
+            source: SmolStr::new_static("config"),
+            id: EventId::new(&context::event_id(context)),
+            time_ns: now_ns,
+            observed_ns: now_ns,
+            op: Op::Upsert,
+            body: context.clone(),
+        };
+        self.context.iter().map(event).collect()
+    }
+}
+
+/// More workers than any machine this runs on has cores.
+const WORKERS_MAX: usize = 1024;
+
+fn workers(checker: &mut Checker<'_>, workers: usize) -> usize {
+    if workers > WORKERS_MAX {
+        let message = format!("{workers} workers are more than {WORKERS_MAX}");
+        checker.wrong("workers", message, "use at most one worker a core, or `0` for just that");
+    }
+    match workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        given => given,
+    }
+}
+
+fn topology(checker: &mut Checker<'_>, config: &Config) -> Vec<PathBuf> {
+    for (i, path) in config.topology.0.iter().enumerate() {
+        checker.pattern(&format!("topology.{i}"), &path.0);
+    }
+    config.topology.0.iter().map(|path| path.0.clone()).collect()
+}
+
+fn dead_letters(
+    checker: &mut Checker<'_>,
+    config: &crate::config::DeadLetters,
+) -> DeadLetterSettings {
+    checker.positive("dead_letters.queue", config.queue);
+    checker.some_time("dead_letters.age", config.age);
+    // In base64 and with its envelope a payload takes up to twice its size, and a store
+    // that is cut by whole segments must hold a few of them.
+    if config.bytes.0 < config.payload.0.saturating_mul(8) {
+        checker.wrong(
+            "dead_letters.bytes",
+            format!("{} cannot hold records with payloads of {}", config.bytes, config.payload),
+            "make it at least eight times `dead_letters.payload`",
+        );
+    }
+    DeadLetterSettings {
+        bytes_max: config.bytes.0,
+        age_max: config.age.0,
+        payload_bytes_max: config.payload.as_usize(),
+        queue_max: config.queue,
+    }
+}
+
+fn logging(checker: &mut Checker<'_>, config: &crate::config::Logging) -> LoggingSettings {
+    let filter = config.filter.clone().unwrap_or_else(|| "info".to_owned());
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
+        checker.wrong(
+            "logging.filter",
+            format!("`{filter}` is not a filter: {error}"),
+            "write a level such as `info`, or `info,causeway::ingest=debug`",
+        );
+    }
+    LoggingSettings { filter, format: config.format }
+}

@@ -1,0 +1,16 @@
+//! What the process says about itself: its log on standard error, its metrics on request.
+//!
+//! Nothing here is on the path of one event: batches are logged and counted.
+//! The log never shows payloads or secrets.
+
+pub mod log;
+pub mod repeat;
+pub mod bins;
+pub mod ingest;
+pub mod http;
+pub mod process;
+pub mod metrics;
+
+pub use log::{LogError, init};
+pub use metrics::Metrics;
+pub use repeat::Repeats;

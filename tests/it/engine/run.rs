@@ -1,0 +1,161 @@
+//! Running a history through the engine, and through the oracle beside it.
+
+use super::history::{Heard, History, START, context_event, push_alert};
+use causeway::runtime::{EpochInput, EpochOutput, start};
+use causeway_dataflows::model::{
+    AlertBatch, AlertCount, AlertKey, AlertRow, ContextEvent, Incident, IncidentKey, Seconds,
+};
+use causeway_dataflows::ops::epochs::Tick;
+use causeway_dataflows::oracle::{alerts, expected};
+use causeway_dataflows::params::Params;
+use causeway_dataflows::{cause, explain};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What stands.
+#[derive(Debug, Default)]
+pub struct Standing {
+    pub rows: BTreeMap<AlertKey, Arc<AlertRow>>,
+    pub incidents: BTreeMap<IncidentKey, Arc<Incident>>,
+    pub counts: BTreeMap<AlertKey, AlertCount>,
+}
+
+impl Standing {
+    fn apply(&mut self, output: EpochOutput) -> Result<(), String> {
+        for (row, diff) in output.rows {
+            let key = row.alert.key;
+            if diff < 0 && self.rows.remove(&key).as_ref() != Some(&row) {
+                return Err(format!("row {key:?} was taken back and did not stand"));
+            }
+            if diff > 0 && self.rows.insert(key, row).is_some() {
+                return Err(format!("row {key:?} was put up twice"));
+            }
+        }
+        for (incident, diff) in output.incidents {
+            let key = incident.key;
+            if diff < 0 && self.incidents.remove(&key).as_ref() != Some(&incident) {
+                return Err(format!("incident {key} was taken back and did not stand"));
+            }
+            if diff > 0 && self.incidents.insert(key, incident).is_some() {
+                return Err(format!("incident {key} was put up twice"));
+            }
+        }
+        self.counts.extend(output.counts.into_iter().map(|count| (count.key, count)));
+        Ok(())
+    }
+}
+
+/// One epoch of a history.
+struct Epoch {
+    tick: Tick,
+    heard: Vec<(Seconds, usize, Heard)>,
+}
+
+fn epochs(history: &History) -> Vec<Epoch> {
+    let mut epochs: Vec<Epoch> = Vec::new();
+    let mut cut = true;
+    let mut tick = START;
+    for (place, (at, heard, cut_after)) in history.steps.iter().enumerate() {
+        if cut || *at > tick {
+            tick = tick.max(*at);
+            epochs.push(Epoch { tick: Tick { now: tick, drain: false }, heard: Vec::new() });
+        }
+        if let Some(epoch) = epochs.last_mut() {
+            epoch.heard.push((*at, place, heard.clone()));
+        }
+        cut = *cut_after;
+    }
+    // Every wheel fires at the end; with everything taken back, every horizon passes too.
+    let after = if history.take_back { [2000, 40_000] } else { [2000, 2000] };
+    for after in after {
+        epochs.push(Epoch { tick: Tick { now: tick + after, drain: true }, heard: Vec::new() });
+    }
+    epochs
+}
+
+fn input(epoch: &Epoch, workers: usize) -> EpochInput {
+    let mut batches = vec![AlertBatch::default(); workers];
+    let mut context = Vec::new();
+    for (at, place, heard) in &epoch.heard {
+        match heard {
+            Heard::Alert { .. } => push_alert(&mut batches, heard, *at),
+            Heard::Context(about, present) => {
+                context.push(context_event(about, *present, *at, *place));
+            }
+        }
+    }
+    EpochInput { alerts: batches, context }
+}
+
+fn params(history: &History) -> Params {
+    let mut params = Params::default();
+    if !history.take_back {
+        // The oracle does not forget, so neither may the engine.
+        params.dedup.revise_horizon_seconds = 100_000;
+    }
+    params
+}
+
+/// What stands after the whole history.
+pub fn run(history: &History, workers: usize) -> Standing {
+    let (mut feeder, mut collector) =
+        start(workers, &params(history), 1 << 20).expect("the engine starts");
+    for epoch in epochs(history) {
+        feeder.submit(epoch.tick, input(&epoch, workers)).expect("the engine takes an epoch");
+    }
+    drop(feeder);
+    let mut standing = Standing::default();
+    while let Some(output) = collector.next_epoch() {
+        standing.apply(output).expect("the collections hold each thing once");
+    }
+    standing
+}
+
+/// Compares the engine with the oracle after every epoch.
+pub fn check_against_oracle(history: &History) -> Result<(), String> {
+    let params = params(history);
+    let (mut feeder, mut collector) =
+        start(1, &params, 1 << 20).map_err(|error| error.to_string())?;
+    let epochs = epochs(history);
+    for epoch in &epochs {
+        feeder.submit(epoch.tick, input(epoch, 1)).map_err(|error| error.to_string())?;
+    }
+    drop(feeder);
+    let mut standing = Standing::default();
+    let mut told = Vec::new();
+    let mut context: Vec<ContextEvent> = Vec::new();
+    let mut compared = 0;
+    while let Some(output) = collector.next_epoch() {
+        let epoch = &epochs[output.epoch as usize];
+        standing.apply(output)?;
+        let EpochInput { alerts: batches, context: heard } = input(epoch, 1);
+        told.extend(batches.iter().flat_map(alerts::told));
+        context.extend(heard);
+        let alerts = alerts::alerts(&told, epoch.tick.now, &params);
+        let expected = expected(&alerts, &context, epoch.tick.now, &params);
+        same("row", &standing.rows, &expected.rows)?;
+        let score = |group: &_| cause::cause(group, &params.cause);
+        let incidents: BTreeMap<IncidentKey, Arc<Incident>> = expected
+            .groups
+            .into_iter()
+            .map(|(key, group)| (key, Arc::new(explain::explain(&group, &score))))
+            .collect();
+        same("incident", &standing.incidents, &incidents)?;
+        compared += 1;
+    }
+    if compared == epochs.len() { Ok(()) } else { Err(format!("{compared} epochs came back")) }
+}
+
+fn same<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    what: &str,
+    have: &BTreeMap<K, V>,
+    want: &BTreeMap<K, V>,
+) -> Result<(), String> {
+    for key in have.keys().chain(want.keys()) {
+        let (have, want) = (have.get(key), want.get(key));
+        if have != want {
+            return Err(format!("{what} {key:?}:\n engine {have:#?}\n oracle {want:#?}"));
+        }
+    }
+    Ok(())
+}

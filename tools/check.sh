@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands, cheapest first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
+
+step "format"
+if cargo fmt --version >/dev/null 2>&1; then
+	cargo fmt --all --check
+else
+	echo "!! rustfmt is not installed: formatting was NOT checked (rustup component add rustfmt)"
+fi
+
+step "lints"
+if cargo clippy --version >/dev/null 2>&1; then
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+else
+	echo "!! clippy is not installed: lints were NOT checked (rustup component add clippy)"
+fi
+
+step "tests"
+cargo test --workspace --locked
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+step "benches build"
+# In the test profile: what they measure needs the release profile, that they build does not.
+cargo bench --workspace --no-run --locked --profile dev --quiet
+
+step "licences, bans, sources"
+make --no-print-directory deny
+
+step "done"
