@@ -4,7 +4,8 @@
 //! bytes with 12 fields and 8 labels, in chunks of 1 MB; seven of ten events
 //! have a fingerprint that was seen before. Seed: 7.
 //!
-//! Command: `cargo bench --bench w1_decode [-- EVENTS [ROUNDS]]`
+//! Command: `cargo bench --bench w1_decode [-- EVENTS [ROUNDS [ROW]]]`, where ROW is a
+//! part of a row's name.
 //!
 //! The rows alternate within each round, so that a busy machine slows them all.
 //! Every decoding row checks its books, and prints a digest of what it decoded.
@@ -29,12 +30,14 @@ fn main() {
     let events: usize = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(400_000);
     let rounds: usize = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
 
+    let wanted = arguments.next().unwrap_or_default();
+
     let good = chunks(&lines(events, 7));
     let bad = chunks(&lines(events, 7).into_iter().map(broken).collect::<Vec<_>>());
     let bytes: usize = good.iter().map(Vec::len).sum();
     println!("{events} events, {:.1} bytes each, {} chunks", bytes as f64 / events as f64, good.len());
 
-    let mut rows = [
+    let rows = [
         Row::new("line feeds only", || framed(&good)),
         Row::new("simd-json tape only", || taped(&good)),
         Row::new("decoder, 1 worker, live", || decoded(&good, 1, LIVE)),
@@ -42,6 +45,7 @@ fn main() {
         Row::new("decoder, 1 worker, replay", || decoded(&good, 1, Mode::Replay)),
         Row::new("decoder, every line broken", || decoded(&bad, 1, LIVE)),
     ];
+    let mut rows: Vec<_> = rows.into_iter().filter(|row| row.name.contains(&wanted)).collect();
     for _ in 0..rounds {
         for row in &mut rows {
             row.round();

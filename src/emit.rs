@@ -16,5 +16,7 @@ pub mod matcher;
 pub mod outbox;
 pub mod stdout;
 pub mod file;
+pub mod webhook;
 pub mod digest;
 pub mod summary;
+pub mod schema;

@@ -5,6 +5,7 @@
 //! of `causeway validate` shows them all. What comes out needs no further
 //! checks: addresses are parsed, periods are seconds, names are known.
 
+use crate::canonical::Reject;
 use crate::config::{Config, ConfigError, LogFormat, Surroundings, Written, load};
 use causeway_dataflows::model::{Context, ContextEvent, EventId, Op};
 use causeway_dataflows::params::Params;
@@ -21,7 +22,7 @@ mod sink;
 
 use checker::Checker;
 pub use server::{Access, ServerSettings};
-pub use sink::{SinkKind, SinkSettings, Wanted, WebhookSettings};
+pub use sink::{Address, SinkKind, SinkSettings, WebhookSettings};
 pub use source::{SourceKind, SourceSettings};
 
 /// The tenant of whatever names none.
@@ -189,6 +190,13 @@ fn dead_letters(
 ) -> DeadLetterSettings {
     checker.positive("dead_letters.queue", config.queue);
     checker.some_time("dead_letters.age", config.age);
+    if config.payload.as_usize() > Reject::PAYLOAD_BYTES_MAX {
+        checker.wrong(
+            "dead_letters.payload",
+            format!("{} is more than is kept of any event", config.payload),
+            "write at most 256KiB",
+        );
+    }
     // In base64 and with its envelope a payload takes up to twice its size, and a store
     // that is cut by whole segments must hold a few of them.
     if config.bytes.0 < config.payload.0.saturating_mul(8) {

@@ -14,6 +14,7 @@
 //! the oracle checks. Who did it is not asked here.
 
 pub mod world;
+pub mod unit;
 pub mod links;
 pub mod cone;
 pub mod split;

@@ -5,7 +5,7 @@
 //! parsing and typing, several files merged with every value still knowing its
 //! own place, and errors that carry the dotted key.
 
-use super::error::Problem;
+use super::error::{Problem, list};
 use super::node::{Entry, Node, Value};
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -202,14 +202,20 @@ impl<'a> Deserializer<'a> for Tree<'a> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        let choice = match &self.node.value {
-            Value::Text(_) => self.node,
-            Value::Map(_) => self.node.get(TAG).ok_or_else(|| {
-                Problem::new("key `type` is missing", format!("add `type:` with one of {variants:?}"))
-            })?,
-            _ => return Err(self.wanted("text")),
-        };
-        visitor.visit_enum(Choice { choice, content: self.node })
+        match &self.node.value {
+            Value::Text(_) => visitor.visit_enum(Choice { choice: self.node, content: self.node }),
+            Value::Map(entries) => match (self.node.get(TAG), entries.as_slice()) {
+                (Some(choice), _) => visitor.visit_enum(Choice { choice, content: self.node }),
+                (None, [entry]) if variants.contains(&entry.key.as_str()) => {
+                    visitor.visit_enum(Keyed(entry))
+                }
+                _ => Err(Problem::new(
+                    "key `type` is missing",
+                    format!("add `type:` with one of {}", list(variants)),
+                )),
+            },
+            _ => Err(self.wanted("text")),
+        }
     }
 
     /// Only asked for what a type has no field for; here that is always an error.
@@ -288,6 +294,47 @@ impl<'a> MapAccess<'a> for Fields<'a> {
         let entry = self.current.ok_or_else(|| Problem::custom("a value without a key"))?;
         seed.deserialize(Tree { node: &entry.node })
             .map_err(|problem| problem.at(&entry.node.place).under(&entry.key))
+    }
+}
+
+/// An enum written as a mapping whose only key is the word.
+struct Keyed<'a>(&'a Entry);
+
+impl<'a> EnumAccess<'a> for Keyed<'a> {
+    type Error = Problem;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Problem> {
+        let word: StrDeserializer<'_, Problem> = StrDeserializer::new(&self.0.key);
+        Ok((seed.deserialize(word).map_err(|problem| problem.at(&self.0.place))?, self))
+    }
+}
+
+impl<'a> VariantAccess<'a> for Keyed<'a> {
+    type Error = Problem;
+
+    fn unit_variant(self) -> Result<(), Problem> {
+        Err(Problem::new("this choice takes nothing", "write the word alone"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, Problem> {
+        let node = &self.0.node;
+        seed.deserialize(Tree { node })
+            .map_err(|problem| problem.at(&node.place).under(&self.0.key))
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, _: usize, _: V) -> Result<V::Value, Problem> {
+        Err(Problem::custom("a configuration has no tuples"))
+    }
+
+    fn struct_variant<V: Visitor<'a>>(
+        self,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        Tree { node: &self.0.node }
+            .deserialize_map(visitor)
+            .map_err(|problem| problem.at(&self.0.node.place).under(&self.0.key))
     }
 }
 

@@ -121,23 +121,42 @@ impl serde::de::Error for Problem {
     }
 
     fn invalid_type(found: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
-        Problem::new(format!("found {found}"), format!("write {expected}"))
+        Problem::new(format!("found {found}"), format!("write {}", plain(expected)))
     }
 
     fn invalid_value(found: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
-        Problem::new(format!("found {found}"), format!("write {expected}"))
+        Problem::new(format!("found {found}"), format!("write {}", plain(expected)))
     }
+}
+
+/// What a type of the language is called by people.
+fn plain(expected: &dyn serde::de::Expected) -> String {
+    let text = expected.to_string();
+    let largest = match text.as_str() {
+        "u8" => u64::from(u8::MAX),
+        "u16" => u64::from(u16::MAX),
+        "u32" => u64::from(u32::MAX),
+        "u64" | "usize" => return "a whole number from 0 up".to_owned(),
+        "i64" => return "a whole number".to_owned(),
+        _ => return text,
+    };
+    format!("a whole number from 0 to {largest}")
 }
 
 fn one_of(lead: &str, word: &str, choices: &[&str]) -> String {
     if let Some(near) = nearest(word, choices) {
         return format!("did you mean `{near}`?");
     }
-    let listed: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-    match listed.is_empty() {
+    match choices.is_empty() {
         true => "remove it".to_owned(),
-        false => format!("{lead} {}", listed.join(", ")),
+        false => format!("{lead} {}", list(choices)),
     }
+}
+
+/// Words, each set apart.
+pub(super) fn list(words: &[&str]) -> String {
+    let listed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    listed.join(", ")
 }
 
 /// The choice that `word` is most likely a slip of: at most a third of its letters differ.

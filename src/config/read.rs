@@ -46,14 +46,21 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Node, Problem> {
         Err(error) => {
             let (line, column) =
                 error.location().map_or((0, 0), |found| (found.line(), found.column()));
-            let message = error.without_snippet().to_string();
-            Err(Problem::new(first_line(&message), "").at(&Place { file, line, column }))
+            let (message, remedy) = reworded(&error.without_snippet().to_string());
+            Err(Problem::new(message, remedy).at(&Place { file, line, column }))
         }
     }
 }
 
-fn first_line(message: &str) -> &str {
-    message.lines().next().unwrap_or("not YAML")
+/// The reader's message without the place, which is told in front, and without its own advice,
+/// which is for programmers.
+fn reworded(message: &str) -> (String, &'static str) {
+    let line = message.lines().next().unwrap_or("not YAML");
+    let line = line.split(" at line ").next().unwrap_or(line);
+    match line.split_once(", set DuplicateKeyPolicy") {
+        Some((line, _)) => (line.to_owned(), "keep one of the two"),
+        None => (line.to_owned(), "correct the YAML"),
+    }
 }
 
 fn empty(name: &str) -> Node {

@@ -2,7 +2,8 @@
 
 use super::units::{ByteSize, Period, Secret};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 
 /// The HTTP server.
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 pub struct Server {
     /// Address and port to listen on.
     /// Anything but a loopback address needs `tokens`, or `insecure: true`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Serve beyond this machine without authentication.
     /// Whoever reaches the port may then read and write everything.
@@ -35,6 +37,15 @@ impl Default for Server {
             limits: ServerLimits::default(),
         }
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format!(
+            "`{text}` is not an address with a port; write it like `127.0.0.1:9190` or `[::1]:9190`"
+        ))
+    })
 }
 
 /// One caller's token.

@@ -70,12 +70,9 @@ impl FileCarrier {
     }
 
     fn try_open(params: &FileParams) -> io::Result<FileCarrier> {
-        if let Some(directory) = params.path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        rotate::finish_compression(params)?;
-        let mut file =
-            OpenOptions::new().create(true).read(true).append(true).open(&params.path)?;
+        fs::create_dir_all(rotate::directory(&params.path))?;
+        rotate::tidy(params)?;
+        let mut file = open_current(&params.path)?;
         let bytes = whole_lines(&mut file)?;
         file.set_len(bytes)?;
         let began = first_time(&mut file)?;
@@ -127,11 +124,14 @@ impl FileCarrier {
 
     fn rotate(&mut self) -> Result<(), CarryError> {
         rotate::set_aside(&self.params).map_err(CarryError::Later)?;
-        let mut options = OpenOptions::new();
-        options.create(true).read(true).append(true);
-        self.file = options.open(&self.params.path).map_err(CarryError::Later)?;
+        self.file = open_current(&self.params.path).map_err(CarryError::Later)?;
         self.bytes = 0;
         self.began = None;
+        // The lines are safe either way, and the next rotation or start tries this again.
+        if let Err(error) = rotate::tidy(&self.params) {
+            let path = self.params.path.display();
+            tracing::warn!(%path, %error, "rotated files could not be compressed or deleted");
+        }
         Ok(())
     }
 }
@@ -159,6 +159,13 @@ impl Carrier for FileCarrier {
             Err(error) => Carried { done, error: Some(error) },
         }
     }
+}
+
+/// Opens the file that grows; its name is on the disk before a line in it counts.
+fn open_current(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    File::open(rotate::directory(path))?.sync_all()?;
+    Ok(file)
 }
 
 /// Length of the file up to and with its last newline.

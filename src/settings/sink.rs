@@ -1,13 +1,12 @@
 //! Sinks and the revisions they want.
 
 use super::checker::Checker;
-use crate::canonical::native::matcher::MatcherBody;
 use crate::config::Config;
 use crate::config::sink::{Match, Sink, StdoutSink, WebhookSink, WhenFull};
 use crate::config::units::Secret;
-use crate::emit::wire::RevisionEvent;
+use crate::emit::matcher::{LabelMatcher, Matcher};
+use crate::emit::wire::{RevisionEvent, SeverityWord};
 use axum::http::HeaderName;
-use causeway_dataflows::model::{Matcher, Severity};
 use ipnet::IpNet;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -22,7 +21,7 @@ pub struct SinkSettings {
     /// Where revisions go.
     pub kind: SinkKind,
     /// Which of them.
-    pub wanted: Wanted,
+    pub wanted: Matcher,
     /// How many may wait.
     pub queue_max: usize,
     /// Whether emission waits when the queue is full; else the oldest is dropped and counted.
@@ -78,21 +77,6 @@ impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0.origin().ascii_serialization())
     }
-}
-
-/// Which revisions a sink wants; every condition given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// The least severity.
-    pub severity: Option<Severity>,
-    /// Any of these owners; empty for all.
-    pub owners: Vec<SmolStr>,
-    /// Any of these tenants; empty for all.
-    pub tenants: Vec<SmolStr>,
-    /// Each must hold for some alert of the incident.
-    pub labels: Vec<Matcher>,
-    /// Any of these kinds; empty for all.
-    pub events: Vec<RevisionEvent>,
 }
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<SinkSettings> {
@@ -237,14 +221,14 @@ fn unique(
     checker.wrong(key, message, "keep one of the two, with the conditions of both");
 }
 
-fn wanted(checker: &mut Checker<'_>, key: &str, given: &Match) -> Wanted {
-    let mut wanted = Wanted {
-        owners: given.owner.iter().map(SmolStr::new).collect(),
-        tenants: given.tenant.iter().map(SmolStr::new).collect(),
-        ..Wanted::default()
+fn wanted(checker: &mut Checker<'_>, key: &str, given: &Match) -> Matcher {
+    let mut wanted = Matcher {
+        owner: given.owner.iter().map(SmolStr::new).collect(),
+        tenant: given.tenant.iter().map(SmolStr::new).collect(),
+        ..Matcher::default()
     };
     if let Some(word) = &given.severity {
-        wanted.severity = Severity::parse(word);
+        wanted.severity = SeverityWord::parse(word);
         if wanted.severity.is_none() {
             checker.wrong(
                 &format!("{key}.severity"),
@@ -254,9 +238,9 @@ fn wanted(checker: &mut Checker<'_>, key: &str, given: &Match) -> Wanted {
         }
     }
     for (i, text) in given.labels.iter().enumerate() {
-        match MatcherBody::Text(text.clone()).check() {
-            Ok(matcher) => wanted.labels.push(matcher),
-            Err(message) => checker.wrong(&format!("{key}.labels.{i}"), message, ""),
+        match LabelMatcher::parse_list(text) {
+            Ok(matchers) => wanted.labels.extend(matchers),
+            Err(error) => checker.wrong(&format!("{key}.labels.{i}"), error.to_string(), ""),
         }
     }
     for (i, word) in given.events.iter().enumerate() {

@@ -23,7 +23,7 @@ pub(super) fn params(
     let lateness = params.sources.iter().map(|source| source.lateness_seconds).max().unwrap_or(0);
     params.dedup.disorder_seconds = DISORDER_SECONDS;
     params.context.tombstone_seconds = lateness + DISORDER_SECONDS;
-    params.history.lateness_seconds = lateness;
+    params.history.lateness_seconds = lateness + DISORDER_SECONDS;
     flap(checker, &config.suppression.flap, &mut params);
     history(checker, &config.history, &mut params);
     correlation(checker, &config.correlation, &mut params);

@@ -39,6 +39,7 @@ impl<'a> Features<'a> {
             onsets.push(member.key.onset);
         }
         onsets.sort_unstable();
+        felt_by_wholes(group, &mut first);
         let mut users = vec![Vec::new(); len];
         for (at, entity) in group.entities.iter().enumerate() {
             for edge in &entity.depends {
@@ -215,6 +216,18 @@ impl<'a> Features<'a> {
 
     fn is_proxy(&self, at: u32) -> bool {
         matches!(self.level(at), "lb" | "loadbalancer" | "dns" | "proxy" | "gateway" | "ingress")
+    }
+}
+
+/// A whole has begun to suffer when the first of its parts has.
+fn felt_by_wholes(group: &Group, first: &mut [Option<Seconds>]) {
+    for (at, entity) in group.entities.iter().enumerate() {
+        let Some(began) = first[at] else { continue };
+        for edge in entity.depends.iter().filter(|e| e.kind == RelationKind::PartOf && !e.reversed)
+        {
+            let whole = &mut first[edge.to as usize];
+            *whole = Some(whole.map_or(began, |other| other.min(began)));
+        }
     }
 }
 

@@ -75,20 +75,22 @@ struct Scope {
 }
 
 impl Scope {
-    /// Entities of members in order of reference, then what they depend on, at most `max`
-    /// beyond the members' own.
+    /// Entities of members and their wholes in order of reference, then what they depend on,
+    /// at most `max` beyond the members' own.
     fn around(world: &World, placed: &[(AlertKey, &Placed)], max: usize) -> Scope {
         let by_name = |nodes: BTreeSet<NodeIndex>| {
             let mut nodes: Vec<NodeIndex> = nodes.into_iter().collect();
             nodes.sort_by(|a, b| world.node(*a).entity.text.cmp(&world.node(*b).entity.text));
             nodes
         };
-        let own: BTreeSet<NodeIndex> = placed.iter().map(|(_, placed)| placed.node).collect();
-        let silent: BTreeSet<NodeIndex> = own
+        let mut own: BTreeSet<NodeIndex> = placed.iter().map(|(_, placed)| placed.node).collect();
+        let units: BTreeSet<NodeIndex> = own.iter().map(|n| world.unit_of(*n).root).collect();
+        own.extend(&units);
+        let silent: BTreeSet<NodeIndex> = units
             .iter()
-            .flat_map(|node| &world.node(*node).depends)
-            .filter(|link| carries_faults(link.kind) && !own.contains(&link.node))
-            .map(|link| link.node)
+            .flat_map(|root| world.unit_of(*root).depends.clone())
+            .map(|(node, _)| node)
+            .filter(|node| !own.contains(node))
             .collect();
         let mut nodes = by_name(own);
         nodes.extend(by_name(silent).into_iter().take(max));
@@ -106,30 +108,52 @@ impl Scope {
 
     fn entity(&self, world: &World, index: NodeIndex) -> GroupEntity {
         let node = world.node(index);
-        let depends = node
-            .depends
+        let unit = world.unit_of(index);
+        let is_root = unit.root == index;
+        let siblings = unit
+            .members
             .iter()
-            .filter(|link| carries_faults(link.kind))
-            .filter_map(|link| {
-                let to = *self.places.get(&link.node)?;
-                Some(GroupEdge { to, kind: link.kind, reversed: link.reversed })
-            })
-            .collect();
-        let part = |link: &&super::world::Link| link.kind == RelationKind::PartOf && !link.reversed;
-        let siblings = node.depends.iter().find(part).map_or(1, |whole| {
-            world.node(whole.node).users.iter().filter(part).count() as u32
-        });
-        let users = node.users.iter().filter(|l| carries_faults(l.kind) && !l.reversed).count();
+            .filter(|m| world.node(**m).entity.kind() == node.entity.kind())
+            .count();
         let (owner, criticality) =
             node.profile.clone().unwrap_or((None, Criticality::default()));
         GroupEntity {
             entity: node.entity.clone(),
-            depends,
-            users_total: users as u32,
-            siblings,
+            depends: self.edges(world, index),
+            users_total: if is_root { unit.users.len() as u32 } else { 0 },
+            siblings: siblings as u32,
             owner,
             criticality,
         }
+    }
+
+    /// A whole depends on what its parts depend on, and on its alerting parts; a part depends
+    /// on its whole and on its own dependencies.
+    fn edges(&self, world: &World, index: NodeIndex) -> Vec<GroupEdge> {
+        let unit = world.unit_of(index);
+        let mut edges: Vec<GroupEdge> = Vec::new();
+        let mut add = |node: NodeIndex, kind: RelationKind, reversed: bool| {
+            if let Some(to) = self.places.get(&node) {
+                edges.push(GroupEdge { to: *to, kind, reversed });
+            }
+        };
+        if unit.root == index {
+            unit.depends.iter().for_each(|(node, kind)| add(*node, *kind, false));
+            for part in unit.members.iter().skip(1) {
+                add(*part, RelationKind::PartOf, true);
+            }
+        } else {
+            for link in &world.node(index).depends {
+                let outside = world.unit_of(link.node).root != unit.root;
+                if outside && carries_faults(link.kind) {
+                    add(link.node, link.kind, false);
+                }
+            }
+            add(unit.root, RelationKind::PartOf, false);
+        }
+        edges.sort();
+        edges.dedup();
+        edges
     }
 
     /// Changes inside the window before the first alert, or while the group was growing.
@@ -144,7 +168,11 @@ impl Scope {
         let upto = latest + params.correlate.lag_min_seconds;
         let mut changes: Vec<GroupChange> = Vec::new();
         for (place, node) in self.nodes.iter().enumerate() {
-            for event in &world.node(*node).changes {
+            let unit = world.unit_of(*node);
+            // What is done to a deployment is done to the service.
+            let whole = unit.members.iter().filter(|m| !self.places.contains_key(*m));
+            let silent = whole.filter(|_| unit.root == *node);
+            for event in silent.chain([node]).flat_map(|n| &world.node(*n).changes) {
                 let at = event.time_ns.div_euclid(1_000_000_000);
                 if from <= at && at <= upto {
                     changes.push(GroupChange { entity: place as u32, event: event.clone() });

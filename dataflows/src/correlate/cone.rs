@@ -4,22 +4,22 @@
 //! hop, and only over entities that alert: a path that nobody felt is no path.
 
 use super::links::{HOP_MILLI, lag_milli};
-use super::world::{NodeIndex, World, carries_faults};
+use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, RelationKind, Seconds};
 use crate::params::CorrelateParams;
 use std::collections::BTreeMap;
 
-/// The undecided alerts of one component, by entity.
+/// The undecided alerts of one component, by unit.
 #[derive(Debug, Default)]
 pub struct Sites {
-    /// Alerts by node, in order of onset; covered ones are taken out.
+    /// Alerts by the unit's root, in order of onset; covered ones are taken out.
     pub by_node: BTreeMap<NodeIndex, Vec<AlertKey>>,
 }
 
 /// Where a cone grows from.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// The entity.
+    /// The unit's root.
     pub node: NodeIndex,
     /// When it began there.
     pub onset: Seconds,
@@ -27,10 +27,10 @@ pub struct Source {
     pub decided: bool,
 }
 
-/// One entity that a cone covers.
+/// One unit that a cone covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// The entity.
+    /// The unit's root.
     pub node: NodeIndex,
     /// From which entity it was reached; itself for a source.
     pub via: NodeIndex,
@@ -68,16 +68,15 @@ pub fn grow(
         fit = fit * HOP_MILLI / 1000;
         let mut next: BTreeMap<NodeIndex, Reached> = BTreeMap::new();
         for (cause, onset) in &level {
-            for link in &world.node(*cause).users {
-                if !carries_faults(link.kind) || reached.contains_key(&link.node) {
+            for (node, kind) in &world.unit_of(*cause).users {
+                if reached.contains_key(node) {
                     continue;
                 }
-                if let Some(found) = effect(sites, link.node, *onset, fit, params) {
-                    let found =
-                        Reached { via: *cause, kind: link.kind, hops, ..found };
-                    let best = next.get(&link.node);
+                if let Some(found) = effect(sites, *node, *onset, fit, params) {
+                    let found = Reached { via: *cause, kind: *kind, hops, ..found };
+                    let best = next.get(node);
                     if best.is_none_or(|best| best.weight_milli < found.weight_milli) {
-                        next.insert(link.node, found);
+                        next.insert(*node, found);
                     }
                 }
             }

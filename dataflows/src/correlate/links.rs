@@ -1,6 +1,7 @@
 //! Who is next to whom, and how strongly a lag speaks for cause and effect.
 
-use super::world::{NodeIndex, World, carries_faults};
+use super::unit::Unit;
+use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, Seconds};
 use crate::params::CorrelateParams;
 
@@ -19,7 +20,7 @@ pub fn lag_milli(seconds: Seconds) -> i64 {
 }
 
 /// Visits every alert that may influence, or be influenced by, an alert on `node` at
-/// `onset`: same entity, neighbours, and entities that share a dependency with it.
+/// `onset`: same unit, neighbours, and units that share a dependency with it.
 ///
 /// A superset of what links and cones use, so that a region closed under it can be
 /// decided on its own.
@@ -33,35 +34,37 @@ pub fn for_each_near(
 ) {
     let same = params.same_entity_seconds;
     let reach = params.lag_max_seconds.max(params.neighbour_seconds);
-    let mut on = |index: NodeIndex, span: Seconds| {
-        world.timeline(index, (onset - span).max(cut), onset + span).for_each(&mut *visit);
+    let unit = world.unit_of(node);
+    let mut on = |unit: &Unit, span: Seconds| {
+        for member in &unit.members {
+            world.timeline(*member, (onset - span).max(cut), onset + span).for_each(&mut *visit);
+        }
     };
-    on(node, same.max(reach));
-    for_each_neighbour(world, node, params, |index| on(index, reach));
+    on(&unit, same.max(reach));
+    for_each_neighbour(world, &unit, params, |near| on(near, reach));
 }
 
-/// Visits the entities that a fault could travel to or from in one step, or in two over
-/// an entity that everyone depends on little enough to be walked through.
+/// Visits the units that a fault could travel to or from in one step, or in two over
+/// a unit that everyone depends on little enough to be walked through.
 pub fn for_each_neighbour(
     world: &World,
-    node: NodeIndex,
+    unit: &Unit,
     params: &CorrelateParams,
-    mut visit: impl FnMut(NodeIndex),
+    mut visit: impl FnMut(&Unit),
 ) {
-    let here = world.node(node);
-    for link in here.depends.iter().filter(|link| carries_faults(link.kind)) {
-        visit(link.node);
-        let through = world.node(link.node);
+    for (node, _) in &unit.depends {
+        let through = world.unit_of(*node);
+        visit(&through);
         if through.users.len() <= params.hub_degree_max {
-            for other in through.users.iter().filter(|other| carries_faults(other.kind)) {
-                if other.node != node {
-                    visit(other.node);
+            for (other, _) in &through.users {
+                if *other != unit.root {
+                    visit(&world.unit_of(*other));
                 }
             }
         }
     }
-    for link in here.users.iter().filter(|link| carries_faults(link.kind)) {
-        visit(link.node);
+    for (node, _) in &unit.users {
+        visit(&world.unit_of(*node));
     }
 }
 

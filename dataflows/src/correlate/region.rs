@@ -3,6 +3,7 @@
 use super::cone::{Sites, Source};
 use super::links::{for_each_near, for_each_neighbour};
 use super::split::{Chosen, split};
+use super::unit::Unit;
 use super::world::{Members, NodeIndex, World};
 use crate::model::{AlertKey, Because, Seconds};
 use crate::params::CorrelateParams;
@@ -100,7 +101,7 @@ fn decide_slice(
         let mut sites = Sites::default();
         for key in &component {
             if let Some(placed) = world.alerts.get(key) {
-                sites.by_node.entry(placed.node).or_default().push(*key);
+                sites.by_node.entry(world.unit_of(placed.node).root).or_default().push(*key);
             }
         }
         let standing = standing(world, &sites, start, params);
@@ -157,16 +158,16 @@ fn standing(
     let mut nodes: BTreeSet<(NodeIndex, Seconds)> = BTreeSet::new();
     for node in sites.by_node.keys() {
         nodes.insert((*node, params.same_entity_seconds));
-        for_each_neighbour(world, *node, params, |near| {
-            if !sites.by_node.contains_key(&near) {
-                nodes.insert((near, params.lag_max_seconds));
+        for_each_neighbour(world, &world.unit_of(*node), params, |near| {
+            if !sites.by_node.contains_key(&near.root) {
+                nodes.insert((near.root, params.lag_max_seconds));
             }
         });
     }
     let mut standing: BTreeMap<AlertKey, Vec<Source>> = BTreeMap::new();
     for (node, span) in nodes {
         let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
-        for key in world.timeline(node, start - span, start - 1) {
+        for key in world.unit_timeline(&world.unit_of(node), start - span, start - 1) {
             if let Some(group) = world.alerts.get(&key).and_then(|placed| placed.group) {
                 seen.insert(group, key.onset);
             }
@@ -222,18 +223,22 @@ fn connected(
             world.alerts.get(key).is_some_and(|p| p.surprise_milli >= params.bridge_surprise_milli)
         };
         let from = window[0].onset;
-        let same = world.timeline(placed.node, from, key.onset).rfind(|k| k < key);
-        if let Some(other) = same.and_then(|k| place.get(&k)) {
+        let unit = world.unit_of(placed.node);
+        let earlier = |unit: &Unit, from: Seconds, fits: &dyn Fn(&AlertKey) -> bool| {
+            unit.members
+                .iter()
+                .filter_map(|m| world.timeline(*m, from, key.onset).rfind(|k| k < key && fits(k)))
+                .max()
+        };
+        if let Some(other) = earlier(&unit, from, &|_| true).and_then(|k| place.get(&k)) {
             sets.join(at, *other);
         }
         if !bridge(key) {
             continue;
         }
-        for_each_neighbour(world, placed.node, params, |near| {
-            let earlier = world
-                .timeline(near, (key.onset - reach).max(from), key.onset)
-                .rfind(|k| k < key && bridge(k));
-            if let Some(other) = earlier.and_then(|k| place.get(&k)) {
+        for_each_neighbour(world, &unit, params, |near| {
+            let from = (key.onset - reach).max(from);
+            if let Some(other) = earlier(near, from, &bridge).and_then(|k| place.get(&k)) {
                 sets.join(at, *other);
             }
         });

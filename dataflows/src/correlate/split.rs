@@ -5,7 +5,7 @@
 //! taken out, and so on: hops are bounded, so no giant group can form.
 
 use super::cone::{Reached, Sites, Source, grow};
-use super::world::{NodeIndex, World, carries_faults};
+use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, Seconds};
 use crate::params::CorrelateParams;
 use std::cmp::Reverse;
@@ -109,10 +109,10 @@ fn silent_candidates(
 ) -> BTreeMap<NodeIndex, Seconds> {
     let mut callers: BTreeMap<NodeIndex, Vec<Seconds>> = BTreeMap::new();
     for (node, alerts) in &sites.by_node {
-        for link in &world.node(*node).depends {
-            let carries = carries_faults(link.kind) && !sites.by_node.contains_key(&link.node);
-            if carries && world.node(link.node).users.len() <= params.hub_degree_max {
-                callers.entry(link.node).or_default().push(alerts[0].onset);
+        for (dependency, _) in &world.unit_of(*node).depends {
+            let silent = !sites.by_node.contains_key(dependency);
+            if silent && world.unit_of(*dependency).users.len() <= params.hub_degree_max {
+                callers.entry(*dependency).or_default().push(alerts[0].onset);
             }
         }
     }
@@ -149,7 +149,7 @@ fn gain(
     let weights: i64 = reached.iter().map(|site| site.weight_milli).sum();
     let callers = match candidate {
         Candidate::Entity(node) => {
-            let total = world.node(*node).users.iter().filter(|l| carries_faults(l.kind)).count();
+            let total = world.unit_of(*node).users.len();
             let direct = reached.iter().filter(|site| site.hops == 1).count();
             1000 * direct as i64 / (total.max(1) as i64)
         }

@@ -2,7 +2,8 @@
 
 use super::assemble;
 use super::region::{Seed, decide, leave_group};
-use super::world::{NodeIndex, Placed, World, carries_faults};
+use super::unit::Unit;
+use super::world::{Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
     AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Group, IncidentKey, Rated, Seconds,
@@ -92,42 +93,49 @@ impl Tenant {
         if !carries_faults(edge.kind) {
             return;
         }
+        // Before and after: whoever met over the edge, and whoever meets over it now. Units may
+        // fall apart or come together, so both sides are looked at both times.
+        self.seed_edge(edge, params, dirt);
+        self.dirty_near(&edge.from, dirt);
+        self.dirty_near(&edge.to, dirt);
         if present {
             self.world.link(&edge.from, &edge.to, edge.kind);
-            self.seed_edge(edge, params, dirt);
         } else {
-            // Before it goes: who met over it must be decided again.
-            self.seed_edge(edge, params, dirt);
-            self.dirty_near(&edge.from, dirt);
-            self.dirty_near(&edge.to, dirt);
             self.world.unlink(&edge.from, &edge.to, edge.kind);
         }
+        self.seed_edge(edge, params, dirt);
         self.dirty_near(&edge.from, dirt);
         self.dirty_near(&edge.to, dirt);
     }
 
-    /// Alerts on both ends, and on others that depend on the same thing.
+    /// Alerts on both ends' units, and on others that depend on the same thing.
     fn seed_edge(&self, edge: &Edge, params: &Params, dirt: &mut Dirt) {
-        let mut seed = |node: NodeIndex| {
-            for key in &self.world.node(node).timeline {
-                dirt.seeds.insert((key.onset, node));
-            }
-        };
         for end in [&edge.from, &edge.to].into_iter().filter_map(|e| self.world.find(e.id)) {
-            seed(end);
-            let users = &self.world.node(end).users;
-            if users.len() <= params.correlate.hub_degree_max + 1 {
-                users.iter().for_each(|link| seed(link.node));
+            let unit = self.world.unit_of(end);
+            self.seed_unit(&unit, dirt);
+            if unit.users.len() <= params.correlate.hub_degree_max + 1 {
+                for (user, _) in &unit.users {
+                    self.seed_unit(&self.world.unit_of(*user), dirt);
+                }
             }
         }
     }
 
-    /// Groups with an alert on the entity or on what depends on it.
+    fn seed_unit(&self, unit: &Unit, dirt: &mut Dirt) {
+        for node in &unit.members {
+            for key in &self.world.node(*node).timeline {
+                dirt.seeds.insert((key.onset, *node));
+            }
+        }
+    }
+
+    /// Groups with an alert on the entity's unit or on what depends on it.
     fn dirty_near(&self, entity: &EntityRef, dirt: &mut Dirt) {
         let Some(node) = self.world.find(entity.id) else { return };
-        let here = self.world.node(node);
-        for near in here.users.iter().map(|link| link.node).chain([node]) {
-            for key in &self.world.node(near).timeline {
+        let unit = self.world.unit_of(node);
+        let users = unit.users.iter().map(|(user, _)| self.world.unit_of(*user));
+        for near in users.chain([unit.clone()]) {
+            for key in near.members.iter().flat_map(|n| &self.world.node(*n).timeline) {
                 dirt.groups.extend(self.world.alerts.get(key).and_then(|placed| placed.group));
             }
         }

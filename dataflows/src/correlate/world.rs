@@ -4,8 +4,10 @@ use crate::model::{
     AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate,
     RelationKind, Seconds,
 };
+use super::unit::{Unit, Units};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A place in [`World::nodes`].
@@ -18,8 +20,6 @@ pub struct Link {
     pub node: NodeIndex,
     /// What the edge means.
     pub kind: RelationKind,
-    /// Whether it is written the other way round: a whole depends on its parts.
-    pub reversed: bool,
 }
 
 /// An entity that something is known about.
@@ -81,6 +81,8 @@ pub struct World {
     pub groups: BTreeMap<AlertKey, Members>,
     /// The tenant's own weights.
     pub model: Option<Arc<ModelUpdate>>,
+    /// Units that have been looked at since the topology last changed.
+    units: Units,
 }
 
 impl World {
@@ -150,51 +152,44 @@ impl World {
                     && node.placed == 0
             });
             if spent && let Some(node) = self.nodes[index as usize].take() {
+                self.units.forget();
                 self.index.remove(&node.entity.id);
                 self.free.push(index);
             }
         }
     }
 
-    /// Adds an edge in both directions of travel.
+    /// Adds an edge.
     pub fn link(&mut self, from: &EntityRef, to: &EntityRef, kind: RelationKind) {
         let (from, to) = (self.intern(from), self.intern(to));
-        self.insert_link(from, to, kind, false);
-        if kind == RelationKind::PartOf {
-            // A part that fails hurts the whole; a bad whole hurts its parts.
-            self.insert_link(to, from, kind, true);
-        }
+        let place = |world: &Self, list: &[Link], link: &Link| {
+            let text = |l: &Link| (world.node(l.node).entity.clone(), l.kind);
+            let wanted = text(link);
+            list.partition_point(|l| text(l) < wanted)
+        };
+        let down = Link { node: to, kind };
+        let at = place(self, &self.node(from).depends, &down);
+        self.node_mut(from).depends.insert(at, down);
+        let up = Link { node: from, kind };
+        let at = place(self, &self.node(to).users, &up);
+        self.node_mut(to).users.insert(at, up);
+        self.units.forget();
     }
 
     /// Takes an edge away.
     pub fn unlink(&mut self, from: &EntityRef, to: &EntityRef, kind: RelationKind) {
         let (Some(from), Some(to)) = (self.find(from.id), self.find(to.id)) else { return };
-        self.remove_link(from, to, kind, false);
-        if kind == RelationKind::PartOf {
-            self.remove_link(to, from, kind, true);
-        }
-        self.doubtful.extend([from, to]);
-    }
-
-    fn insert_link(&mut self, from: NodeIndex, to: NodeIndex, kind: RelationKind, reversed: bool) {
-        let place = |world: &Self, list: &[Link], link: &Link| {
-            let text = |l: &Link| (world.node(l.node).entity.clone(), l.kind, l.reversed);
-            let wanted = text(link);
-            list.partition_point(|l| text(l) < wanted)
-        };
-        let down = Link { node: to, kind, reversed };
-        let at = place(self, &self.node(from).depends, &down);
-        self.node_mut(from).depends.insert(at, down);
-        let up = Link { node: from, kind, reversed };
-        let at = place(self, &self.node(to).users, &up);
-        self.node_mut(to).users.insert(at, up);
-    }
-
-    fn remove_link(&mut self, from: NodeIndex, to: NodeIndex, kind: RelationKind, reversed: bool) {
-        let down = Link { node: to, kind, reversed };
+        let down = Link { node: to, kind };
         self.node_mut(from).depends.retain(|link| *link != down);
-        let up = Link { node: from, kind, reversed };
+        let up = Link { node: from, kind };
         self.node_mut(to).users.retain(|link| *link != up);
+        self.doubtful.extend([from, to]);
+        self.units.forget();
+    }
+
+    /// The unit that a node is part of.
+    pub fn unit_of(&self, node: NodeIndex) -> Rc<Unit> {
+        self.units.of(self, node)
     }
 
     /// Puts an alert on its entity's timeline.
@@ -256,6 +251,16 @@ impl World {
         let greatest = AlertKey { onset: upto, fingerprint: crate::model::Fingerprint(u128::MAX) };
         let range = (from <= upto).then(|| self.node(index).timeline.range(least..=greatest));
         range.into_iter().flatten().copied()
+    }
+
+    /// The alerts of a unit with onset within `[from, upto]`, in order.
+    pub fn unit_timeline(&self, unit: &Unit, from: Seconds, upto: Seconds) -> Vec<AlertKey> {
+        let mut keys: Vec<AlertKey> =
+            unit.members.iter().flat_map(|node| self.timeline(*node, from, upto)).collect();
+        if unit.members.len() > 1 {
+            keys.sort_unstable();
+        }
+        keys
     }
 
     /// Entities something is known about.

@@ -33,13 +33,22 @@ pub fn path(group: &Group, cause: u32) -> Vec<Hop> {
     hops
 }
 
-/// The first alert of each entity that has one.
+/// The first alert of each entity that has one; a whole has its parts' alerts too.
 fn firsts(group: &Group) -> BTreeMap<u32, &GroupMember> {
     let mut first: BTreeMap<u32, &GroupMember> = BTreeMap::new();
     for member in &group.members {
         first.entry(member.entity).or_insert(member);
+        if let Some(whole) = whole(group, member.entity) {
+            first.entry(whole).or_insert(member);
+        }
     }
     first
+}
+
+/// The whole that an entity is a part of.
+fn whole(group: &Group, place: u32) -> Option<u32> {
+    let depends = &group.entities[place as usize].depends;
+    depends.iter().find(|e| e.kind == RelationKind::PartOf && !e.reversed).map(|e| e.to)
 }
 
 /// Everything alerting that depends on `cause` over alerting entities, level by level; of
@@ -52,7 +61,9 @@ fn reach(group: &Group, cause: u32, first: &BTreeMap<u32, &GroupMember>) -> BTre
         for (towards, fit) in &level {
             for (place, entity) in group.entities.iter().enumerate() {
                 let place = place as u32;
-                if place == cause || !first.contains_key(&place) || steps.contains_key(&place) {
+                // People read paths between wholes; a part stands in one only as the cause.
+                let skip = place == cause || is_nested(group, place);
+                if skip || !first.contains_key(&place) || steps.contains_key(&place) {
                     continue;
                 }
                 for edge in entity.depends.iter().filter(|edge| edge.to == *towards) {
@@ -71,6 +82,13 @@ fn reach(group: &Group, cause: u32, first: &BTreeMap<u32, &GroupMember>) -> BTre
         steps.extend(next);
     }
     steps
+}
+
+/// Whether a place is a part of something that is told of itself. A host in a zone is not.
+fn is_nested(group: &Group, place: u32) -> bool {
+    whole(group, place).is_some_and(|whole| {
+        group.entities[whole as usize].depends.iter().any(|e| e.to == place && e.reversed)
+    })
 }
 
 /// A later effect fits, an earlier one is a matter of skew.

@@ -33,7 +33,8 @@ pub(crate) fn plan(world: &mut World, rates: &Rates, seed: u64, start: Ms, end: 
     let mut changes: Vec<(Change, Option<usize>)> = Vec::new();
     for (at, partner) in starts(rates, start, end, &mut rng) {
         let near = partner.filter(|_| rates.paired).and_then(|p| plan.faults.get(p)).cloned();
-        let fault = strike(world, &plan.faults, at, true, blind, near.as_ref(), &mut rng);
+        let wish = Wish { visible: true, blind, near: near.as_ref(), hub: rates.paired };
+        let fault = strike(world, &plan.faults, at, &wish, &mut rng);
         if rng.chance(rates.reroutes) {
             reroute(world, &fault, end, &mut rng);
         }
@@ -42,7 +43,8 @@ pub(crate) fn plan(world: &mut World, rates: &Rates, seed: u64, start: Ms, end: 
     let hidden = (plan.faults.len() as f64 * NO_IMPACT).round() as usize;
     for _ in 0..hidden {
         let at = rng.range(start as f64, (end - 3 * MINUTE) as f64) as Ms;
-        let fault = strike(world, &plan.faults, at, false, blind, None, &mut rng);
+        let wish = Wish { visible: false, blind, near: None, hub: false };
+        let fault = strike(world, &plan.faults, at, &wish, &mut rng);
         plan.faults.push(fault);
     }
     plan.faults.sort_by_key(|f| (f.start, f.root));
@@ -84,21 +86,26 @@ fn starts(rates: &Rates, start: Ms, end: Ms, rng: &mut Rng) -> Vec<(Ms, Option<u
     out.iter().zip(followed).map(|((at, _), p)| (*at, p)).collect()
 }
 
-/// One fault at `at` that users see, or do not, near another one if that is given;
-/// `blind` is the chance that its root raises no alert.
-fn strike(
-    world: &World,
-    before: &[Fault],
-    at: Ms,
+/// What a fault should be like.
+struct Wish<'a> {
+    /// Whether users see it.
     visible: bool,
+    /// The chance that its root raises no alert.
     blind: f64,
-    near: Option<&Fault>,
-    rng: &mut Rng,
-) -> Fault {
+    /// A fault that it should have a hub in common with.
+    near: Option<&'a Fault>,
+    /// Whether it should be next to a hub.
+    hub: bool,
+}
+
+/// One fault at `at`, as wished.
+fn strike(world: &World, before: &[Fault], at: Ms, wish: &Wish<'_>, rng: &mut Rng) -> Fault {
+    let anywhere = Wish { near: None, hub: false, ..*wish };
     let mut tries = 0;
     loop {
         tries += 1;
-        let (kind, root) = choose(world, near.filter(|_| tries < TRIES / 2), rng);
+        let wish = if tries < TRIES / 2 { wish } else { &anywhere };
+        let (kind, root) = choose(world, wish, rng);
         let rested = before.iter().all(|f| f.root != root || (f.start - at).abs() > ROOT_REST);
         if !rested {
             continue;
@@ -110,72 +117,85 @@ fn strike(
             root,
             start: at,
             end: at + length,
-            blind: rng.chance(blind),
+            blind: rng.chance(wish.blind),
             visible: false,
             change: None,
             effects: Vec::new(),
             path: Vec::new(),
         };
         spread::spread(world, &mut fault, rng);
-        let fits = if visible {
+        let fits = if wish.visible {
             fault.visible && fault.effects.len() >= REACH_MIN
         } else {
             !fault.visible
         };
         if fits || tries >= TRIES {
-            fault.visible = visible;
+            fault.visible = wish.visible;
             return fault;
         }
     }
 }
 
-/// A kind of fault and an entity that it can strike, near another fault if there is any such.
-fn choose(world: &World, near: Option<&Fault>, rng: &mut Rng) -> (FaultKind, NodeId) {
+/// A kind of fault and an entity that it can strike, as wished if there is any such.
+fn choose(world: &World, wish: &Wish<'_>, rng: &mut Rng) -> (FaultKind, NodeId) {
     let weights = FaultKind::ALL.map(|k| k.traits().weight);
+    let mut tries = 0;
     loop {
+        tries += 1;
         let kind = FaultKind::ALL[rng.weighted(&weights)];
-        let possible = match kind.traits().at {
-            NodeKind::Service => {
-                let inner = world.services[..world.production].iter().filter(|s| s.layer > 0);
-                let named = inner.filter(|s| kind != FaultKind::Dns || s.dns.is_some());
-                named.map(|s| s.node).collect()
+        let mut possible = targets(world, kind);
+        if tries < TRIES {
+            if let Some(near) = wish.near {
+                possible = beside(world, near, &possible);
+            } else if wish.hub {
+                possible.retain(|n| around(world, *n).iter().any(|m| is_hub(world, *m)));
             }
-            NodeKind::Database => world.databases.clone(),
-            NodeKind::Queue => world.queues.clone(),
-            NodeKind::External => world.externals.clone(),
-            NodeKind::Host => world.hosts.clone(),
-            _ => world.zones.iter().map(|(zone, _)| *zone).collect::<Vec<NodeId>>(),
-        };
-        let beside = near.map_or_else(Vec::new, |near| beside(world, near, &possible));
-        let possible = if beside.is_empty() { possible } else { beside };
+        }
         if !possible.is_empty() {
             return (kind, *rng.pick(&possible));
         }
     }
 }
 
-/// Those of `possible` that share a caller which is a hub, or a hub that they
-/// call, or at the least a caller, with the root of `near`.
-fn beside(world: &World, near: &Fault, possible: &[NodeId]) -> Vec<NodeId> {
-    let around = |node: NodeId| -> Vec<NodeId> {
-        let up = world.dependents[node as usize].iter().map(|e| world.edges[*e as usize].from);
-        let down = world.dependencies[node as usize].iter().map(|e| world.edges[*e as usize].to);
-        up.chain(down).collect()
-    };
-    let shared = |node: NodeId, hubs_only: bool| {
-        let mine = around(near.root);
-        node != near.root
-            && around(node).into_iter().any(|n| {
-                let hub = world.service_of(n).is_some_and(|s| s.hub);
-                mine.contains(&n) && (hub || !hubs_only)
-            })
-    };
-    let hubs: Vec<NodeId> = possible.iter().copied().filter(|n| shared(*n, true)).collect();
-    if hubs.is_empty() {
-        possible.iter().copied().filter(|n| shared(*n, false)).collect()
-    } else {
-        hubs
+/// What a kind of fault can strike.
+fn targets(world: &World, kind: FaultKind) -> Vec<NodeId> {
+    match kind.traits().at {
+        NodeKind::Service => {
+            let inner = world.services[..world.production].iter().filter(|s| s.layer > 0);
+            let named = inner.filter(|s| kind != FaultKind::Dns || s.dns.is_some());
+            named.map(|s| s.node).collect()
+        }
+        NodeKind::Database => world.databases.clone(),
+        NodeKind::Queue => world.queues.clone(),
+        NodeKind::External => world.externals.clone(),
+        NodeKind::Host => world.hosts.clone(),
+        _ => world.zones.iter().map(|(zone, _)| *zone).collect(),
     }
+}
+
+/// Everything that depends on `node` or that it depends on.
+fn around(world: &World, node: NodeId) -> Vec<NodeId> {
+    let up = world.dependents[node as usize].iter().map(|e| world.edges[*e as usize].from);
+    let down = world.dependencies[node as usize].iter().map(|e| world.edges[*e as usize].to);
+    up.chain(down).collect()
+}
+
+fn is_hub(world: &World, node: NodeId) -> bool {
+    world.service_of(node).is_some_and(|s| s.hub)
+}
+
+/// Those of `possible` that have a hub in common with the root of `near`, or at the
+/// least a neighbour.
+fn beside(world: &World, near: &Fault, possible: &[NodeId]) -> Vec<NodeId> {
+    let mine = around(world, near.root);
+    let shared = |node: NodeId, hubs_only: bool| {
+        let common = |n: &NodeId| mine.contains(n) && (!hubs_only || is_hub(world, *n));
+        node != near.root && around(world, node).iter().any(common)
+    };
+    let those =
+        |hubs_only| possible.iter().copied().filter(move |n| shared(*n, hubs_only)).collect();
+    let hubs: Vec<NodeId> = those(true);
+    if hubs.is_empty() { those(false) } else { hubs }
 }
 
 /// Somebody moves one caller away from what hurts it.

@@ -167,7 +167,7 @@ fn check_limits(event: &Value) {
             assert!(event["span"]["duration_ns"].is_u64());
             reference(&event["span"]["peer"]);
         }
-        "change" => assert!(text("summary") != "" && event["change"]["id"].is_string()),
+        "change" => assert!(!text("summary").is_empty() && event["change"]["id"].is_string()),
         "entity" => assert!(["upsert", "delete"].contains(&text("op"))),
         "relation" => assert!(event["from"].is_string() && event["to"].is_string()),
         _ => {}

@@ -9,23 +9,25 @@ use std::path::{Path, PathBuf};
 /// Level 3 is zstd's own default: about 300 MB/s and a tenth of the size for such lines.
 const LEVEL: i32 = 3;
 
-/// Renames the current file, compresses it when asked, deletes what is beyond `keep`.
+/// Gives the current file the next number.
 pub(super) fn set_aside(params: &FileParams) -> io::Result<()> {
     let number = rotated(params)?.last_key_value().map_or(0, |(number, _)| *number) + 1;
-    let plain = rotated_path(&params.path, number);
-    fs::rename(&params.path, &plain)?;
-    if params.compress {
-        compress(&plain)?;
+    match fs::rename(&params.path, rotated_path(&params.path, number)) {
+        // An earlier attempt renamed it and could not go on.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
-    delete_oldest(params)
 }
 
-/// Finishes what a crash interrupted.
-pub(super) fn finish_compression(params: &FileParams) -> io::Result<()> {
-    if !params.compress {
-        return Ok(());
+/// Deletes what is beyond `keep` and compresses the rest when asked; also what a crash left.
+pub(super) fn tidy(params: &FileParams) -> io::Result<()> {
+    let mut all = rotated(params)?;
+    while all.len() > params.keep {
+        if let Some((_, path)) = all.pop_first() {
+            fs::remove_file(path)?;
+        }
     }
-    for path in rotated(params)?.into_values() {
+    for path in all.into_values().filter(|_| params.compress) {
         if path.extension().is_none_or(|extension| extension != "zst") {
             compress(&path)?;
         }
@@ -33,25 +35,21 @@ pub(super) fn finish_compression(params: &FileParams) -> io::Result<()> {
     Ok(())
 }
 
-fn delete_oldest(params: &FileParams) -> io::Result<()> {
-    let all = rotated(params)?;
-    for path in all.values().take(all.len().saturating_sub(params.keep)) {
-        fs::remove_file(path)?;
+/// The directory of a file; the current one when the path names none.
+pub(super) fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
-    Ok(())
 }
 
 /// Rotated files by number; of a file and its compressed form the plain one, which is whole.
 fn rotated(params: &FileParams) -> io::Result<BTreeMap<u64, PathBuf>> {
-    let directory = match params.path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let Some(name) = params.path.file_name().and_then(|name| name.to_str()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"));
     };
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(directory)? {
+    for entry in fs::read_dir(directory(&params.path))? {
         let entry = entry?;
         let file_name = entry.file_name();
         let Some(rest) = file_name.to_str().and_then(|text| text.strip_prefix(name)) else {

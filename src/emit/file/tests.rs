@@ -172,6 +172,18 @@ fn a_failed_write_leaves_no_part_of_a_line() {
 }
 
 #[test]
+fn what_hinders_compression_hinders_no_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut params = params(directory.path());
+    (params.rotate_bytes, params.compress) = (Some(1), true);
+    let mut carrier = FileCarrier::open(params.clone()).unwrap();
+    fs::create_dir(params.path.with_file_name("incidents.ndjson.000001.zst.part")).unwrap();
+    carry(&mut carrier, &[at(1, 0), at(2, 0), at(3, 0)]);
+    assert_eq!(fs::read_to_string(rotated_path(&params.path, 1)).unwrap(), text(&[at(1, 0)]));
+    assert_eq!(fs::read_to_string(&params.path).unwrap(), text(&[at(3, 0)]));
+}
+
+#[test]
 fn a_path_that_cannot_be_opened_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let blocked = directory.path().join("file");

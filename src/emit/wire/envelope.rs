@@ -10,8 +10,10 @@ use std::sync::Arc;
 pub const SOURCE: &str = "causeway";
 /// What every `type` begins with; the event follows, as in `causeway.incident.v1.opened`.
 pub const TYPE_PREFIX: &str = "causeway.incident.v1.";
-/// Name of the schema of `data`; `causeway schema revision` prints the schema itself.
-pub const DATA_SCHEMA: &str = "urn:causeway:schema:revision:1.0";
+/// Name of the schema of an envelope; `causeway schema revision` prints the schema itself.
+pub const SCHEMA: &str = "urn:causeway:schema:revision:1.0";
+/// Name of the schema of `data`, which is a part of [`SCHEMA`].
+pub const DATA_SCHEMA: &str = "urn:causeway:schema:revision:1.0#/$defs/Revision";
 
 /// A revision in a CloudEvents 1.0 structured-mode envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

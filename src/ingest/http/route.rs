@@ -1,0 +1,98 @@
+//! Which route a path belongs to, for the books: a closed list, so that a scanner's
+//! paths do not become labels.
+
+/// One route of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The path with its parameters in braces.
+    pub template: &'static str,
+    /// Whether it counts against the limits on requests and time.
+    pub limited: bool,
+}
+
+/// Every route; the first that fits is meant.
+const TEMPLATES: [&str; 36] = [
+    "/v1/events",
+    "/api/v2/alerts",
+    "/api/v2/alerts/groups",
+    "/api/v2/receivers",
+    "/api/v2/silence/{id}",
+    "/api/v2/silences",
+    "/api/v2/status",
+    "/v1/webhooks/alertmanager",
+    "/v1/webhooks/grafana",
+    "/v1/topology",
+    "/v1/silences",
+    "/v1/silences/{id}",
+    "/v1/maintenance",
+    "/v1/maintenance/{id}",
+    "/v1/rules",
+    "/v1/rules/{id}",
+    "/v1/incidents/stream",
+    "/v1/incidents",
+    "/v1/incidents/{id}",
+    "/v1/alerts",
+    "/v1/alerts/{id}",
+    "/incidents/{id}",
+    "/api/v1/status/buildinfo",
+    "/openapi.json",
+    "/style.css",
+    "/metrics",
+    "/livez",
+    "/readyz",
+    "/-/healthy",
+    "/-/ready",
+    "/-/reload",
+    "/",
+    "/v1/schema/{id}",
+    "/favicon.ico",
+    "/v1/status",
+    "/v1/dead-letters",
+];
+
+/// Routes that must work when everything else is too much.
+const UNLIMITED: [&str; 5] = ["/metrics", "/livez", "/readyz", "/-/healthy", "/-/ready"];
+
+/// Routes that a source has under its prefix.
+const PREFIXED: [&str; 4] =
+    ["/v1/events", "/api/v2/alerts", "/v1/webhooks/alertmanager", "/v1/webhooks/grafana"];
+
+/// The route of `path`; the template `other` when there is none.
+pub fn route_of(path: &str) -> Route {
+    let found = TEMPLATES
+        .iter()
+        .find(|template| fits(template, path))
+        .or_else(|| PREFIXED.iter().find(|template| path.ends_with(**template)));
+    let template = found.copied().unwrap_or("other");
+    Route { template, limited: !UNLIMITED.contains(&template) }
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    match template.strip_suffix("{id}") {
+        None => template == path,
+        Some(stem) => path
+            .strip_prefix(stem)
+            .is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_templates() {
+        for (path, template) in [
+            ("/", "/"),
+            ("/v1/incidents", "/v1/incidents"),
+            ("/v1/incidents/inc-1", "/v1/incidents/{id}"),
+            ("/v1/incidents/stream", "/v1/incidents/stream"),
+            ("/team-a/v1/events", "/v1/events"),
+            ("/v1/incidents/a/b", "other"),
+            ("/wp-login.php", "other"),
+        ] {
+            assert_eq!(route_of(path).template, template, "{path}");
+        }
+        assert!(route_of("/v1/events").limited && !route_of("/readyz").limited);
+    }
+}
