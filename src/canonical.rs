@@ -329,7 +329,7 @@ fn wrapped<'a>(
 ) {
     match format {
         Format::Alertmanager => alertmanager::posted(intake, root, line, payload, quality),
-        Format::Webhook => alertmanager::webhook(intake, root, payload, quality),
+        Format::Webhook => alertmanager::webhook(intake, root, line, payload, quality),
         Format::CloudEvents => {
             cloudevents::structured(intake, inner, root, line, payload, quality);
         }

@@ -224,7 +224,8 @@ fn rate(rows: Vec<Arc<Annotated>>, params: &Params) -> Vec<Rated> {
             let (level, entity, name) = parts(row);
             let rates = &tenants[&row.alert.identity.tenant];
             let surprise_milli = rates.surprise_milli(level, entity, name, row.alert.key.onset);
-            Rated { row: row.clone(), surprise_milli }
+            let specific_milli = rates.specific_milli(level, name, row.alert.key.onset);
+            Rated { row: row.clone(), surprise_milli, specific_milli }
         })
         .collect()
 }

@@ -17,6 +17,7 @@
 use super::intake::{AlertDraft, Common, Intake, Labels, Payload, SeverityGiven, When};
 use super::json::Json;
 use super::native::alert::{push_labels, scalar_texts};
+use super::native::{Refusal, too_many_keys};
 use super::reject::{Code, Quality};
 use super::time::go_instant;
 
@@ -30,19 +31,22 @@ pub fn posted<'a>(
 ) {
     let timeout_seconds = Some(intake.source().resolve_timeout_seconds);
     let common = common(line, payload, "", quality);
-    take(intake, alert, common, None, timeout_seconds);
+    if let Err(refusal) = take(intake, alert, common, None, timeout_seconds) {
+        refusal.record(intake, line, payload);
+    }
 }
 
-/// Takes all alerts of a webhook's body; each counts as an event, numbered by its place.
+/// Takes all alerts of a webhook's body; each counts as an event.
 pub fn webhook<'a>(
     intake: &mut Intake,
     root: Json<'a, 'a>,
+    line: u64,
     payload: Payload<'a>,
     quality: Quality,
 ) {
     let Some(alerts) = root.get("alerts").filter(|alerts| alerts.is_array()) else {
         let message = "the webhook has no list of alerts";
-        return intake.reject(1, payload, Code::E004, "alerts", message);
+        return intake.reject(line, payload, Code::E004, "alerts", message);
     };
     let receiver = root.text("receiver").map(|receiver| format!("am://{receiver}"));
     let is_grafana = root.get("orgId").is_some();
@@ -51,10 +55,14 @@ pub fn webhook<'a>(
         address => receiver.as_deref().or(address).unwrap_or_default(),
     };
     for (at, alert) in alerts.elements().enumerate() {
-        let common = common(at as u64 + 1, Payload::Tree(alert), source, quality);
+        let common = common(line, Payload::Tree(alert), source, quality);
         // An alert's own status counts; the body's is that of the whole group.
-        let resolved = alert.text("status").map(|status| status == "resolved");
-        take(intake, alert, common, Some(resolved.unwrap_or(false)), None);
+        let resolved = alert.text("status").is_some_and(|status| status == "resolved");
+        if let Err(refusal) = take(intake, alert, common, Some(resolved), None) {
+            let dot = if refusal.field.is_empty() { "" } else { "." };
+            let field = format!("alerts[{at}]{dot}{}", refusal.field);
+            intake.reject(line, common.payload, refusal.code, &field, refusal.message);
+        }
     }
 }
 
@@ -68,17 +76,16 @@ fn take<'a>(
     mut common: Common<'a>,
     resolved: Option<bool>,
     timeout_seconds: Option<i64>,
-) {
-    let (line, payload) = (common.line, common.payload);
+) -> Result<(), Refusal> {
     if !alert.is_object() {
-        return intake.reject(line, payload, Code::E001, "", "an alert is a JSON object");
+        return Err(Refusal::new(Code::E001, "", "an alert is a JSON object"));
     }
-    let Some(given) = alert.get("labels").filter(|labels| !labels.is_empty()) else {
-        return intake.reject(line, payload, Code::E004, "labels", "the alert has no labels");
+    let found = alert.get("labels").filter(|labels| labels.is_object() && !labels.is_empty());
+    let Some(given) = found else {
+        return Err(Refusal::invalid("labels", "the alert has no labels"));
     };
     if given.len() > intake.source().limits.keys_max {
-        let message = "an object has more keys than keys_max";
-        return intake.reject(line, payload, Code::E006, "labels", message);
+        return Err(too_many_keys("labels"));
     }
     let numbers = scalar_texts(given);
     let mut labels = Labels::new();
@@ -103,6 +110,7 @@ fn take<'a>(
         labels,
     };
     intake.alert(common, draft);
+    Ok(())
 }
 
 /// A label `entity` is a reference only with a type before its colon.

@@ -11,7 +11,7 @@
 use super::chunk::{Chunk, CutLine};
 use super::{Busy, BusyReason, Intake, Submission};
 use crate::canonical::{
-    Counts, Decoded, Decoder, Format, Framing, Input, Mode, Origin, Reject, Source,
+    Counts, Decoded, Decoder, Format, Framing, Input, Kind, Mode, Origin, Reject, Source,
 };
 use crate::clock::SharedClock;
 use crate::dlq::Letters;
@@ -74,6 +74,19 @@ pub struct Delivery<'a> {
     pub first_line: u64,
     /// Lines that were cut because they were too long.
     pub cut: &'a [CutLine],
+    /// Kinds of events that may be in it; empty for all.
+    pub kinds: &'a [Kind],
+}
+
+/// Why a delivery was not taken; nothing has happened then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// There is no room.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// It holds an event of a kind that does not belong there.
+    #[error("an event of kind {} does not belong here", .0.word())]
+    Kind(Kind),
 }
 
 /// What became of a delivery.
@@ -156,8 +169,8 @@ impl Reception {
     /// Decodes a delivery and hands it to the engine.
     ///
     /// # Errors
-    /// When there is no room; then nothing has happened.
-    pub fn take(&self, delivery: &Delivery<'_>) -> Result<Receipt, Busy> {
+    /// When there is no room, or a kind does not belong; then nothing has happened.
+    pub fn take(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotTaken> {
         let around = &self.around;
         let turned_away = |busy: Busy| {
             around.metrics.ingest.turn_away(&self.source.name);
@@ -166,6 +179,12 @@ impl Reception {
         let reservation = around.intake.reserve(delivery.bytes.len()).map_err(turned_away)?;
         let receipt_ns = around.clock.now_ns();
         let (mut decoded, skew_ns) = self.decode(delivery, receipt_ns);
+        let foreign = |(kind, _): &(Kind, u64)| !delivery.kinds.contains(kind);
+        if let Some((kind, _)) = decoded.counts.kinds.iter().find(foreign)
+            && !delivery.kinds.is_empty()
+        {
+            return Err(NotTaken::Kind(kind));
+        }
         let rejects = std::mem::take(&mut decoded.rejects);
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
         let tally = Tally::of(&decoded);
@@ -197,7 +216,7 @@ impl Reception {
     /// # Errors
     /// When there is no room; then nothing has happened.
     pub fn take_chunk(&self, chunk: &Chunk, format: Format) -> Result<Receipt, Busy> {
-        self.take(&Delivery {
+        let taken = self.take(&Delivery {
             bytes: &chunk.bytes,
             format,
             framing: Framing::Lines,
@@ -206,7 +225,13 @@ impl Reception {
             origin: Some(&chunk.origin),
             first_line: chunk.first_line,
             cut: &chunk.cut,
-        })
+            kinds: &[],
+        });
+        match taken {
+            Ok(receipt) => Ok(receipt),
+            Err(NotTaken::Busy(busy)) => Err(busy),
+            Err(NotTaken::Kind(_)) => unreachable!("a chunk may hold every kind"),
+        }
     }
 
     /// The same, waiting for room with `pause`, which says whether to go on; `None` when it

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// First parts of the server's own paths, which no source may take as its prefix.
 const RESERVED: [&str; 9] =
-    ["v1", "api", "-", "livez", "readyz", "metrics", "openapi.json", "style.css", "favicon.ico"];
+    ["v1", "api", "-", "livez", "readyz", "metrics", "openapi.json", "style.css", "incidents"];
 
 /// One source, checked.
 #[derive(Clone, Debug)]

@@ -17,10 +17,9 @@ fn examples(kind: SchemaKind) -> Vec<(String, String)> {
     let directory = fixtures().join("examples").join(kind.word());
     let mut examples: Vec<(String, String)> = fs::read_dir(directory)
         .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            (path.display().to_string(), fs::read_to_string(&path).unwrap())
-        })
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap()))
         .collect();
     examples.sort();
     assert!(!examples.is_empty());

@@ -15,9 +15,13 @@ pub struct Features<'a> {
     group: &'a Group,
     /// Surprise by kind, nats: an entity's own and what its instances say of it.
     evidence: Vec<BTreeMap<Kind, f64>>,
+    /// The greatest specificity among an entity's own alerts and its parts', nats.
+    specific: Vec<f64>,
     /// The earliest onset of an entity's own alerts.
     first: Vec<Option<Seconds>>,
     median: Seconds,
+    /// Log lines of members: whose, what, how surprising in nats.
+    lines: Vec<(u32, &'a str, f64)>,
     /// Entities that depend on each, by place, over one hop.
     users: Vec<Vec<u32>>,
     alerting: f64,
@@ -29,11 +33,20 @@ impl<'a> Features<'a> {
         let len = group.entities.len();
         let mut own: Vec<BTreeMap<Kind, f64>> = vec![BTreeMap::new(); len];
         let mut first: Vec<Option<Seconds>> = vec![None; len];
+        let mut specific = vec![0.0f64; len];
         let mut onsets: Vec<Seconds> = Vec::with_capacity(group.members.len());
+        let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
+        let mut lines = Vec::new();
         for member in &group.members {
+            let name = member.row.alert.identity.name.as_str();
+            let kind = kinds.entry(name).or_insert_with(|| kind(name)).clone();
             let at = member.entity as usize;
             let nats = f64::from(member.surprise_milli) / 1000.0;
-            let slot = own[at].entry(kind(&member.row.alert.identity.name)).or_insert(0.0);
+            specific[at] = specific[at].max(f64::from(member.specific_milli) / 1000.0);
+            if kind == Kind::Log {
+                lines.push((member.entity, member.row.alert.summary.as_str(), nats));
+            }
+            let slot = own[at].entry(kind).or_insert(0.0);
             *slot = slot.max(nats);
             first[at] = Some(first[at].map_or(member.key.onset, |t| t.min(member.key.onset)));
             onsets.push(member.key.onset);
@@ -49,9 +62,11 @@ impl<'a> Features<'a> {
         let alerting = first.iter().filter(|t| t.is_some()).count() as f64;
         Features {
             evidence: with_instances(group, own),
+            specific,
             median: onsets.get(onsets.len() / 2).copied().unwrap_or(0),
             group,
             first,
+            lines,
             users,
             alerting,
         }
@@ -74,9 +89,11 @@ impl<'a> Features<'a> {
             Feature::Cover => self.cover(at),
             Feature::Onset => self.onset(at),
             Feature::Change => self.change(at),
-            Feature::Symptom => f64::from(u8::from(self.is_symptom(at))),
+            Feature::Symptom => self.accounted_for(at),
             Feature::Silent => f64::from(u8::from(self.first[at as usize].is_none())),
             Feature::Proxy => f64::from(u8::from(self.is_proxy(at))),
+            Feature::Specific => self.specific[at as usize],
+            Feature::Support => self.support(at).ln_1p(),
             Feature::Level => 1.0,
             // These need signals and feedback, which this group does not carry.
             Feature::Impact | Feature::History => 0.0,
@@ -98,7 +115,7 @@ impl<'a> Features<'a> {
 
     fn requests(&self, at: u32) -> f64 {
         let evidence = &self.evidence[at as usize];
-        [Kind::Latency, Kind::Errors, Kind::Rate]
+        [Kind::Latency, Kind::Errors, Kind::Rate, Kind::Pressure]
             .iter()
             .map(|kind| evidence.get(kind).copied().unwrap_or(0.0))
             .sum()
@@ -141,21 +158,24 @@ impl<'a> Features<'a> {
         if name.len() < 3 {
             return 0.0;
         }
-        let mentions = self.group.members.iter().filter(|member| {
-            member.entity != at
-                && kind(&member.row.alert.identity.name) == Kind::Log
-                && member.row.alert.summary.contains(name)
-        });
-        mentions.map(|m| f64::from(m.surprise_milli) / 1000.0).fold(0.0, f64::max)
+        let mentions =
+            self.lines.iter().filter(|(entity, said, _)| *entity != at && said.contains(name));
+        mentions.map(|(.., nats)| *nats).fold(0.0, f64::max)
     }
 
     /// The share of the alerting entities that depend on it, over alerting ones, each hop
     /// weighing less.
     fn cover(&self, at: u32) -> f64 {
+        let own = f64::from(u8::from(self.first[at as usize].is_some()));
+        (own + self.support(at)) / self.alerting.max(1.0)
+    }
+
+    /// The weight of the alerting entities that depend on it over alerting ones.
+    fn support(&self, at: u32) -> f64 {
         let mut seen = BTreeSet::from([at]);
         let mut level = vec![at];
         let mut weight = 1.0;
-        let mut total = f64::from(u8::from(self.first[at as usize].is_some()));
+        let mut total = 0.0;
         while !level.is_empty() && weight > 0.3 {
             weight *= 0.8;
             let mut next = Vec::new();
@@ -169,7 +189,7 @@ impl<'a> Features<'a> {
             }
             level = next;
         }
-        total / self.alerting.max(1.0)
+        total
     }
 
     fn onset(&self, at: u32) -> f64 {
@@ -203,15 +223,23 @@ impl<'a> Features<'a> {
         self.group.changes.iter().map(tells).fold(0.0, f64::max)
     }
 
-    /// Whether it only feels what others do: nothing in the group depends on it and
-    /// something it depends on alerts.
-    fn is_symptom(&self, at: u32) -> bool {
-        let felt = !self.users[at as usize].iter().any(|u| self.first[*u as usize].is_some());
-        let blames = self.group.entities[at as usize]
-            .depends
-            .iter()
-            .any(|edge| !edge.reversed && self.first[edge.to as usize].is_some());
-        felt && blames
+    /// How well the lag behind an alerting dependency, or behind what it is a part of, says
+    /// that it only feels what another does.
+    fn accounted_for(&self, at: u32) -> f64 {
+        let Some(own) = self.first[at as usize] else { return 0.0 };
+        let depends = &self.group.entities[at as usize].depends;
+        let behind = |to: u32| {
+            self.first[to as usize].map_or(0.0, |first| {
+                let lag = own - first;
+                if lag < -30 || lag > 240 {
+                    return 0.0;
+                }
+                let off = ((lag - 22).abs() - 22).max(0);
+                (-(off as f64) / 50.0).exp()
+            })
+        };
+        let outside = depends.iter().filter(|edge| edge.kind != RelationKind::PartOf);
+        outside.map(|edge| behind(edge.to)).fold(0.0, f64::max)
     }
 
     fn is_proxy(&self, at: u32) -> bool {

@@ -16,6 +16,8 @@ pub enum Kind {
     Errors,
     /// More or fewer requests.
     Rate,
+    /// Something waits: pools, retries, breakers, what a business counts.
+    Pressure,
     /// A line in a log.
     Log,
     /// Anything that a thing suffers by itself; the word or name tells which.
@@ -23,10 +25,14 @@ pub enum Kind {
 }
 
 const LATENCY: &[&str] =
-    &["latency", "slow", "duration", "responsetime", "p95", "p99", "apdex", "timeout", "degradation"];
+    &["latency", "responseslow", "requestslow", "slowrequest", "duration", "responsetime", "p95", "p99", "apdex", "timeout", "degradation"];
 const ERRORS: &[&str] =
-    &["errorrate", "errors", "5xx", "http5", "failurerate", "failedrequests", "successrate", "errorbudget", "availability"];
+    &["errorrate", "servererror", "requestfailure", "errorratio", "5xx", "http5", "failurerate", "failedrequests", "successrate", "errorbudget", "availability"];
 const RATE: &[&str] = &["traffic", "requestrate", "throughput", "qps", "rps", "volume"];
+const PRESSURE: &[&str] = &[
+    "upstream", "breaker", "retry", "retries", "inflight", "poolbusy", "backend", "conversion",
+    "journey", "business", "slo", "checkout", "orders", "backlog", "saturation",
+];
 const LOG: &[&str] = &["log:", "logline", "logpattern", "exceptionlog"];
 /// Words that make names one kind: a flood about one resource counts once.
 const RESOURCES: &[&str] = &[
@@ -49,6 +55,8 @@ pub fn kind(name: &str) -> Kind {
         Kind::Latency
     } else if any(ERRORS) {
         Kind::Errors
+    } else if any(PRESSURE) {
+        Kind::Pressure
     } else if any(RATE) {
         Kind::Rate
     } else {

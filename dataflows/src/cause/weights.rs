@@ -21,7 +21,7 @@ impl Weights {
         let mut weights = Weights {
             features: Feature::ALL.map(default),
             levels: Vec::new(),
-            unknown: 1.0,
+            unknown: 4.0,
             temperature: 1.0,
         };
         for (name, milli) in model.into_iter().flat_map(|model| &model.weights_milli) {
@@ -86,6 +86,8 @@ fn default(feature: Feature) -> f64 {
         Feature::Symptom => -2.0,
         Feature::Silent => -1.6,
         Feature::Proxy => -0.7,
+        Feature::Specific => 0.5,
+        Feature::Support => 1.0,
         Feature::Level => 0.0,
     }
 }

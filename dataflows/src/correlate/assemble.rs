@@ -30,6 +30,7 @@ pub fn group(world: &World, first: AlertKey, params: &Params) -> Option<Arc<Grou
             row: placed.row.clone(),
             entity: scope.place(placed.node),
             surprise_milli: placed.surprise_milli,
+            specific_milli: placed.specific_milli,
             because: if alone { Because::Alone } else { placed.because.clone() },
         })
         .collect::<Vec<_>>();

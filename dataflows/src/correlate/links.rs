@@ -36,9 +36,7 @@ pub fn for_each_near(
     let reach = params.lag_max_seconds.max(params.neighbour_seconds);
     let unit = world.unit_of(node);
     let mut on = |unit: &Unit, span: Seconds| {
-        for member in &unit.members {
-            world.timeline(*member, (onset - span).max(cut), onset + span).for_each(&mut *visit);
-        }
+        unit.alerts((onset - span).max(cut), onset + span, visit);
     };
     on(&unit, same.max(reach));
     for_each_neighbour(world, &unit, params, |near| on(near, reach));

@@ -3,7 +3,6 @@
 use super::cone::{Sites, Source};
 use super::links::{for_each_near, for_each_neighbour};
 use super::split::{Chosen, split};
-use super::unit::Unit;
 use super::world::{Members, NodeIndex, World};
 use crate::model::{AlertKey, Because, Seconds};
 use crate::params::CorrelateParams;
@@ -167,11 +166,11 @@ fn standing(
     let mut standing: BTreeMap<AlertKey, Vec<Source>> = BTreeMap::new();
     for (node, span) in nodes {
         let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
-        for key in world.unit_timeline(&world.unit_of(node), start - span, start - 1) {
+        world.unit_of(node).alerts(start - span, start - 1, &mut |key| {
             if let Some(group) = world.alerts.get(&key).and_then(|placed| placed.group) {
                 seen.insert(group, key.onset);
             }
-        }
+        });
         for (group, onset) in seen {
             standing.entry(group).or_default().push(Source { node, onset, decided: true });
         }
@@ -224,13 +223,7 @@ fn connected(
         };
         let from = window[0].onset;
         let unit = world.unit_of(placed.node);
-        let earlier = |unit: &Unit, from: Seconds, fits: &dyn Fn(&AlertKey) -> bool| {
-            unit.members
-                .iter()
-                .filter_map(|m| world.timeline(*m, from, key.onset).rfind(|k| k < key && fits(k)))
-                .max()
-        };
-        if let Some(other) = earlier(&unit, from, &|_| true).and_then(|k| place.get(&k)) {
+        if let Some(other) = unit.last_before(*key, from, &|_| true).and_then(|k| place.get(&k)) {
             sets.join(at, *other);
         }
         if !bridge(key) {
@@ -238,7 +231,7 @@ fn connected(
         }
         for_each_neighbour(world, &unit, params, |near| {
             let from = (key.onset - reach).max(from);
-            if let Some(other) = earlier(near, from, &bridge).and_then(|k| place.get(&k)) {
+            if let Some(other) = near.last_before(*key, from, &bridge).and_then(|k| place.get(&k)) {
                 sets.join(at, *other);
             }
         });

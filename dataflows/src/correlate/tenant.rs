@@ -173,6 +173,7 @@ impl Tenant {
                 row: new.row,
                 node,
                 surprise_milli: new.surprise_milli,
+                specific_milli: new.specific_milli,
                 group: None,
                 because: Because::Anchor,
                 sealed: false,

@@ -8,10 +8,11 @@
 //! dependencies.
 
 use super::world::{NodeIndex, World, carries_faults};
-use crate::model::RelationKind;
+use crate::model::{AlertKey, Fingerprint, RelationKind, Seconds};
 use hashbrown::HashMap;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// Wholes that a part may be nested in: container, pod, set, deployment, service.
@@ -30,6 +31,40 @@ pub struct Unit {
     pub depends: Vec<(NodeIndex, RelationKind)>,
     /// Units any member of which depends on this one, likewise.
     pub users: Vec<(NodeIndex, RelationKind)>,
+    /// The alerts of all members.
+    timeline: RefCell<BTreeSet<AlertKey>>,
+}
+
+impl Unit {
+    /// Visits the alerts with onset within `[from, upto]`, in order, until `visit` says stop.
+    #[inline]
+    pub fn alerts(&self, from: Seconds, upto: Seconds, visit: &mut dyn FnMut(AlertKey)) {
+        let timeline = self.timeline.borrow();
+        if !timeline.is_empty() && from <= upto {
+            timeline.range(span(from, upto)).for_each(|key| visit(*key));
+        }
+    }
+
+    /// The last alert before `before`, not earlier than `from`, that fits.
+    pub fn last_before(
+        &self,
+        before: AlertKey,
+        from: Seconds,
+        fits: &dyn Fn(&AlertKey) -> bool,
+    ) -> Option<AlertKey> {
+        let timeline = self.timeline.borrow();
+        let first = AlertKey { onset: from, fingerprint: Fingerprint(0) };
+        if timeline.is_empty() || before <= first {
+            return None;
+        }
+        timeline.range(first..before).rfind(|key| fits(key)).copied()
+    }
+}
+
+/// All alerts with onset within `[from, upto]`.
+pub fn span(from: Seconds, upto: Seconds) -> RangeInclusive<AlertKey> {
+    let first = AlertKey { onset: from, fingerprint: Fingerprint(0) };
+    first..=AlertKey { onset: upto, fingerprint: Fingerprint(u128::MAX) }
 }
 
 /// Units by node, as far as they have been asked for.
@@ -40,7 +75,28 @@ pub struct Units {
 }
 
 impl Units {
-    /// Forgets everything: the topology changed.
+    /// An alert came onto a node's timeline, or left it.
+    pub fn note(&self, node: NodeIndex, key: AlertKey, present: bool) {
+        let root = self.roots.borrow().get(&node).copied();
+        if let Some(unit) = root.and_then(|root| self.known.borrow().get(&root).cloned()) {
+            let mut timeline = unit.timeline.borrow_mut();
+            if present { timeline.insert(key) } else { timeline.remove(&key) };
+        }
+    }
+
+    /// Forgets the units of the two ends of an edge; all of them when units may have changed.
+    pub fn forget_edge(&mut self, from: NodeIndex, to: NodeIndex, kind: RelationKind) {
+        if kind == RelationKind::PartOf {
+            return self.forget();
+        }
+        for node in [from, to] {
+            if let Some(root) = self.roots.get_mut().get(&node) {
+                self.known.get_mut().remove(root);
+            }
+        }
+    }
+
+    /// Forgets everything.
     pub fn forget(&mut self) {
         self.known.get_mut().clear();
         self.roots.get_mut().clear();
@@ -112,7 +168,9 @@ impl Units {
         };
         let depends = ends(&|n| world.node(n).depends.iter().map(|l| (l.node, l.kind)).collect());
         let users = ends(&|n| world.node(n).users.iter().map(|l| (l.node, l.kind)).collect());
-        Unit { root, depends, users, members }
+        let keys = members.iter().flat_map(|member| &world.node(*member).timeline);
+        let timeline = RefCell::new(keys.copied().collect());
+        Unit { root, depends, users, members, timeline }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::{
     AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate,
-    RelationKind, Seconds,
+    RelationKind,
 };
 use super::unit::{Unit, Units};
 use hashbrown::HashMap;
@@ -50,6 +50,8 @@ pub struct Placed {
     pub node: NodeIndex,
     /// Rarity, thousandths of a nat.
     pub surprise_milli: u32,
+    /// How particular its name is, thousandths of a nat.
+    pub specific_milli: u32,
     /// The group it is in: the key of that group's earliest alert.
     pub group: Option<AlertKey>,
     /// Why.
@@ -173,7 +175,7 @@ impl World {
         let up = Link { node: from, kind };
         let at = place(self, &self.node(to).users, &up);
         self.node_mut(to).users.insert(at, up);
-        self.units.forget();
+        self.units.forget_edge(from, to, kind);
     }
 
     /// Takes an edge away.
@@ -184,7 +186,7 @@ impl World {
         let up = Link { node: from, kind };
         self.node_mut(to).users.retain(|link| *link != up);
         self.doubtful.extend([from, to]);
-        self.units.forget();
+        self.units.forget_edge(from, to, kind);
     }
 
     /// The unit that a node is part of.
@@ -197,6 +199,7 @@ impl World {
         let node = self.node_mut(placed.node);
         node.timeline.insert(key);
         node.placed += 1;
+        self.units.note(placed.node, key, true);
         self.alerts.insert(key, placed);
     }
 
@@ -206,6 +209,7 @@ impl World {
         let node = self.node_mut(placed.node);
         node.timeline.remove(&key);
         node.placed -= 1;
+        self.units.note(placed.node, key, false);
         self.doubtful.push(placed.node);
         Some(placed)
     }
@@ -214,6 +218,7 @@ impl World {
     pub fn leave_timeline(&mut self, key: AlertKey) {
         if let Some(node) = self.alerts.get(&key).map(|placed| placed.node) {
             self.node_mut(node).timeline.remove(&key);
+            self.units.note(node, key, false);
         }
     }
 
@@ -238,29 +243,6 @@ impl World {
         let index = self.intern(entity);
         self.node_mut(index).profile = profile;
         self.doubtful.push(index);
-    }
-
-    /// The alerts of a node with onset within `[from, upto]`, in order.
-    pub fn timeline(
-        &self,
-        index: NodeIndex,
-        from: Seconds,
-        upto: Seconds,
-    ) -> impl DoubleEndedIterator<Item = AlertKey> + '_ {
-        let least = AlertKey { onset: from, fingerprint: crate::model::Fingerprint(0) };
-        let greatest = AlertKey { onset: upto, fingerprint: crate::model::Fingerprint(u128::MAX) };
-        let range = (from <= upto).then(|| self.node(index).timeline.range(least..=greatest));
-        range.into_iter().flatten().copied()
-    }
-
-    /// The alerts of a unit with onset within `[from, upto]`, in order.
-    pub fn unit_timeline(&self, unit: &Unit, from: Seconds, upto: Seconds) -> Vec<AlertKey> {
-        let mut keys: Vec<AlertKey> =
-            unit.members.iter().flat_map(|node| self.timeline(*node, from, upto)).collect();
-        if unit.members.len() > 1 {
-            keys.sort_unstable();
-        }
-        keys
     }
 
     /// Entities something is known about.

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 struct Known {
     surprise_milli: u32,
+    specific_milli: u32,
     rows: isize,
 }
 
@@ -89,8 +90,8 @@ impl Tenants {
         for (key, (diff, row)) in &net {
             let known = self.known.get(key).map_or(0, |known| known.rows);
             if known == 0 && *diff > 0 {
-                let surprise_milli = self.surprise(row, params);
-                self.known.insert(*key, Known { surprise_milli, rows: 0 });
+                let (surprise_milli, specific_milli) = self.surprise(row, params);
+                self.known.insert(*key, Known { surprise_milli, specific_milli, rows: 0 });
             }
         }
         let rated = batch
@@ -98,8 +99,9 @@ impl Tenants {
             .filter_map(|(row, _, diff)| {
                 let known = self.known.get_mut(&row.alert.key)?;
                 known.rows += diff;
-                let surprise_milli = known.surprise_milli;
-                Some((Rated { row, surprise_milli }, epoch, diff))
+                let (surprise_milli, specific_milli) =
+                    (known.surprise_milli, known.specific_milli);
+                Some((Rated { row, surprise_milli, specific_milli }, epoch, diff))
             })
             .collect();
         for key in net.keys() {
@@ -123,10 +125,15 @@ impl Tenants {
         rates.add(level, entity, name, row.alert.key.onset, diff);
     }
 
-    fn surprise(&self, row: &Annotated, params: &Params) -> u32 {
+    fn surprise(&self, row: &Annotated, params: &Params) -> (u32, u32) {
         let (level, entity, name) = parts(row);
-        self.rates.get(&row.alert.identity.tenant).map_or(params.history.surprise_max_milli, |r| {
-            r.surprise_milli(level, entity, name, row.alert.key.onset)
+        let most = params.history.surprise_max_milli;
+        self.rates.get(&row.alert.identity.tenant).map_or((most, most), |rates| {
+            let onset = row.alert.key.onset;
+            (
+                rates.surprise_milli(level, entity, name, onset),
+                rates.specific_milli(level, name, onset),
+            )
         })
     }
 

@@ -165,6 +165,22 @@ impl Rates {
         ((nats * 1000.0).round() as u32).min(self.params.surprise_max_milli)
     }
 
+    /// How particular a name is, thousandths of a nat: the logarithm of how few alerts of that
+    /// name began in a bucket, on any entity. What everyone says in every storm is worth zero.
+    pub fn specific_milli(&self, level: u64, name: NameId, onset: Seconds) -> u32 {
+        let readable = onset - self.params.lateness_seconds;
+        let upto = readable.div_euclid(self.params.bucket_seconds) - 1;
+        let buckets = self.first.map_or(0, |first| (upto - first + 1).max(0));
+        let pool = self.pools.get(&(level, name));
+        let hits = pool.map_or(0.0, |s| s.sums(upto, i64::MAX, self.decay).0);
+        let keep = self.decay.slow;
+        let total = (1.0 - keep.powi(buckets as i32)) / (1.0 - keep);
+        // One alert in two buckets is what is expected of a name that nothing is known about.
+        let per_bucket = (hits + 1.0) / (total + 2.0);
+        let nats = (1.0 / per_bucket).ln().max(0.0);
+        ((nats * 1000.0).round() as u32).min(self.params.surprise_max_milli)
+    }
+
     /// Forgets keys that have not been seen since `bucket_floor`; returns how many.
     pub fn forget(&mut self, bucket_floor: i64) -> usize {
         let before = self.keys.len();

@@ -140,4 +140,6 @@ pub struct Rated {
     pub row: Arc<Annotated>,
     /// Surprise, thousandths of a nat.
     pub surprise_milli: u32,
+    /// How particular its name is, thousandths of a nat.
+    pub specific_milli: u32,
 }

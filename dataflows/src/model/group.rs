@@ -40,6 +40,8 @@ pub struct GroupMember {
     pub entity: u32,
     /// Rarity, thousandths of a nat.
     pub surprise_milli: u32,
+    /// How particular its name is, thousandths of a nat.
+    pub specific_milli: u32,
     /// Why it is in.
     pub because: Because,
 }

@@ -114,19 +114,23 @@ pub enum Feature {
     Change,
     /// How often it was the cause of incidents like this.
     History,
-    /// It is where the incident was first noticed.
+    /// How well an alerting dependency accounts for it.
     Symptom,
     /// It raised no alert itself.
     Silent,
     /// It is a remote view of something else: a load balancer, a proxy.
     Proxy,
+    /// How particular the names of its alerts are.
+    Specific,
+    /// How many entities it would explain.
+    Support,
     /// The prior of its level: host, service, pod, …
     Level,
 }
 
 impl Feature {
     /// Every feature, in the order of contributions.
-    pub const ALL: [Feature; 14] = [
+    pub const ALL: [Feature; 16] = [
         Feature::Own,
         Feature::Explained,
         Feature::Peer,
@@ -140,6 +144,8 @@ impl Feature {
         Feature::Symptom,
         Feature::Silent,
         Feature::Proxy,
+        Feature::Specific,
+        Feature::Support,
         Feature::Level,
     ];
 
@@ -159,6 +165,8 @@ impl Feature {
             Feature::Symptom => "symptom",
             Feature::Silent => "silent",
             Feature::Proxy => "proxy",
+            Feature::Specific => "specific",
+            Feature::Support => "support",
             Feature::Level => "level",
         }
     }

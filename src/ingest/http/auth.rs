@@ -48,6 +48,13 @@ impl Caller {
         self.tenant.clone().unwrap_or(SmolStr::new_static(DEFAULT_TENANT))
     }
 
+    /// The same caller on behalf of the tenant of something it was shown.
+    #[must_use]
+    pub fn acting_for(mut self, tenant: &SmolStr) -> Self {
+        self.tenant = Some(tenant.clone());
+        self
+    }
+
     /// Whether data of `tenant` may be shown to the caller.
     pub fn sees(&self, tenant: &str) -> bool {
         self.tenant.as_ref().is_none_or(|own| own == tenant)

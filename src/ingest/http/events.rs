@@ -5,7 +5,7 @@ use super::auth::{CanIngest, Caller};
 use super::body::{self, media_type, unsupported};
 use super::idempotency::{Begin, Key, Remembered, key_text};
 use super::{Http, SourceState};
-use crate::canonical::{Format, Framing};
+use crate::canonical::{Format, Framing, Kind};
 use crate::ingest::reception::{Delivery, Receipt, Reception};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -30,6 +30,7 @@ struct Job {
     format: Format,
     headers: Option<Vec<(String, String)>>,
     tenant: SmolStr,
+    kinds: &'static [Kind],
 }
 
 impl Job {
@@ -46,6 +47,7 @@ impl Job {
             origin: None,
             first_line: 1,
             cut: &[],
+            kinds: self.kinds,
         };
         self.reception.take(&delivery).map_err(Problem::from)
     }
@@ -72,17 +74,19 @@ async fn run<T: Send + 'static>(
     }
 }
 
-/// Decodes a body and hands its events on.
+/// Decodes a body and hands its events on; `kinds` are those that may be in it, empty for all.
 ///
 /// # Errors
-/// When there is no room.
+/// When there is no room, or a kind does not belong there.
 pub async fn receive(
     reception: &Arc<Reception>,
     tenant: SmolStr,
     format: Format,
+    kinds: &'static [Kind],
     bytes: Bytes,
 ) -> Result<Receipt, Problem> {
-    let job = Job { reception: Arc::clone(reception), bytes, format, headers: None, tenant };
+    let reception = Arc::clone(reception);
+    let job = Job { reception, bytes, format, headers: None, tenant, kinds };
     run(job.bytes.len(), move || job.run()).await
 }
 
@@ -117,6 +121,7 @@ pub async fn native(
         format,
         headers: attributes,
         tenant: tenant.clone(),
+        kinds: &[],
     };
     let key = key.map(|text| Key {
         tenant,
@@ -204,7 +209,7 @@ pub async fn alertmanager(
     let tenant = tenant_of(&caller, &state.reception)?;
     require_json(&headers)?;
     let bytes = body::read(&state.http, &headers, body).await?;
-    let receipt = receive(&state.reception, tenant, Format::Alertmanager, bytes).await?;
+    let receipt = receive(&state.reception, tenant, Format::Alertmanager, &[], bytes).await?;
     let reasons: Vec<String> = receipt
         .rejects
         .iter()
@@ -227,7 +232,7 @@ pub async fn webhook(
     let tenant = tenant_of(&caller, &state.reception)?;
     require_json(&headers)?;
     let bytes = body::read(&state.http, &headers, body).await?;
-    let receipt = receive(&state.reception, tenant, Format::Webhook, bytes).await?;
+    let receipt = receive(&state.reception, tenant, Format::Webhook, &[], bytes).await?;
     let answer = Answer::of(&receipt);
     // A notification without alerts is nothing wrong; the sender's tests send such.
     let status = match answer.is_refusal() && receipt.counts.rejected > 0 {

@@ -51,6 +51,11 @@ impl Gate {
         Arc::clone(&self.streams).try_acquire_owned().ok()
     }
 
+    /// A number that this process gives out once.
+    pub fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn request_id(&self, given: Option<&HeaderValue>) -> HeaderValue {
         let plain = |value: &&HeaderValue| {
             let bytes = value.as_bytes();
@@ -61,7 +66,7 @@ impl Gate {
         if let Some(given) = given.filter(plain) {
             return given.clone();
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let number = self.number();
         let text = format!("{:x}-{number}", self.prefix);
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("none"))
     }

@@ -152,6 +152,13 @@ impl Watched {
         Watched { stream, receive_max, deadline, receiving: true, http, _open: open, _room: room }
     }
 
+    /// Nothing moves now; an error once the running clock is out.
+    fn out_of_time<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        ready!(self.deadline.as_mut().poll(context));
+        self.http.metrics.http.cut_off();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
     /// Something was sent: from here on the connection is idle.
     fn sent(&mut self) {
         self.receiving = false;
@@ -173,9 +180,7 @@ impl AsyncRead for Watched {
             }
             return Poll::Ready(done);
         }
-        ready!(this.deadline.as_mut().poll(context));
-        this.http.metrics.http.cut_off();
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        this.out_of_time(context)
     }
 }
 
@@ -186,9 +191,13 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write(context, bytes));
-        this.sent();
-        Poll::Ready(written)
+        match Pin::new(&mut this.stream).poll_write(context, bytes) {
+            Poll::Ready(written) => {
+                this.sent();
+                Poll::Ready(written)
+            }
+            Poll::Pending => this.out_of_time(context),
+        }
     }
 
     fn poll_write_vectored(
@@ -197,9 +206,13 @@ impl AsyncWrite for Watched {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(context, parts));
-        this.sent();
-        Poll::Ready(written)
+        match Pin::new(&mut this.stream).poll_write_vectored(context, parts) {
+            Poll::Ready(written) => {
+                this.sent();
+                Poll::Ready(written)
+            }
+            Poll::Pending => this.out_of_time(context),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

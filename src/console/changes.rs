@@ -1,0 +1,252 @@
+//! Topology, silences, maintenance windows and rules, changed while the process runs.
+//!
+//! What is sent here is written as the native events that any source could
+//! send, decoded by the same decoder and handed on the same way. So a change has
+//! one meaning wherever it comes from, and `PUT` twice is `PUT` once.
+
+use super::Console;
+use super::params::Params;
+use crate::canonical::frame::{Element, Lines, elements, trim};
+use crate::canonical::{Format, Kind};
+use crate::ingest::http::answer::{Answer, Problem, json_of};
+use crate::ingest::http::auth::{CanOperate, Caller};
+use crate::ingest::http::body::{self, media_type, unsupported};
+use crate::ingest::http::events::receive;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::io::Write;
+
+mod listing;
+
+pub use listing::{
+    ListedMaintenance, ListedRule, ListedSilence, MaintenanceList, RuleList, SilenceList,
+    list_maintenance, list_rules, list_silences, silence_state,
+};
+
+/// Kinds that belong into a topology.
+const TOPOLOGY: &[Kind] = &[Kind::Entity, Kind::Relation];
+/// Things that one request may delete by their ids.
+const IDS_MAX: usize = 10_000;
+
+/// `PUT /v1/topology`: entities and relations as native events, or a Backstage catalogue.
+///
+/// What is sent is added or replaced, one by one; what is not sent stays.
+pub async fn put_topology(
+    State(console): State<Console>,
+    CanOperate(caller): CanOperate,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let format = match media_type(&headers)?.as_str() {
+        "application/yaml" | "application/x-yaml" | "text/yaml" => Format::Backstage,
+        other => json_format(other)?,
+    };
+    let bytes = body::read(&console.http, &headers, body).await?;
+    hand_on(&console, &caller, format, TOPOLOGY, bytes).await
+}
+
+/// `DELETE /v1/topology`: the same events, each as a deletion.
+pub async fn delete_topology(
+    State(console): State<Console>,
+    CanOperate(caller): CanOperate,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    json_format(&media_type(&headers)?)?;
+    let bytes = body::read(&console.http, &headers, body).await?;
+    let mut events = Vec::with_capacity(bytes.len());
+    for text in texts(&bytes) {
+        match serde_json::from_slice::<Value>(text) {
+            Ok(Value::Object(mut event)) => {
+                event.insert("op".to_owned(), Value::from("delete"));
+                write_line(&mut events, &Value::Object(event));
+            }
+            // What is no event is refused by the decoder, under its line.
+            _ => write_flat(&mut events, text),
+        }
+    }
+    hand_on(&console, &caller, Format::Native, TOPOLOGY, Bytes::from(events)).await
+}
+
+macro_rules! controls {
+    ($($kind:ident, $word:literal, $kinds:ident:
+       $put_all:ident $delete_all:ident $put_one:ident $delete_one:ident;)*) => {$(
+        const $kinds: &[Kind] = &[Kind::$kind];
+
+        #[doc = concat!("`PUT` of one ", $word, ", of lines or of an array; each has its `id`.")]
+        pub async fn $put_all(
+            State(console): State<Console>,
+            CanOperate(caller): CanOperate,
+            headers: HeaderMap,
+            body: Body,
+        ) -> Result<Response, Problem> {
+            json_format(&media_type(&headers)?)?;
+            let bytes = body::read(&console.http, &headers, body).await?;
+            let events = upserts(&console, $word, &bytes);
+            hand_on(&console, &caller, Format::Native, $kinds, events).await
+        }
+
+        #[doc = concat!("`PUT` of the ", $word, " whose id is in the path.")]
+        pub async fn $put_one(
+            State(console): State<Console>,
+            CanOperate(caller): CanOperate,
+            Path(id): Path<String>,
+            headers: HeaderMap,
+            body: Body,
+        ) -> Result<Response, Problem> {
+            json_format(&media_type(&headers)?)?;
+            let bytes = body::read(&console.http, &headers, body).await?;
+            let bytes = with_id(&bytes, &id)?;
+            let events = upserts(&console, $word, &bytes);
+            hand_on(&console, &caller, Format::Native, $kinds, events).await
+        }
+
+        #[doc = concat!("`DELETE ?id=…`, which may repeat: takes each ", $word, " back.")]
+        pub async fn $delete_all(
+            State(console): State<Console>,
+            CanOperate(caller): CanOperate,
+            params: Params,
+        ) -> Result<Response, Problem> {
+            params.only(&["id"])?;
+            let ids: Vec<&str> = params.all("id").collect();
+            if ids.is_empty() || ids.len() > IDS_MAX {
+                let detail = format!("name from 1 to {IDS_MAX} by ?id=…");
+                return Err(Problem::bad_request(detail));
+            }
+            let events = deletions(&console, $word, &ids);
+            hand_on(&console, &caller, Format::Native, $kinds, events).await
+        }
+
+        #[doc = concat!("`DELETE` of the ", $word, " whose id is in the path.")]
+        pub async fn $delete_one(
+            State(console): State<Console>,
+            CanOperate(caller): CanOperate,
+            Path(id): Path<String>,
+        ) -> Result<Response, Problem> {
+            let events = deletions(&console, $word, &[&id]);
+            hand_on(&console, &caller, Format::Native, $kinds, events).await
+        }
+    )*};
+}
+
+controls! {
+    Silence, "silence", SILENCES:
+        put_silences delete_silences put_silence delete_silence;
+    Maintenance, "maintenance", MAINTENANCE:
+        put_maintenance delete_maintenance put_window delete_window;
+    Rule, "rule", RULES:
+        put_rules delete_rules put_rule delete_rule;
+}
+
+/// Decodes events and answers with what became of them.
+async fn hand_on(
+    console: &Console,
+    caller: &Caller,
+    format: Format,
+    kinds: &'static [Kind],
+    events: Bytes,
+) -> Result<Response, Problem> {
+    let tenant = caller.tenant_or_default();
+    let receipt = receive(&console.reception, tenant, format, kinds, events).await?;
+    let answer = Answer::of(&receipt);
+    let status = match answer.is_refusal() {
+        true => StatusCode::BAD_REQUEST,
+        false => StatusCode::OK,
+    };
+    Ok(json_of(status, &answer))
+}
+
+/// Hands one event on that was made here.
+pub(super) async fn hand_on_one(
+    console: &Console,
+    caller: &Caller,
+    event: &Value,
+) -> Result<crate::ingest::reception::Receipt, Problem> {
+    let mut events = Vec::new();
+    write_line(&mut events, event);
+    let tenant = caller.tenant_or_default();
+    receive(&console.reception, tenant, Format::Native, SILENCES, Bytes::from(events)).await
+}
+
+fn json_format(media_type: &str) -> Result<Format, Problem> {
+    match media_type {
+        "" | "application/json" | "application/x-ndjson" | "application/ndjson"
+        | "application/jsonl" => Ok(Format::Native),
+        _ => Err(unsupported("send application/json or application/x-ndjson")),
+    }
+}
+
+/// The bodies in a request: the elements of an array, else one object, else lines.
+fn texts(bytes: &[u8]) -> Vec<&[u8]> {
+    let text = trim(bytes);
+    if let Some(elements) = elements(text) {
+        return elements
+            .map(|element| match element {
+                Element::Text(text) | Element::Torn(text) => text,
+            })
+            .collect();
+    }
+    if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
+        return vec![text];
+    }
+    Lines::of(text).map(trim).filter(|line| !line.is_empty()).collect()
+}
+
+/// Each body as an event; a body that is no JSON stays as it is, to be refused in its place.
+fn upserts(console: &Console, kind: &str, bytes: &[u8]) -> Bytes {
+    let now = console.http.clock.now_ns();
+    let mut events = Vec::with_capacity(bytes.len() * 2);
+    for text in texts(bytes) {
+        if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_err() {
+            write_flat(&mut events, text);
+            continue;
+        }
+        let head = format!("{{\"kind\":\"{kind}\",\"op\":\"upsert\",\"time\":{now},\"{kind}\":");
+        events.extend_from_slice(head.as_bytes());
+        events.extend(text.iter().map(flat));
+        events.extend_from_slice(b"}\n");
+    }
+    Bytes::from(events)
+}
+
+fn deletions(console: &Console, kind: &str, ids: &[&str]) -> Bytes {
+    let now = console.http.clock.now_ns();
+    let mut events = Vec::new();
+    for id in ids {
+        write_line(
+            &mut events,
+            &json!({"kind": kind, "op": "delete", "time": now, kind: {"id": id}}),
+        );
+    }
+    Bytes::from(events)
+}
+
+/// The one body of a request with the id of its path.
+fn with_id(bytes: &[u8], id: &str) -> Result<Vec<u8>, Problem> {
+    let Ok(Value::Object(mut body)) = serde_json::from_slice::<Value>(bytes) else {
+        return Err(Problem::bad_request("the body is not one JSON object"));
+    };
+    if body.get("id").is_some_and(|own| own != id && own != "") {
+        return Err(Problem::bad_request("the id in the body is not that of the path"));
+    }
+    body.insert("id".to_owned(), Value::from(id));
+    Ok(serde_json::to_vec(&body).unwrap_or_default())
+}
+
+fn write_line(events: &mut Vec<u8>, event: &Value) {
+    // Writing to a vector cannot fail.
+    let _ = writeln!(events, "{event}");
+}
+
+/// Inside JSON's strings line ends are escaped, so every other one is white space.
+fn write_flat(events: &mut Vec<u8>, text: &[u8]) {
+    events.extend(text.iter().map(flat));
+    events.push(b'\n');
+}
+
+fn flat(byte: &u8) -> u8 {
+    if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }
+}

@@ -1,0 +1,393 @@
+//! The paths of the document, a line or a few each.
+
+use super::{
+    AlertPage, AlertRow, Envelope, IncidentHistory, IncidentPage, MaintenanceBody,
+    MaintenanceList, Named, RuleBody, RuleList, SilenceBody, SilenceList,
+};
+use crate::console::incidents::{ALERT_PARAMS, INCIDENT_PARAMS};
+use crate::console::stream::STREAM_PARAMS;
+use serde_json::{Map, Value, json};
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+/// All paths with their operations.
+pub(super) fn paths(named: &mut Named<'_>) -> Value {
+    let mut paths = Map::new();
+    let mut add = |path: &str, operations: Value| paths.insert(path.to_owned(), operations);
+    add("/v1/events", events(named));
+    add("/api/v2/alerts", alertmanager_paths(named));
+    for receiver in ["alertmanager", "grafana"] {
+        add(&format!("/v1/webhooks/{receiver}"), webhook(named, receiver));
+    }
+    add("/v1/topology", topology(named));
+    let silences = (named.of::<SilenceBody>(), named.of::<SilenceList>());
+    let windows = (named.of::<MaintenanceBody>(), named.of::<MaintenanceList>());
+    let rules = (named.of::<RuleBody>(), named.of::<RuleList>());
+    for (path, what, (body, list)) in [
+        ("silences", "silence", silences),
+        ("maintenance", "maintenance window", windows),
+        ("rules", "rule", rules),
+    ] {
+        add(&format!("/v1/{path}"), controls(named, what, &body, &list));
+        add(&format!("/v1/{path}/{{id}}"), control(named, what, &body));
+    }
+    add("/v1/incidents", incidents(named));
+    add("/v1/incidents/{id}", incident(named));
+    add("/v1/incidents/stream", stream(named));
+    add("/v1/alerts", alerts(named));
+    add("/v1/alerts/{id}", alert(named));
+    for (path, summary) in [
+        ("/api/v2/status", "Alertmanager's status"),
+        ("/api/v2/receivers", "The sinks, as Alertmanager's receivers"),
+        ("/api/v2/alerts/groups", "Firing alerts, grouped by incident"),
+    ] {
+        add(path, json!({"get": {"summary": summary, "responses": {"200": plain("As Alertmanager answers")}}}));
+    }
+    add("/api/v2/silences", alertmanager_silences());
+    add("/api/v2/silence/{id}", alertmanager_silence());
+    for (path, summary, kind) in [
+        ("/livez", "The process serves requests", "text/plain"),
+        ("/readyz", "Every part is well; ?verbose lists them", "text/plain"),
+        ("/-/healthy", "Same as /livez", "text/plain"),
+        ("/-/ready", "Same as /readyz", "text/plain"),
+        ("/metrics", "Numbers in the OpenMetrics text format", "application/openmetrics-text"),
+        ("/openapi.json", "This document", JSON),
+        ("/", "The standing incidents, for people", "text/html"),
+        ("/incidents/{id}", "One incident, for people", "text/html"),
+    ] {
+        let mut operation = json!({"summary": summary, "responses": {
+            "200": {"description": "It is so", "content": {kind: {}}},
+        }});
+        if path.contains("{id}") {
+            operation["parameters"] = json!([id_parameter()]);
+        }
+        add(path, json!({"get": operation}));
+    }
+    Value::Object(paths)
+}
+
+/// What `POST /api/v2/alerts` takes.
+pub(super) fn alertmanager_alerts() -> Value {
+    json!({
+        "description": "Alerts as Alertmanager takes them.",
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "labels": {
+                    "description": "Identity of the alert.",
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                    "minProperties": 1,
+                },
+                "annotations": {
+                    "description": "What people should read.",
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                },
+                "startsAt": {"description": "Since when.", "type": "string", "format": "date-time"},
+                "endsAt": {"description": "Until when.", "type": "string", "format": "date-time"},
+                "generatorURL": {"description": "Who raised it.", "type": "string"},
+            },
+            "required": ["labels"],
+        },
+    })
+}
+
+fn content(schema: &Value) -> Value {
+    json!({JSON: {"schema": schema}})
+}
+
+fn response(description: &str, schema: &Value) -> Value {
+    json!({"description": description, "content": content(schema)})
+}
+
+fn plain(description: &str) -> Value {
+    json!({"description": description, "content": {JSON: {}}})
+}
+
+/// The problems that a request can meet.
+fn problems(named: &mut Named<'_>, statuses: &[(&str, &str)]) -> Map<String, Value> {
+    let schema = named.problem();
+    let problem = |description: &str| {
+        json!({"description": description, "content": {"application/problem+json": {"schema": schema}}})
+    };
+    let common = [
+        ("401", "No token, or one that is not known"),
+        ("403", "The token does not allow this"),
+        ("503", "Too much at once, or stopping; see Retry-After"),
+    ];
+    let all = common.iter().chain(statuses);
+    all.map(|(status, description)| ((*status).to_owned(), problem(description))).collect()
+}
+
+fn operation(summary: &str, good: Value, problems: Map<String, Value>) -> Value {
+    let mut responses = problems;
+    responses.insert("200".to_owned(), good);
+    json!({"summary": summary, "responses": responses})
+}
+
+const BODY_PROBLEMS: [(&str, &str); 5] = [
+    ("400", "Nothing in the body can be used"),
+    ("408", "It took too long"),
+    ("413", "The body is too large, as sent or decompressed"),
+    ("415", "The body's type or encoding is not known"),
+    ("429", "The engine is behind; see Retry-After"),
+];
+
+fn events(named: &mut Named<'_>) -> Value {
+    let answer = named.answer();
+    let mut problems = problems(named, &BODY_PROBLEMS);
+    problems.extend(self::problems(
+        named,
+        &[
+            ("409", "A request with this Idempotency-Key is being served"),
+            ("422", "This Idempotency-Key was used for another body"),
+        ],
+    ));
+    problems.insert("400".to_owned(), response("No event was taken", &answer));
+    let mut operation = operation(
+        "Send events: lines or an array of native events, or CloudEvents in any mode",
+        response("Some events were taken", &answer),
+        problems,
+    );
+    operation["parameters"] = json!([
+        header("Idempotency-Key", "The same key with the same body has an effect once, for a day"),
+        header("Content-Encoding", "gzip or zstd"),
+    ]);
+    operation["requestBody"] = json!({"required": true, "content": {
+        NDJSON: {}, JSON: {},
+        "application/cloudevents+json": {}, "application/cloudevents-batch+json": {},
+    }});
+    json!({"post": operation})
+}
+
+fn alertmanager_paths(named: &mut Named<'_>) -> Value {
+    let mut problems = problems(named, &BODY_PROBLEMS);
+    problems.insert(
+        "400".to_owned(),
+        response("Some alerts were refused; the others were taken", &json!({"type": "string"})),
+    );
+    let mut post = operation(
+        "Send alerts, as to Alertmanager",
+        json!({"description": "All alerts were taken"}),
+        problems,
+    );
+    let alerts = json!({"$ref": "#/components/schemas/AlertmanagerAlerts"});
+    post["requestBody"] = json!({"required": true, "content": content(&alerts)});
+    let get = json!({
+        "summary": "Firing alerts, as Alertmanager lists them",
+        "parameters": queries(&["active", "silenced", "inhibited", "filter", "receiver"]),
+        "responses": {"200": plain("As Alertmanager answers")},
+    });
+    json!({"get": get, "post": post})
+}
+
+fn webhook(named: &mut Named<'_>, receiver: &str) -> Value {
+    let answer = named.answer();
+    let problems = problems(named, &BODY_PROBLEMS);
+    let summary = format!("Take notifications of {receiver}'s webhook");
+    let mut post = operation(&summary, response("Some alerts were taken", &answer), problems);
+    post["requestBody"] = json!({"required": true, "content": {JSON: {}}});
+    json!({"post": post})
+}
+
+fn topology(named: &mut Named<'_>) -> Value {
+    let answer = named.answer();
+    let mut methods = Map::new();
+    for (method, summary) in [
+        ("put", "Add or replace entities and relations, as native events or a Backstage catalogue"),
+        ("delete", "Remove entities and relations, as native events"),
+    ] {
+        let problems = problems(named, &BODY_PROBLEMS);
+        let mut operation = operation(summary, response("What became of them", &answer), problems);
+        let mut bodies = json!({NDJSON: {}, JSON: {}});
+        if method == "put" {
+            bodies["application/yaml"] = json!({});
+        }
+        operation["requestBody"] = json!({"required": true, "content": bodies});
+        methods.insert(method.to_owned(), operation);
+    }
+    Value::Object(methods)
+}
+
+fn controls(named: &mut Named<'_>, what: &str, body: &Value, list: &Value) -> Value {
+    let answer = named.answer();
+    let get = operation(
+        &format!("Every {what}"),
+        response("As they stand", list),
+        problems(named, &[]),
+    );
+    let mut put = operation(
+        &format!("Add or replace each {what} that is sent"),
+        response("What became of them", &answer),
+        problems(named, &BODY_PROBLEMS),
+    );
+    let one_or_more = json!({"anyOf": [body, {"type": "array", "items": body}]});
+    put["requestBody"] = json!({"required": true, "content": {
+        JSON: {"schema": one_or_more}, NDJSON: {"schema": body},
+    }});
+    let mut delete = operation(
+        &format!("Take each {what} back that is named"),
+        response("What became of them", &answer),
+        problems(named, &[("400", "No id is named")]),
+    );
+    delete["parameters"] = queries(&["id"]);
+    json!({"get": get, "put": put, "delete": delete})
+}
+
+fn control(named: &mut Named<'_>, what: &str, body: &Value) -> Value {
+    let answer = named.answer();
+    let mut put = operation(
+        &format!("Add or replace one {what}"),
+        response("What became of it", &answer),
+        problems(named, &BODY_PROBLEMS),
+    );
+    put["requestBody"] = json!({"required": true, "content": content(body)});
+    let delete = operation(
+        &format!("Take one {what} back"),
+        response("What became of it", &answer),
+        problems(named, &[]),
+    );
+    json!({"parameters": [id_parameter()], "put": put, "delete": delete})
+}
+
+fn incidents(named: &mut Named<'_>) -> Value {
+    let page = named.of::<IncidentPage>();
+    let mut get = operation(
+        "Incidents, newest first",
+        response("A page", &page),
+        problems(named, &[("400", "A parameter cannot be read")]),
+    );
+    get["parameters"] = queries(&INCIDENT_PARAMS);
+    json!({"get": get})
+}
+
+fn incident(named: &mut Named<'_>) -> Value {
+    let history = named.of::<IncidentHistory>();
+    let envelope = named.of::<Envelope>();
+    let either = json!({"anyOf": [history, envelope]});
+    let mut get = operation(
+        "One incident with its revisions, or with ?revision one of them as sinks got it",
+        response("The incident", &either),
+        problems(named, &[("404", "No incident has this id")]),
+    );
+    get["parameters"] = json!([id_parameter(), query("revision")]);
+    json!({"get": get})
+}
+
+fn stream(named: &mut Named<'_>) -> Value {
+    let good = json!({
+        "description": "Events `revision`, whose data is a CloudEvents envelope, and `reset`",
+        "content": {"text/event-stream": {}},
+    });
+    let problems = problems(named, &[("400", "A parameter or position cannot be read")]);
+    let mut get = operation("Revisions as they are made, as server-sent events", good, problems);
+    let mut parameters = queries(&STREAM_PARAMS);
+    if let Value::Array(parameters) = &mut parameters {
+        parameters.push(header("Last-Event-ID", "Go on behind this event"));
+    }
+    get["parameters"] = parameters;
+    json!({"get": get})
+}
+
+fn alerts(named: &mut Named<'_>) -> Value {
+    let page = named.of::<AlertPage>();
+    let mut get = operation(
+        "Alerts, newest first",
+        response("A page", &page),
+        problems(named, &[("400", "A parameter cannot be read")]),
+    );
+    get["parameters"] = queries(&ALERT_PARAMS);
+    json!({"get": get})
+}
+
+fn alert(named: &mut Named<'_>) -> Value {
+    let row = named.of::<AlertRow>();
+    let problems = problems(named, &[("404", "No alert has this id")]);
+    let mut get = operation("One alert", response("The alert", &row), problems);
+    get["parameters"] = json!([id_parameter()]);
+    json!({"get": get})
+}
+
+fn alertmanager_silences() -> Value {
+    json!({
+        "get": {
+            "summary": "Silences, as Alertmanager lists them",
+            "parameters": queries(&["filter"]),
+            "responses": {"200": plain("As Alertmanager answers")},
+        },
+        "post": {
+            "summary": "Make or change a silence, as with Alertmanager",
+            "requestBody": {"required": true, "content": {JSON: {}}},
+            "responses": {
+                "200": response("It stands", &json!({
+                    "type": "object",
+                    "properties": {"silenceID": {"type": "string"}},
+                    "required": ["silenceID"],
+                })),
+                "400": response("It makes no sense", &json!({"type": "string"})),
+                "404": {"description": "No silence has this id"},
+            },
+        },
+    })
+}
+
+fn alertmanager_silence() -> Value {
+    json!({
+        "parameters": [id_parameter()],
+        "get": {
+            "summary": "One silence",
+            "responses": {
+                "200": plain("As Alertmanager answers"),
+                "404": {"description": "No silence has this id"},
+            },
+        },
+        "delete": {
+            "summary": "End a silence now",
+            "responses": {
+                "200": {"description": "It has ended"},
+                "404": {"description": "No silence has this id"},
+            },
+        },
+    })
+}
+
+fn id_parameter() -> Value {
+    json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})
+}
+
+fn header(name: &str, description: &str) -> Value {
+    json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}})
+}
+
+fn queries(names: &[&str]) -> Value {
+    names.iter().map(|name| query(name)).collect()
+}
+
+fn query(name: &str) -> Value {
+    let (description, schema, repeats) = match name {
+        "severity" => ("The least severity", json!({"type": "string"}), false),
+        "owner" => ("Any of these owners", json!({"type": "string"}), true),
+        "tenant" => ("Any of these tenants; a token's own otherwise", json!({"type": "string"}), true),
+        "entity" => ("Any of these entities", json!({"type": "string"}), true),
+        "state" => ("Any of these states", json!({"type": "string"}), true),
+        "incident" => ("A member of this incident", json!({"type": "string"}), false),
+        "label" => ("A matcher such as env=\"prod\"; each must hold", json!({"type": "string"}), true),
+        "event" => ("Any of these kinds of revision", json!({"type": "string"}), true),
+        "since" => ("Changed at this time or later", json!({"type": "string", "format": "date-time"}), false),
+        "until" => ("Begun before this time", json!({"type": "string", "format": "date-time"}), false),
+        "text" => ("A part of its words, case aside", json!({"type": "string"}), false),
+        "limit" => ("Items of a page", json!({"type": "integer", "minimum": 1, "maximum": 1000}), false),
+        "cursor" => ("Where the page before ended", json!({"type": "string"}), false),
+        "after" => ("Go on behind this position", json!({"type": "string"}), false),
+        "revision" => ("The number of one revision", json!({"type": "integer", "minimum": 1}), false),
+        "id" => ("Which ones", json!({"type": "string"}), true),
+        "filter" => ("A matcher; each must hold", json!({"type": "string"}), true),
+        "receiver" => ("A regular expression on receivers", json!({"type": "string"}), false),
+        _ => ("Whether to show such alerts; true unless said", json!({"type": "boolean"}), false),
+    };
+    let schema = if repeats { json!({"type": "array", "items": schema}) } else { schema };
+    json!({"name": name, "in": "query", "description": description, "schema": schema})
+}

@@ -1,0 +1,77 @@
+//! Lines for a terminal: colours when wanted, bars, wrapping.
+
+use crate::emit::wire::SeverityWord;
+
+/// How a piece of text looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Bold,
+    Dim,
+    Red,
+    Yellow,
+    Green,
+    Cyan,
+}
+
+/// Paints or leaves as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brush {
+    pub(super) color: bool,
+}
+
+impl Brush {
+    pub(super) fn paint(self, look: Look, text: &str) -> String {
+        if !self.color || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match look {
+            Look::Bold => 1,
+            Look::Dim => 2,
+            Look::Red => 31,
+            Look::Green => 32,
+            Look::Yellow => 33,
+            Look::Cyan => 36,
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    pub(super) fn severity(self, severity: SeverityWord, text: &str) -> String {
+        match severity {
+            SeverityWord::Fatal | SeverityWord::Critical => self.paint(Look::Red, text),
+            SeverityWord::Error | SeverityWord::Warning => self.paint(Look::Yellow, text),
+            SeverityWord::Info | SeverityWord::Debug => self.paint(Look::Dim, text),
+        }
+    }
+}
+
+/// A bar of `width` cells of which `share` (0 to 1) are full; something is never nothing.
+pub(super) fn bar(share: f64, width: usize) -> String {
+    let cells = (share.clamp(0.0, 1.0) * width as f64).round() as usize;
+    let cells = if share > 0.0 { cells.max(1) } else { 0 };
+    let mut bar = "█".repeat(cells);
+    bar.push_str(&"·".repeat(width - cells));
+    bar
+}
+
+/// Breaks text at spaces so that no line is longer than `width`, where words allow.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().map(|line| (line.chars().count(), line));
+        match line {
+            Some((0, line)) => line.push_str(word),
+            Some((used, line)) if used + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Text filled up with spaces to `width` characters.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(missing))
+}

@@ -1,0 +1,163 @@
+//! What holds for any input: books balance, cuts do not matter, neighbours do not notice.
+
+use super::{Bench, LIVE, shown};
+use causeway::canonical::{Decoded, Format, Framing, Mode, Source};
+use proptest::prelude::*;
+
+const FORMATS: [Format; 6] = [
+    Format::Native,
+    Format::Alertmanager,
+    Format::Webhook,
+    Format::CloudEvents,
+    Format::CdEvents,
+    Format::Backstage,
+];
+
+fn samples() -> Vec<String> {
+    let text = include_str!("../../../fixtures/wire/native/good_alert.ndjson");
+    let contract = include_str!("../../../fixtures/wire/native/good_contract.ndjson");
+    let bad = include_str!("../../../fixtures/wire/native/bad_alert.ndjson");
+    let lines = text.lines().chain(contract.lines()).chain(bad.lines());
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// Lines of the fixtures in any order, some with a few bytes changed.
+fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let line = (any::<prop::sample::Index>(), prop::collection::vec(edit(), 0..3)).prop_map(
+        |(which, edits)| {
+            let samples = samples();
+            let mut line = samples[which.index(samples.len())].clone().into_bytes();
+            for (at, byte) in edits {
+                let at = at.index(line.len());
+                line[at] = byte;
+            }
+            line
+        },
+    );
+    prop::collection::vec(line, 1..20)
+}
+
+/// Any byte but a line feed, which would make two lines of one.
+fn edit() -> impl Strategy<Value = (prop::sample::Index, u8)> {
+    let bytes = prop_oneof![
+        Just(b'"'),
+        Just(b'\\'),
+        Just(b'{'),
+        Just(b']'),
+        Just(0xff),
+        (0u8..=255).prop_filter("a line feed cuts", |byte| *byte != b'\n'),
+    ];
+    (any::<prop::sample::Index>(), bytes)
+}
+
+/// All records and rejects of a few calls as text, without the shape of the calls.
+fn flat(all: &[Decoded]) -> Vec<String> {
+    let mut rows = Vec::new();
+    for decoded in all {
+        for segment in &decoded.segments {
+            let tick = segment.tick;
+            for batch in &segment.alerts {
+                rows.extend(
+                    batch.events.iter().map(|e| format!("{tick:?} {}", shown::alert(batch, e))),
+                );
+            }
+            rows.extend(segment.context.iter().map(|e| format!("{tick:?} {}", shown::context(e))));
+        }
+        rows.extend(decoded.rejects.iter().map(|r| format!("{} {} {:?}", r.line, r.code, r.payload)));
+    }
+    rows.sort();
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_counted_and_nothing_panics(
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+        replay in any::<bool>(),
+        body in any::<bool>(),
+    ) {
+        for format in FORMATS {
+            let mode = if replay { Mode::Replay } else { LIVE };
+            let mut bench = Bench::new(Source::named("test"), format, mode);
+            bench.framing = if body { Framing::Body } else { Framing::Lines };
+            bench.decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn almost_good_bytes_are_counted_in_every_format(lines in lines()) {
+        let text = lines.join(&b'\n');
+        for format in FORMATS {
+            for framing in [Framing::Lines, Framing::Body] {
+                let mut bench = Bench::new(Source::named("test"), format, Mode::Replay);
+                bench.framing = framing;
+                bench.decode(&text);
+            }
+        }
+    }
+
+    #[test]
+    fn cuts_between_lines_do_not_matter(
+        lines in lines(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+    ) {
+        let whole = Bench::replay().decode(&lines.join(&b'\n'));
+        let mut at: Vec<_> = cuts.iter().map(|cut| cut.index(lines.len())).collect();
+        at.extend([0, lines.len()]);
+        at.sort_unstable();
+        let mut bench = Bench::replay();
+        let parts: Vec<_> = at
+            .windows(2)
+            .map(|pair| {
+                let mut part = lines[pair[0]..pair[1]].join(&b'\n');
+                part.extend(if part.is_empty() { &b""[..] } else { b"\n" });
+                bench.decode(&part)
+            })
+            .collect();
+        prop_assert_eq!(flat(&[whole]), flat(&parts));
+    }
+
+    #[test]
+    fn a_broken_line_costs_only_itself(
+        lines in lines(),
+        at in any::<prop::sample::Index>(),
+        junk in prop::collection::vec((0u8..=255).prop_filter("", |b| *b != b'\n'), 0..60),
+    ) {
+        // Whatever the junk is, it must not be an event of its own.
+        let broken: Vec<u8> = [&b"{\"kind\":"[..], &junk, b"\""].concat();
+        let at = at.index(lines.len() + 1);
+        let mut with = lines.clone();
+        with.insert(at, broken.clone());
+        let before = Bench::native().decode(&lines.join(&b'\n'));
+        let after = Bench::native().decode(&with.join(&b'\n'));
+        prop_assert_eq!(after.counts.received, before.counts.received + 1);
+        prop_assert_eq!(after.counts.rejected, before.counts.rejected + 1);
+        prop_assert_eq!(shown::alert_lines(&before), shown::alert_lines(&after));
+    }
+
+    #[test]
+    fn workers_only_deal(lines in lines(), workers in 1usize..5) {
+        let text = lines.join(&b'\n');
+        let one = Bench::native().decode(&text);
+        let many =
+            Bench::with_workers(Source::named("test"), Format::Native, LIVE, workers).decode(&text);
+        prop_assert_eq!(flat(&[one]), flat(&[many]));
+    }
+
+    #[test]
+    fn what_was_decoded_before_does_not_matter_to_live_input(
+        first in lines(),
+        second in lines(),
+        generation in 1usize..4,
+    ) {
+        let mut source = Source::named("test");
+        source.limits.identities_max = generation;
+        let mut warm = Bench::new(source, Format::Native, LIVE);
+        warm.decode(&first.join(&b'\n'));
+        warm.next_line = 1;
+        let text = second.join(&b'\n');
+        prop_assert_eq!(flat(&[warm.decode(&text)]), flat(&[Bench::native().decode(&text)]));
+    }
+}
