@@ -12,13 +12,17 @@
 //! The running process and the commands of an operator may use one store at the
 //! same time: each change is made under a lock on the directory.
 
-pub mod segment;
-pub mod store;
-pub mod writer;
+mod segment;
+pub mod error;
 pub mod filter;
+pub mod store;
+pub mod rewrite;
+pub mod writer;
 
+pub use error::DlqError;
 pub use filter::Filter;
-pub use store::{DlqError, Listed, Outcome, Replayed, Store, StoreLimits};
+pub use rewrite::{Outcome, Replayed};
+pub use store::{Holdings, Listed, Store, StoreLimits};
 pub use writer::{Letters, LettersStats, Writer};
 
 /// Name of the store's directory in the data directory.

@@ -12,9 +12,12 @@
 //! epoch. Nothing here waits for room: a full queue answers [`Busy`], and that
 //! travels back to whoever sent the bytes.
 
+pub mod compressed;
 pub mod chunk;
 pub mod file;
 pub mod stdin;
+pub mod reception;
+pub mod http;
 
 use crate::canonical::Decoded;
 use causeway_dataflows::model::SourceIndex;

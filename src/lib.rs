@@ -1,10 +1,19 @@
-//! Causeway, the process.
-pub mod runtime;
-pub mod emit;
-pub mod replay;
-pub mod canonical;
-pub mod clock;
-pub mod ingest;
-pub mod evaluate;
+//! Causeway, the process: I/O, threads, clocks, stores.
+//!
+//! The modules are declared in the order in which an event meets them.
+
 pub mod cli;
+pub mod config;
+pub mod settings;
+pub mod clock;
+pub mod telemetry;
+pub mod ingest;
+pub mod canonical;
+pub mod dlq;
 pub mod epoch;
+pub mod runtime;
+pub mod replay;
+pub mod emit;
+pub mod explain;
+pub mod console;
+pub mod evaluate;

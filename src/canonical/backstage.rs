@@ -40,26 +40,21 @@ const REFERENCES_MAX: usize = 10_000;
 /// Takes all documents of a catalogue; gives their number.
 pub(super) fn decode(intake: &mut Intake, bytes: &[u8], first: u64) -> u64 {
     let texts: Vec<&[u8]> = document::split(bytes).collect();
-    let mut documents = Vec::with_capacity(texts.len());
-    let mut types = BTreeMap::new();
-    for (at, text) in texts.iter().enumerate() {
-        let line = first + at as u64;
-        match read(intake, text) {
-            Ok(Some(document)) => {
-                types.insert(document.reference.key(), document.prefix());
-                documents.push((line, *text, document));
-            }
-            Ok(None) => {}
-            Err(refusal) => refusal.record(intake, line, Payload::Raw(text)),
+    let documents: Vec<_> = texts.iter().map(|text| read(intake, text)).collect();
+    let known = documents.iter().filter_map(|document| document.as_ref().ok()?.as_ref());
+    let types = known.map(|document| (document.reference.key(), document.prefix())).collect();
+    let count = texts.len() as u64;
+    for ((text, document), line) in texts.into_iter().zip(documents).zip(first..) {
+        let taken = match document {
+            Ok(Some(document)) => Catalogue { intake, types: &types, line, text }.document(&document),
+            Ok(None) => Ok(()),
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = taken {
+            refusal.record(intake, line, Payload::Raw(text));
         }
     }
-    for (line, text, document) in &documents {
-        let mut taken = Catalogue { intake, types: &types, line: *line, text };
-        if let Err(refusal) = taken.document(document) {
-            refusal.record(intake, *line, Payload::Raw(text));
-        }
-    }
-    texts.len() as u64
+    count
 }
 
 fn read(intake: &Intake, text: &[u8]) -> Result<Option<Document>, Refusal> {

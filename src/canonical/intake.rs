@@ -492,7 +492,10 @@ impl Intake {
         if self.ticks.is_live() {
             self.note_skew(observed_ns, time_ns, quality);
         }
-        self.note_late(observed_ns, time_ns, quality);
+        // What holds from an old date on is not late.
+        if !standing {
+            self.note_late(observed_ns, time_ns, quality);
+        }
         Some((observed_ns, time_ns))
     }
 

@@ -1,5 +1,6 @@
-//! The store on disk, for the writer and for `causeway dlq`.
+//! The store on disk: appending, bounds, listing.
 
+use super::error::DlqError;
 use super::filter::Filter;
 use super::segment::{self, Line, Segment, Survey, is_torn, seconds_of};
 use crate::canonical::DeadLetter;
@@ -23,33 +24,6 @@ pub struct StoreLimits {
     pub age_max: Duration,
 }
 
-/// Why the store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DlqError {
-    /// The system refused.
-    #[error("cannot use dead-letter store {}: {source}", path.display())]
-    Io {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No record has that id.
-    #[error("no dead letter matches `{id}`; `causeway dlq list` shows what there is")]
-    Unknown {
-        /// As given.
-        id: String,
-    },
-    /// Several records have ids that begin so.
-    #[error("{count} dead letters match `{id}`; give more of the id")]
-    Ambiguous {
-        /// As given.
-        id: String,
-        /// How many.
-        count: usize,
-    },
-}
-
 /// What a listing yields.
 #[derive(Clone, Debug, Default)]
 pub struct Listed {
@@ -59,30 +33,6 @@ pub struct Listed {
     pub omitted: u64,
     /// Lines that are no records.
     pub damaged: u64,
-}
-
-/// What became of one letter that was tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was taken; its record goes.
-    Done,
-    /// It was refused again; its record stays, with one more attempt.
-    Refused,
-    /// Nothing can be tried now; this record and those after it stay as they are.
-    Stop,
-}
-
-/// What became of the letters that were tried again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Replayed {
-    /// Taken.
-    pub done: u64,
-    /// Refused again.
-    pub refused: u64,
-    /// Left alone because only a part of the payload was kept, or it is damaged.
-    pub incomplete: u64,
-    /// Left alone because trying was stopped.
-    pub left: u64,
 }
 
 /// What the store holds.
@@ -103,10 +53,10 @@ pub struct Holdings {
 /// A dead-letter store.
 #[derive(Debug)]
 pub struct Store {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     limits: StoreLimits,
     /// What each segment held when it was last looked through.
-    surveys: BTreeMap<u64, Survey>,
+    pub(super) surveys: BTreeMap<u64, Survey>,
     dropped_bytes: u64,
     dropped_age: u64,
 }
@@ -273,86 +223,6 @@ impl Store {
         }
     }
 
-    /// Removes the letters that match, and lines that are no records; says how many letters.
-    ///
-    /// # Errors
-    /// When the disk refuses; some may be removed then.
-    pub fn purge(&mut self, filter: &Filter) -> Result<u64, DlqError> {
-        let mut purged = 0;
-        self.rewrite(&mut |letter| match filter.matches(letter) {
-            true => {
-                purged += 1;
-                Keep::Drop
-            }
-            false => Keep::AsItIs,
-        })?;
-        Ok(purged)
-    }
-
-    /// Tries the letters that match again, oldest first: `submit` gets each with its bytes.
-    ///
-    /// The store is locked meanwhile, so `submit` should not wait for the process that
-    /// writes to it; what that process refuses meanwhile waits in its queue.
-    ///
-    /// # Errors
-    /// When the disk refuses; letters that were taken may still be there then, and are
-    /// recognised by their ids when they are sent again.
-    pub fn replay(
-        &mut self,
-        filter: &Filter,
-        submit: &mut dyn FnMut(&DeadLetter, Vec<u8>) -> Outcome,
-    ) -> Result<Replayed, DlqError> {
-        let mut replayed = Replayed::default();
-        let mut stopped = false;
-        self.rewrite(&mut |letter| {
-            if !filter.matches(letter) {
-                return Keep::AsItIs;
-            }
-            if stopped {
-                replayed.left += 1;
-                return Keep::AsItIs;
-            }
-            let whole = letter
-                .data
-                .payload_bytes()
-                .filter(|bytes| bytes.len() as u64 == letter.data.payload_bytes);
-            let Some(bytes) = whole else {
-                replayed.incomplete += 1;
-                return Keep::AsItIs;
-            };
-            match submit(letter, bytes) {
-                Outcome::Done => {
-                    replayed.done += 1;
-                    Keep::Drop
-                }
-                Outcome::Refused => {
-                    replayed.refused += 1;
-                    letter.data.attempts = letter.data.attempts.saturating_add(1);
-                    Keep::Changed
-                }
-                Outcome::Stop => {
-                    stopped = true;
-                    replayed.left += 1;
-                    Keep::AsItIs
-                }
-            }
-        })?;
-        Ok(replayed)
-    }
-
-    /// Writes every segment anew without what `judge` drops.
-    fn rewrite(&mut self, judge: &mut dyn FnMut(&mut DeadLetter) -> Keep) -> Result<(), DlqError> {
-        let mut all = || -> io::Result<()> {
-            let _lock = self.lock()?;
-            for segment in segment::list(&self.directory)? {
-                rewrite_segment(&segment, judge)?;
-                self.surveys.remove(&segment.number);
-            }
-            Ok(())
-        };
-        all().map_err(|source| self.refuse(source))
-    }
-
     fn survey(&mut self, segment: &Segment) -> io::Result<Survey> {
         if let Some(survey) = self.surveys.get(&segment.number)
             && survey.bytes == segment.bytes
@@ -365,57 +235,14 @@ impl Store {
     }
 
     /// Waits for the other users of the store; the lock goes with the handle, also in a crash.
-    fn lock(&self) -> io::Result<File> {
+    pub(super) fn lock(&self) -> io::Result<File> {
         let path = self.directory.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
         Ok(file)
     }
 
-    fn refuse(&self, source: io::Error) -> DlqError {
+    pub(super) fn refuse(&self, source: io::Error) -> DlqError {
         DlqError::Io { path: self.directory.clone(), source }
     }
-}
-
-enum Keep {
-    AsItIs,
-    Changed,
-    Drop,
-}
-
-fn rewrite_segment(
-    segment: &Segment,
-    judge: &mut dyn FnMut(&mut DeadLetter) -> Keep,
-) -> io::Result<()> {
-    let mut kept = Vec::new();
-    let mut changed = false;
-    for line in segment::lines(&segment.path)? {
-        let Line::Record(mut letter, text) = line? else {
-            changed = true;
-            continue;
-        };
-        match judge(&mut letter) {
-            Keep::AsItIs => kept.extend_from_slice(&text),
-            Keep::Changed => {
-                changed = true;
-                serde_json::to_writer(&mut kept, &letter).map_err(io::Error::other)?;
-            }
-            Keep::Drop => {
-                changed = true;
-                continue;
-            }
-        }
-        kept.push(b'\n');
-    }
-    if !changed {
-        return Ok(());
-    }
-    if kept.is_empty() {
-        return std::fs::remove_file(&segment.path);
-    }
-    let aside = segment.path.with_extension("new");
-    let mut file = File::create(&aside)?;
-    file.write_all(&kept)?;
-    file.sync_all()?;
-    std::fs::rename(&aside, &segment.path)
 }

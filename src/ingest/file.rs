@@ -6,7 +6,8 @@
 
 pub mod follow;
 
-use super::chunk::{Chunk, ChunkLimits, Chunker, decompressed};
+use super::chunk::{Chunk, ChunkLimits, Chunker};
+use super::compressed::decompressed;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;

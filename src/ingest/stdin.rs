@@ -1,6 +1,7 @@
 //! Standard input: lines as they come, or a compressed stream.
 
-use super::chunk::{ChunkLimits, Chunker, decompressed};
+use super::chunk::{ChunkLimits, Chunker};
+use super::compressed::decompressed;
 use std::io::{self, Read};
 
 /// Name of the stream where an origin has a file's.

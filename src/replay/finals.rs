@@ -40,10 +40,15 @@ impl Finals {
                 self.incidents.remove(&incident.key);
             }
         }
+        let stands: BTreeSet<AlertKey> =
+            output.rows.iter().filter(|(_, diff)| *diff > 0).map(|(r, _)| r.alert.key).collect();
         for (row, diff) in &output.rows {
             let key = row.alert.key;
             if *diff > 0 {
                 self.alerts.insert(key, row.clone());
+                continue;
+            }
+            if stands.contains(&key) {
                 continue;
             }
             let stays = match &row.disposition {
@@ -51,7 +56,7 @@ impl Finals {
                 Disposition::Incident(incident) => sealed.contains(incident),
                 Disposition::Standalone => sealed.contains(&IncidentKey::of(key)),
             };
-            if !stays && self.alerts.get(&key) == Some(row) {
+            if !stays {
                 self.alerts.remove(&key);
                 self.counts.remove(&key);
             }

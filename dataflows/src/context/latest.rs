@@ -113,7 +113,7 @@ pub fn latest<'scope>(
             |capability, _| {
                 let mut inputs = Inputs::new(capability);
                 move |(events, frontier), (ticks, tick_frontier), output| {
-                    inputs.stash(events, ticks);
+                    inputs.stash(events, ticks, |_, epoch| epoch);
                     while let Some((epoch, tick, batch)) =
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {

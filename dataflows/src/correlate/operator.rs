@@ -81,7 +81,7 @@ pub fn correlate<'scope>(
             |capability, _| {
                 let mut inputs = Inputs::new(capability);
                 move |(facts, frontier), (ticks, tick_frontier), output| {
-                    inputs.stash(facts, ticks);
+                    inputs.stash(facts, ticks, |(_, epoch, _), _| *epoch);
                     while let Some((epoch, tick, batch)) =
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {

@@ -51,7 +51,7 @@ pub fn history<'scope>(
             |capability, _| {
                 let mut inputs = Inputs::new(capability);
                 move |(rows, frontier), (ticks, tick_frontier), output| {
-                    inputs.stash(rows, ticks);
+                    inputs.stash(rows, ticks, |(_, epoch, _), _| *epoch);
                     while let Some((epoch, tick, batch)) =
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {

@@ -36,6 +36,11 @@ impl<T> Stash<T> {
         self.pending.entry(epoch).or_default().extend(items);
     }
 
+    /// Keeps one item for `epoch`.
+    pub fn push(&mut self, epoch: Epoch, item: T) {
+        self.pending.entry(epoch).or_default().push(item);
+    }
+
     /// The earliest epoch that waits, if the frontier has passed it.
     pub fn ready(&self, frontier: AntichainRef<'_, Epoch>) -> Option<Epoch> {
         let (epoch, _) = self.pending.first_key_value()?;
@@ -78,11 +83,13 @@ impl<T: 'static> Inputs<T> {
         }
     }
 
-    /// Takes in whatever has arrived.
+    /// Takes in whatever has arrived. `epoch_of` gives the epoch of an item: updates of a
+    /// collection carry their own, which may lie after the message's.
     pub fn stash<P, Q>(
         &mut self,
         data: &mut InputHandleCore<Epoch, Vec<T>, P>,
         ticks: &mut InputHandleCore<Epoch, Vec<Tick>, Q>,
+        epoch_of: impl Fn(&T, Epoch) -> Epoch,
     ) where
         P: Pull<Message<Epoch, Vec<T>>>,
         Q: Pull<Message<Epoch, Vec<Tick>>>,
@@ -90,7 +97,9 @@ impl<T: 'static> Inputs<T> {
     {
         data.for_each(|cap, batch| {
             if let Some(epoch) = cap.least() {
-                self.data.extend(*epoch, batch.drain(..));
+                for item in batch.drain(..) {
+                    self.data.push(epoch_of(&item, *epoch), item);
+                }
             }
         });
         ticks.for_each(|cap, batch| {

@@ -8,6 +8,8 @@
 //!
 //! - `status` firing, acknowledged, suppressed and info are firing; resolved ends the alert.
 //! - `fingerprint` is the source's own key and replaces name and labels as identity.
+//!   A source should give the same name and labels with it; of different ones
+//!   those seen first are shown and matched.
 //! - `service`, `env`, `region`, `host` and `instance` of the envelope are labels
 //!   that the labels do not have.
 //! - Without a `name` the label `alertname` is the name, and then no label.

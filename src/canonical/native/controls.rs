@@ -376,6 +376,9 @@ fn read<T: for<'de> Deserialize<'de>>(
     given: Json<'_, '_>,
     refuse: &impl Fn(Invalid) -> Refusal,
 ) -> Result<T, Refusal> {
+    if !given.is_object() {
+        return Err(refuse(Invalid::new("", "it is no object")));
+    }
     serde_json::from_value(given.to_value())
         .map_err(|error| refuse(Invalid::new("", error.to_string())))
 }

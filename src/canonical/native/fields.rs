@@ -187,7 +187,8 @@ impl<'t, 'i> Fields<'t, 'i> {
     #[inline]
     pub(super) fn of(root: Json<'t, 'i>) -> Self {
         let mut fields = Fields { root, at: [0; Field::COUNT], unknown: 0 };
-        let whole = root.nodes().len();
+        // Values end where the object does, not where the tape does.
+        let whole = root.size();
         for (key, value) in root.members() {
             match field_of(key) {
                 Some(field) => {

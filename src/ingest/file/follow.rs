@@ -9,7 +9,8 @@
 //! only the files that are written to.
 
 use super::{FileError, matching};
-use crate::ingest::chunk::{Chunk, ChunkLimits, Chunker, Compression, decompressed, head_of};
+use crate::ingest::chunk::{Chunk, ChunkLimits, Chunker};
+use crate::ingest::compressed::{Compression, decompressed, head_of};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};

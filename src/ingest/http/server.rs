@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// How much longer than a request's limit its reception may take: the handler's own time-out
@@ -162,7 +162,7 @@ impl Watched {
     /// Something was sent: from here on the connection is idle.
     fn sent(&mut self) {
         self.receiving = false;
-        self.deadline.as_mut().reset(Instant::now() + IDLE_MAX);
+        self.deadline.set(sleep(IDLE_MAX));
     }
 }
 
@@ -176,7 +176,7 @@ impl AsyncRead for Watched {
         if let Poll::Ready(done) = Pin::new(&mut this.stream).poll_read(context, buffer) {
             if !this.receiving {
                 this.receiving = true;
-                this.deadline.as_mut().reset(Instant::now() + this.receive_max);
+                this.deadline.set(sleep(this.receive_max));
             }
             return Poll::Ready(done);
         }

@@ -22,7 +22,8 @@ fn folder(name: &str) -> PathBuf {
 fn samples(name: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(name)).expect("the folder of fixtures is there");
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension != "expected"));
+    let sample = |path: &PathBuf| path.extension().is_some_and(|e| e != "expected" && e != "md");
+    paths.retain(sample);
     paths.sort();
     paths
 }

@@ -18,7 +18,9 @@ fn samples() -> Vec<String> {
     let contract = include_str!("../../../fixtures/wire/native/good_contract.ndjson");
     let bad = include_str!("../../../fixtures/wire/native/bad_alert.ndjson");
     let lines = text.lines().chain(contract.lines()).chain(bad.lines());
-    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    // Two samples share a key and differ in their words, of which the first seen count.
+    let wanted = |line: &&str| !line.is_empty() && !line.contains("\"OtherName\"");
+    lines.filter(wanted).map(str::to_owned).collect()
 }
 
 /// Lines of the fixtures in any order, some with a few bytes changed.

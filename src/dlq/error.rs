@@ -1,0 +1,31 @@
+//! Why the dead-letter store cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DlqError {
+    /// The system refused.
+    #[error("cannot use dead-letter store {}: {source}", path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No record has that id.
+    #[error("no dead letter matches `{id}`; `causeway dlq list` shows what there is")]
+    Unknown {
+        /// As given.
+        id: String,
+    },
+    /// Several records have ids that begin so.
+    #[error("{count} dead letters match `{id}`; give more of the id")]
+    Ambiguous {
+        /// As given.
+        id: String,
+        /// How many.
+        count: usize,
+    },
+}
