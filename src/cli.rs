@@ -1,7 +1,9 @@
 //! The command line: names, flags and exit codes are a contract with other programs.
 
 mod demo;
+mod config;
 mod evaluate;
+mod explain;
 mod generate;
 mod output;
 mod replay;
@@ -40,6 +42,15 @@ enum Command {
     Generate(generate::Args),
     /// Score incidents against ground truth.
     Evaluate(evaluate::Args),
+    /// Say why an incident is what it is.
+    Explain(explain::Args),
+    /// Draw the pipeline or a topology.
+    Graph(explain::GraphArgs),
+    /// Check a configuration.
+    Validate(config::Args),
+    /// Work with configurations.
+    #[command(subcommand)]
+    Config(config::Command),
     /// Print a JSON Schema.
     Schema(schema::Args),
     /// Print a completion script for a shell.
@@ -79,6 +90,10 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Graph(args) => explain::graph(&args),
+        Command::Validate(args) => config::validate(&args),
+        Command::Config(command) => config::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "causeway", &mut std::io::stdout());

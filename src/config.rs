@@ -213,7 +213,11 @@ pub fn load(paths: &[PathBuf], around: &Surroundings<'_>) -> Result<Written, Con
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_text(name: &str, text: &str, around: &Surroundings<'_>) -> Result<Written, ConfigError> {
+pub fn load_text(
+    name: &str,
+    text: &str,
+    around: &Surroundings<'_>,
+) -> Result<Written, ConfigError> {
     finish(read::parse(name, text)?, around)
 }
 

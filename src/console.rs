@@ -120,24 +120,16 @@ fn changing() -> Router<Console> {
         .route("/v1/topology", put(changes::put_topology).delete(changes::delete_topology))
         .route(
             "/v1/silences",
-            get(changes::list_silences)
-                .put(changes::put_silences)
-                .delete(changes::delete_silences),
+            get(changes::list_silences).put(changes::put_silences).delete(changes::delete_silences),
         )
-        .route(
-            "/v1/silences/{id}",
-            put(changes::put_silence).delete(changes::delete_silence),
-        )
+        .route("/v1/silences/{id}", put(changes::put_silence).delete(changes::delete_silence))
         .route(
             "/v1/maintenance",
             get(changes::list_maintenance)
                 .put(changes::put_maintenance)
                 .delete(changes::delete_maintenance),
         )
-        .route(
-            "/v1/maintenance/{id}",
-            put(changes::put_window).delete(changes::delete_window),
-        )
+        .route("/v1/maintenance/{id}", put(changes::put_window).delete(changes::delete_window))
         .route(
             "/v1/rules",
             get(changes::list_rules).put(changes::put_rules).delete(changes::delete_rules),

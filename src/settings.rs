@@ -97,7 +97,10 @@ impl Settings {
     ///
     /// # Errors
     /// When a file cannot be read, or with every problem found.
-    pub fn load(paths: &[PathBuf], around: &Surroundings<'_>) -> Result<(Config, Self), ConfigError> {
+    pub fn load(
+        paths: &[PathBuf],
+        around: &Surroundings<'_>,
+    ) -> Result<(Config, Self), ConfigError> {
         let written = match paths {
             [] => Written::defaults(),
             paths => load(paths, around)?,

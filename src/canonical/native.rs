@@ -6,6 +6,8 @@
 //! schemas share.
 
 mod fields;
+mod lookup;
+mod plain;
 
 pub mod alert;
 pub mod topology;
@@ -19,9 +21,11 @@ use super::decoded::Kind;
 use super::intake::{Common, Intake, Payload};
 use super::json::Json;
 use super::reject::{Code, Quality};
-use super::time;
+use super::scan::Scanner;
 use causeway_dataflows::model::Op;
 use fields::{Field, Fields};
+use lookup::Lookup;
+use plain::Plain;
 use smol_str::SmolStr;
 
 /// What an envelope around native events says for those that do not say it themselves.
@@ -97,6 +101,30 @@ pub(super) fn read<'a>(
     dispatch(intake, event)
 }
 
+/// Decodes a line the short way, if it can be; `false` leaves it to the tape.
+#[inline]
+pub(super) fn read_plain(
+    intake: &mut Intake,
+    scanner: &mut Scanner,
+    line: u64,
+    text: &[u8],
+) -> bool {
+    let Some((words, marks)) = scanner.structure(text) else { return false };
+    let Some(plain) = Plain::of(words, marks, intake.source().limits.keys_max) else {
+        return false;
+    };
+    let payload = Payload::Raw(text);
+    let done = checked(intake, &plain).map(|_| {
+        let common = common(&plain, line, payload, plain.quality, Defaults::default());
+        let labels = plain.labels.clone();
+        alert::take(intake, &plain, labels, common);
+    });
+    if let Err(refusal) = done {
+        refusal.record(intake, line, payload);
+    }
+    true
+}
+
 /// Whether an object looks like a native event: it names a kind that we know.
 pub fn is_native(root: Json<'_, '_>) -> bool {
     root.text("kind").is_some_and(|word| Kind::parse(word).is_some())
@@ -118,7 +146,15 @@ fn envelope<'a>(
         return Err(too_many_keys(""));
     }
     let fields = Fields::of(root);
-    check_schema(fields.get(Field::Schema))?;
+    let kind = checked(intake, &fields)?;
+    let common = common(&fields, line, payload, quality, defaults);
+    Ok(Event { kind, fields, common })
+}
+
+/// What an event of any kind must get right.
+#[inline]
+fn checked<'a>(intake: &mut Intake, fields: &impl Lookup<'a>) -> Result<Kind, Refusal> {
+    fields.check_schema().map_err(unknown_schema)?;
     let tenant = fields.text(Field::Tenant);
     if !tenant.is_empty() && tenant != intake.tenant() {
         let message = "the event names another tenant than the sender's";
@@ -126,20 +162,30 @@ fn envelope<'a>(
     }
     let word = fields.text(Field::Kind);
     let Some(kind) = Kind::parse(word) else { return Err(unknown_kind(word)) };
-    if fields.unknown > 0 {
-        intake.add_unknown_fields(fields.unknown);
+    if fields.unknown() > 0 {
+        intake.add_unknown_fields(fields.unknown());
     }
+    Ok(kind)
+}
+
+#[inline]
+fn common<'a>(
+    fields: &impl Lookup<'a>,
+    line: u64,
+    payload: Payload<'a>,
+    quality: Quality,
+    defaults: Defaults<'a>,
+) -> Common<'a> {
     let or = |own: &'a str, other: &'a str| if own.is_empty() { other } else { own };
-    let common = Common {
+    Common {
         line,
         payload,
         id: or(fields.text(Field::Id), defaults.id),
         source: or(fields.text(Field::Source), defaults.source),
-        time: fields.get(Field::Time).and_then(time::instant).or(defaults.time),
-        observed: fields.get(Field::ObservedTime).and_then(time::instant),
+        time: fields.instant(Field::Time).or(defaults.time),
+        observed: fields.instant(Field::ObservedTime),
         quality,
-    };
-    Ok(Event { kind, fields, common })
+    }
 }
 
 #[inline]
@@ -159,23 +205,10 @@ fn dispatch(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {
     }
 }
 
-#[inline]
-fn check_schema(schema: Option<Json<'_, '_>>) -> Result<(), Refusal> {
-    match schema.map(Json::str) {
-        None | Some(Some("event/1.0")) => Ok(()),
-        Some(word) => other_schema(word.unwrap_or_default()),
-    }
-}
-
-/// A minor version only adds, so any `event/1.x` is read.
 #[cold]
-fn other_schema(word: &str) -> Result<(), Refusal> {
-    let minor = word.strip_prefix("event/1.").is_some_and(|minor| minor.parse::<u16>().is_ok());
-    if minor || word == "event/1" {
-        return Ok(());
-    }
+fn unknown_schema(word: &str) -> Refusal {
     let short = &word[..word.floor_char_boundary(64)];
-    Err(Refusal::new(Code::E003, "schema", format!("schema {short:?} is none of event/1.x")))
+    Refusal::new(Code::E003, "schema", format!("schema {short:?} is none of event/1.x"))
 }
 
 #[cold]
@@ -194,7 +227,7 @@ pub(super) fn too_many_keys(field: &str) -> Refusal {
 }
 
 /// The `op` of a context event; upsert when there is none.
-fn op(fields: &Fields<'_, '_>) -> Result<Op, Refusal> {
+fn op<'a>(fields: &impl Lookup<'a>) -> Result<Op, Refusal> {
     match fields.text(Field::Op) {
         "" | "upsert" => Ok(Op::Upsert),
         "delete" => Ok(Op::Delete),

@@ -1,6 +1,7 @@
 //! `causeway schema`: the contracts as JSON Schemas.
 
 use super::Failure;
+use crate::emit::schema::{SchemaKind, schema};
 use std::process::ExitCode;
 
 /// Flags of `schema`.
@@ -12,14 +13,23 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum What {
-    /// A revision of an incident.
+    /// A line of incidents.
     Revision,
+    /// A line of alerts.
+    Alert,
+    /// The object of `--summary json`.
+    Summary,
+    /// The configuration file.
+    Config,
 }
 
 /// Prints the schema.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schema = match args.what {
-        What::Revision => schemars::schema_for!(crate::emit::wire::Envelope),
+        What::Revision => schema(SchemaKind::Revision),
+        What::Alert => schema(SchemaKind::Alert),
+        What::Summary => schema(SchemaKind::Summary),
+        What::Config => crate::config::schema(),
     };
     println!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(ExitCode::SUCCESS)

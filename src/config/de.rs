@@ -171,7 +171,8 @@ impl<'a> Deserializer<'a> for Tree<'a> {
             ONE_OR_MORE => match &self.node.value {
                 Value::Text(_) => {
                     let items = Items::of(std::slice::from_ref(self.node));
-                    visitor.visit_newtype_struct(serde::de::value::SeqAccessDeserializer::new(items))
+                    visitor
+                        .visit_newtype_struct(serde::de::value::SeqAccessDeserializer::new(items))
                 }
                 _ => visitor.visit_newtype_struct(self),
             },

@@ -47,12 +47,7 @@ pub struct Problem {
 impl Problem {
     /// A problem whose place and key are filled in on the way up.
     pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Problem {
-            place: None,
-            key: String::new(),
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Problem { place: None, key: String::new(), message: message.into(), remedy: remedy.into() }
     }
 
     /// The same problem at `key`.

@@ -19,7 +19,9 @@ pub(super) fn show(config: &Config) -> String {
 /// Serde writes `{http: {…}}`; the file says `type: http` inside.
 fn tag_inside(entry: &mut Value) {
     let Value::Object(outer) = entry else { return };
-    let Some((tag, Value::Object(fields))) = std::mem::take(outer).into_iter().next() else { return };
+    let Some((tag, Value::Object(fields))) = std::mem::take(outer).into_iter().next() else {
+        return;
+    };
     let mut inner = serde_json::Map::new();
     inner.insert("type".to_owned(), Value::String(tag));
     inner.extend(fields);

@@ -168,7 +168,9 @@ pub enum SeverityWord {
 }
 
 /// One way to find an event's entity; when no step applies it is `unknown:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityStep {
     /// The event names it.

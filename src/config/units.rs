@@ -288,15 +288,21 @@ mod tests {
 
     #[test]
     fn periods_read_and_write_back() {
-        for (text, millis) in
-            [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("1h30m", 5_400_000), ("7d", 604_800_000)]
-        {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            ("7d", 604_800_000),
+        ] {
             let period = Period::parse(text).unwrap();
             assert_eq!(period.0, Duration::from_millis(millis), "{text}");
             assert_eq!(Period::parse(&period.to_string()), Some(period));
         }
         assert_eq!(Period::parse("0"), Some(Period::default()));
-        for bad in ["", "5", "m", "-5m", "5 m", "5x", "1.5h", "99999999999999999999s", "2000000000w"] {
+        for bad in
+            ["", "5", "m", "-5m", "5 m", "5x", "1.5h", "99999999999999999999s", "2000000000w"]
+        {
             assert_eq!(Period::parse(bad), None, "{bad}");
         }
     }
@@ -316,6 +322,8 @@ mod tests {
     #[test]
     fn a_secret_prints_as_nothing() {
         let secret = Secret::new("hunter2");
-        assert!(!format!("{secret:?} {}", serde_json::to_string(&secret).unwrap()).contains("hunter"));
+        assert!(
+            !format!("{secret:?} {}", serde_json::to_string(&secret).unwrap()).contains("hunter")
+        );
     }
 }

@@ -9,7 +9,7 @@ use super::params::Params;
 use crate::emit::store::{AlertQuery, AlertState, Cursor};
 use crate::emit::wire::{AlertRow, Time};
 use crate::ingest::http::answer::{Problem, json_of};
-use crate::ingest::http::auth::{CanRead, Caller};
+use crate::ingest::http::auth::{Caller, CanRead};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

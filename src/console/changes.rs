@@ -9,7 +9,7 @@ use super::params::Params;
 use crate::canonical::frame::{Element, Lines, elements, trim};
 use crate::canonical::{Format, Kind};
 use crate::ingest::http::answer::{Answer, Problem, json_of};
-use crate::ingest::http::auth::{CanOperate, Caller};
+use crate::ingest::http::auth::{Caller, CanOperate};
 use crate::ingest::http::body::{self, media_type, unsupported};
 use crate::ingest::http::events::receive;
 use axum::body::{Body, Bytes};
@@ -173,7 +173,10 @@ pub(super) async fn hand_on_one(
 
 fn json_format(media_type: &str) -> Result<Format, Problem> {
     match media_type {
-        "" | "application/json" | "application/x-ndjson" | "application/ndjson"
+        ""
+        | "application/json"
+        | "application/x-ndjson"
+        | "application/ndjson"
         | "application/jsonl" => Ok(Format::Native),
         _ => Err(unsupported("send application/json or application/x-ndjson")),
     }

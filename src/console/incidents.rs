@@ -7,7 +7,7 @@ use crate::emit::store::{
 };
 use crate::emit::wire::{AlertRow, Envelope, Revision};
 use crate::ingest::http::answer::{Problem, json, json_of};
-use crate::ingest::http::auth::{CanRead, Caller};
+use crate::ingest::http::auth::{Caller, CanRead};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -20,8 +20,7 @@ const LISTED_MAX: usize = 200;
 /// Alerts on an incident's page.
 const ALERTS_MAX: usize = 500;
 /// Nothing but this server's own style; no scripts at all.
-const POLICY: &str =
-    "default-src 'self'; script-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'self'; script-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("pages/style.css");
 
@@ -110,10 +109,10 @@ pub async fn incident(
         standing.state().word(),
         revision.revision,
         clock(revision.opened_at),
-        revision.owner.as_ref().map_or(String::new(), |owner| format!(
-            ", owner {}",
-            Escaped(owner)
-        )),
+        revision
+            .owner
+            .as_ref()
+            .map_or(String::new(), |owner| format!(", owner {}", Escaped(owner))),
     );
     let _ = write!(body, "<p class=\"text\">{}</p>", Escaped(&revision.explanation.text));
     candidates(&mut body, revision);

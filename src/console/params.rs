@@ -31,8 +31,7 @@ impl Params {
         match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some((name, _)) => {
-                let detail =
-                    format!("parameter {name:?} is not known; use {}", known.join(", "));
+                let detail = format!("parameter {name:?} is not known; use {}", known.join(", "));
                 Err(Problem::bad_request(detail))
             }
         }
@@ -84,11 +83,7 @@ impl Params {
     /// # Errors
     /// When it is none.
     pub fn severity(&self) -> Result<Option<SeverityWord>, Problem> {
-        self.read(
-            "severity",
-            "fatal, critical, error, warning, info or debug",
-            SeverityWord::parse,
-        )
+        self.read("severity", "fatal, critical, error, warning, info or debug", SeverityWord::parse)
     }
 
     /// An instant.

@@ -5,9 +5,7 @@
 //! rule as the engine's: of two events about one thing the later (time, id)
 //! holds, whatever the order of arrival. So an event may be applied twice.
 
-use causeway_dataflows::model::{
-    Context, ContextEvent, EventId, Maintenance, Op, Rule, Silence,
-};
+use causeway_dataflows::model::{Context, ContextEvent, EventId, Maintenance, Op, Rule, Silence};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -63,9 +61,7 @@ impl Registry {
             Context::Maintenance(body) => {
                 put(&mut inner.maintenance, event, &body.maintenance_id, body, |window| window.ends)
             }
-            Context::Rule(body) => {
-                put(&mut inner.rules, event, &body.rule_id, body, |_| i64::MAX)
-            }
+            Context::Rule(body) => put(&mut inner.rules, event, &body.rule_id, body, |_| i64::MAX),
             _ => 0,
         };
         inner.forgotten += forgotten;
@@ -120,9 +116,8 @@ fn put<T: Clone>(
     ends: impl Fn(&T) -> i64,
 ) -> u64 {
     let key = (event.tenant.clone(), id.clone());
-    let newer = entries
-        .get(&key)
-        .is_none_or(|held| (event.time_ns, &event.id) >= (held.time_ns, &held.id));
+    let newer =
+        entries.get(&key).is_none_or(|held| (event.time_ns, &event.id) >= (held.time_ns, &held.id));
     if newer {
         let entry = Entry {
             tenant: event.tenant.clone(),

@@ -11,7 +11,7 @@ use crate::emit::matcher::Matcher;
 use crate::emit::store::{Position, Streamed, Subscription};
 use crate::emit::wire::RevisionEvent;
 use crate::ingest::http::answer::Problem;
-use crate::ingest::http::auth::{CanRead, Caller};
+use crate::ingest::http::auth::{Caller, CanRead};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -41,9 +41,11 @@ pub async fn follow(
     let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let position = header.or_else(|| params.one("after")).filter(|text| !text.is_empty());
     let position: Option<Position> = position
-        .map(|text| text.parse().map_err(|error: crate::emit::store::PositionError| {
-            Problem::bad_request(error.to_string())
-        }))
+        .map(|text| {
+            text.parse().map_err(|error: crate::emit::store::PositionError| {
+                Problem::bad_request(error.to_string())
+            })
+        })
         .transpose()?;
     let room = console.http.gate.stream().ok_or_else(|| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open")
@@ -56,8 +58,8 @@ pub async fn follow(
         forward(subscription, &matcher, &sender).await;
         drop((room, open));
     });
-    let events = Sse::new(ReceiverStream::new(receiver))
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    let events =
+        Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     let mut response = events.into_response();
     // Buffering proxies would hold events back.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));

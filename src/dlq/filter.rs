@@ -25,7 +25,10 @@ impl Filter {
         let data = &letter.data;
         let begins = |wanted: &String| {
             letter.id.starts_with(wanted.as_str())
-                || letter.id.strip_prefix("dlq-").is_some_and(|hash| hash.starts_with(wanted.as_str()))
+                || letter
+                    .id
+                    .strip_prefix("dlq-")
+                    .is_some_and(|hash| hash.starts_with(wanted.as_str()))
         };
         let time = data.first_seen.parse::<jiff::Timestamp>().ok();
         self.id.as_ref().is_none_or(begins)

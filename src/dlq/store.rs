@@ -130,9 +130,8 @@ impl Store {
             // The last segment is being written to; the others are seven eighths of the store.
             let over = bytes > self.limits.bytes_max && segments.len() > 1;
             let survey = self.survey(oldest)?;
-            let old = survey
-                .newest
-                .is_some_and(|newest| now_seconds.saturating_sub(newest) > age_max);
+            let old =
+                survey.newest.is_some_and(|newest| now_seconds.saturating_sub(newest) > age_max);
             if !(old || over) {
                 break;
             }

@@ -201,7 +201,8 @@ impl Collector for Letters {
                 .encode_gauge(&value)?;
         }
         let help = "Dead letters dropped";
-        let mut family = encoder.encode_descriptor("dlq_dropped", help, None, MetricType::Counter)?;
+        let mut family =
+            encoder.encode_descriptor("dlq_dropped", help, None, MetricType::Counter)?;
         for (reason, count) in [
             ("age", holdings.dropped_age),
             ("bytes", holdings.dropped_bytes),

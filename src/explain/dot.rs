@@ -29,7 +29,11 @@ pub(super) fn render(revision: &Revision) -> String {
     for hop in &revision.explanation.path {
         let label = match hop.lag_ms {
             0 => phrase::verb(&hop.relation).to_owned(),
-            lag => format!("{}, {}", phrase::verb(&hop.relation), phrase::after(lag)),
+            // Effect less cause: a positive lag means that the cause came earlier.
+            lag => {
+                let when = phrase::after(lag.saturating_neg());
+                format!("{}, {when}", phrase::verb(&hop.relation))
+            }
         };
         let (from, to) = (quote(&hop.from), quote(&hop.to));
         let _ = writeln!(dot, "  {from} -> {to} [label={}, penwidth=2];", quote(&label));

@@ -54,20 +54,59 @@ pub(super) fn bar(share: f64, width: usize) -> String {
 }
 
 /// Breaks text at spaces so that no line is longer than `width`, where words allow.
+///
+/// A number stays with its unit: "3" at the end of a line reads as something else than "3 min".
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut pieces: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
+        match pieces.last_mut() {
+            Some(number) if is_unit(word) && number.ends_with(|c: char| c.is_ascii_digit()) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            _ => pieces.push(word.to_owned()),
+        }
+    }
+    let mut lines = vec![String::new()];
+    for piece in pieces {
         let line = lines.last_mut().map(|line| (line.chars().count(), line));
         match line {
-            Some((0, line)) => line.push_str(word),
-            Some((used, line)) if used + 1 + word.chars().count() <= width => {
+            Some((0, line)) => line.push_str(&piece),
+            Some((used, line)) if used + 1 + piece.chars().count() <= width => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&piece);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.push(piece),
         }
     }
     lines
+}
+
+fn is_unit(word: &str) -> bool {
+    let bare = word.trim_end_matches(|c: char| c.is_ascii_punctuation() && c != '%');
+    matches!(bare, "%" | "ms" | "s" | "min" | "h" | "d")
+}
+
+/// The sentences of a text: each ends with a full stop, and the next begins with a capital,
+/// a digit or the name of an entity.
+pub(super) fn sentences(text: &str) -> Vec<&str> {
+    let mut sentences = Vec::new();
+    let mut rest = text;
+    let mut from = 0;
+    while let Some(at) = rest[from..].find(". ").map(|at| from + at) {
+        let next = rest[at + 2..].split(' ').next().unwrap_or_default();
+        let begins = next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
+            || next.contains(':');
+        if begins {
+            sentences.push(&rest[..=at]);
+            rest = &rest[at + 2..];
+            from = 0;
+        } else {
+            from = at + 2;
+        }
+    }
+    sentences.push(rest);
+    sentences
 }
 
 /// Text filled up with spaces to `width` characters.

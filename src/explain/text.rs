@@ -3,7 +3,7 @@
 //! What is hurt and how sure we are comes first and fits on one screen; the
 //! evidence follows below it.
 
-use super::paint::{Brush, Look, bar, pad, wrap};
+use super::paint::{Brush, Look, bar, pad, sentences, wrap};
 use crate::emit::wire::words::{event_heading, phrase};
 use crate::emit::wire::{CandidateRow, Milli, Revision, RevisionEvent, StatusWord};
 use std::cmp::Reverse;
@@ -89,13 +89,20 @@ impl Page<'_> {
         };
         let owner = revision.owner.as_deref().unwrap_or("nobody known");
         let facts = format!("{time}, owner {owner}, tenant {}", revision.tenant);
-        let facts = self.brush.paint(Look::Dim, &facts);
-        self.line(&facts);
+        for line in wrap(&facts, self.width) {
+            let line = self.brush.paint(Look::Dim, &line);
+            self.line(&line);
+        }
     }
 
+    /// One sentence a paragraph, its first line set off to the left.
     fn story(&mut self) {
         self.text.push('\n');
-        self.indented(2, &self.revision.explanation.text);
+        for sentence in sentences(&self.revision.explanation.text) {
+            for (at, line) in wrap(sentence, self.width - 4).into_iter().enumerate() {
+                self.line(&format!("{}{line}", if at == 0 { "  " } else { "    " }));
+            }
+        }
     }
 
     fn cause(&mut self) {

@@ -330,7 +330,8 @@ mod tests {
 
     #[test]
     fn a_stream_that_grows_continues_where_it_paused() {
-        let parts = Parts(vec![b"ab\nc".to_vec(), vec![], b"d\nef".to_vec(), vec![], b"\n".to_vec()]);
+        let parts =
+            Parts(vec![b"ab\nc".to_vec(), vec![], b"d\nef".to_vec(), vec![], b"\n".to_vec()]);
         let mut chunker = Chunker::new(parts, "s", None, limits(1 << 10, 64));
         assert_eq!(chunker.next_chunk().unwrap().unwrap().bytes, b"ab\n");
         assert_eq!(chunker.next_chunk().unwrap().unwrap().bytes, b"cd\n");

@@ -19,7 +19,9 @@ pub fn decompressed(mut stream: impl Read + Send + 'static) -> io::Result<Box<dy
     let whole = io::Cursor::new(head).chain(stream);
     Ok(match compression {
         Compression::None => Box::new(whole),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, whole))),
+        Compression::Gzip => {
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ_BYTES, whole)))
+        }
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::new(whole)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;

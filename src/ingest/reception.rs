@@ -129,12 +129,7 @@ impl Reception {
         Reception::of(Arc::new(Source::named(name)), tenant, true, around)
     }
 
-    fn of(
-        source: Arc<Source>,
-        tenant: SmolStr,
-        keeps_rejects: bool,
-        around: Surroundings,
-    ) -> Self {
+    fn of(source: Arc<Source>, tenant: SmolStr, keeps_rejects: bool, around: Surroundings) -> Self {
         // As many decoders as can be busy at a time; they share the ids they have seen.
         let parallel = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let ids = source.dedupe_ids.then(|| Decoder::shared_ids(&source));

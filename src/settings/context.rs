@@ -10,16 +10,15 @@ use std::collections::BTreeSet;
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<Context> {
     let mut contexts = Vec::new();
     // A silence without a beginning holds from the beginning of time.
-    let silences = config.silences.iter().map(|body| {
-        (body.id.as_str(), body.check(0).map(Context::Silence))
-    });
+    let silences =
+        config.silences.iter().map(|body| (body.id.as_str(), body.check(0).map(Context::Silence)));
     list(checker, "silences", silences, &mut contexts);
-    let windows = config.maintenance.iter().map(|body| {
-        (body.id.as_str(), body.check(DEFAULT_TENANT).map(Context::Maintenance))
-    });
+    let windows = config
+        .maintenance
+        .iter()
+        .map(|body| (body.id.as_str(), body.check(DEFAULT_TENANT).map(Context::Maintenance)));
     list(checker, "maintenance", windows, &mut contexts);
-    let rules =
-        config.rules.iter().map(|body| (body.id.as_str(), body.check().map(Context::Rule)));
+    let rules = config.rules.iter().map(|body| (body.id.as_str(), body.check().map(Context::Rule)));
     list(checker, "rules", rules, &mut contexts);
     contexts
 }

@@ -68,7 +68,10 @@ pub(super) fn check(
     if !local && !protected && !server.insecure {
         checker.wrong(
             "server.listen",
-            format!("{} can be reached from other machines and nobody has to prove who they are", server.listen),
+            format!(
+                "{} can be reached from other machines and nobody has to prove who they are",
+                server.listen
+            ),
             "add `server.tokens`, listen on 127.0.0.1, or spell out `insecure: true`",
         );
     }
@@ -109,11 +112,7 @@ fn check_limits(checker: &mut Checker<'_>, limits: &ServerLimits) {
     }
 }
 
-fn callers(
-    checker: &mut Checker<'_>,
-    tokens: &[Token],
-    sources: &[SourceSettings],
-) -> Vec<Access> {
+fn callers(checker: &mut Checker<'_>, tokens: &[Token], sources: &[SourceSettings]) -> Vec<Access> {
     let mut callers: Vec<Access> = Vec::with_capacity(tokens.len());
     for (i, token) in tokens.iter().enumerate() {
         let key = format!("server.tokens.{i}");

@@ -204,12 +204,7 @@ fn check_url(
     Some(url)
 }
 
-fn unique(
-    checker: &mut Checker<'_>,
-    key: &str,
-    kind: Option<&SinkKind>,
-    others: &[SinkSettings],
-) {
+fn unique(checker: &mut Checker<'_>, key: &str, kind: Option<&SinkKind>, others: &[SinkSettings]) {
     let rival = others.iter().find(|other| match (&other.kind, kind) {
         (SinkKind::Stdout, Some(SinkKind::Stdout)) => true,
         (SinkKind::File { path: a, .. }, Some(SinkKind::File { path: b, .. })) => a == b,

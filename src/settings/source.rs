@@ -128,7 +128,11 @@ fn kind(checker: &mut Checker<'_>, key: &str, source: &Source) -> SourceKind {
         }
         Source::File(file) => {
             if file.path.0.is_empty() {
-                checker.wrong(key, "a file source has no `path`", "add `path:` with a file or glob");
+                checker.wrong(
+                    key,
+                    "a file source has no `path`",
+                    "add `path:` with a file or glob",
+                );
             }
             for (i, path) in file.path.0.iter().enumerate() {
                 checker.pattern(&format!("{key}.path.{i}"), &path.0);

@@ -56,7 +56,10 @@ fn history(checker: &mut Checker<'_>, history: &History, params: &mut Params) {
     if history.fast_buckets > history.slow_buckets {
         checker.wrong(
             "history.fast_buckets",
-            format!("{} is more than `slow_buckets`, {}", history.fast_buckets, history.slow_buckets),
+            format!(
+                "{} is more than `slow_buckets`, {}",
+                history.fast_buckets, history.slow_buckets
+            ),
             "the fast rate must average over fewer buckets than the slow one",
         );
     }
@@ -69,9 +72,8 @@ fn history(checker: &mut Checker<'_>, history: &History, params: &mut Params) {
 }
 
 fn correlation(checker: &mut Checker<'_>, given: &Correlation, params: &mut Params) {
-    let mut seconds = |name: &str, period| {
-        checker.whole_seconds(&format!("correlation.{name}"), period)
-    };
+    let mut seconds =
+        |name: &str, period| checker.whole_seconds(&format!("correlation.{name}"), period);
     let correlate = &mut params.correlate;
     correlate.same_entity_seconds = seconds("same_entity", given.same_entity);
     correlate.neighbour_seconds = seconds("neighbour", given.neighbour);

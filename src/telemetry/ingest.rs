@@ -146,10 +146,9 @@ impl Collector for IngestBooks {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (source, books) in &sources {
                 let labels = [("source", source.as_str())];
-                family.encode_family(&labels)?.encode_counter::<[(&str, &str); 0], _, f64>(
-                    &read(books),
-                    None,
-                )?;
+                family
+                    .encode_family(&labels)?
+                    .encode_counter::<[(&str, &str); 0], _, f64>(&read(books), None)?;
             }
         }
         encode_kinds(&mut encoder, &sources)?;
@@ -228,7 +227,8 @@ fn encode_times(
     }
     let help = "Receipt less event time of alert events";
     let seconds = Some(&Unit::Seconds);
-    let mut family = encoder.encode_descriptor("event_lag", help, seconds, MetricType::Histogram)?;
+    let mut family =
+        encoder.encode_descriptor("event_lag", help, seconds, MetricType::Histogram)?;
     for (source, books) in sources {
         let labels = [("source", source.as_str())];
         books.lag.encode(family.encode_family(&labels)?)?;

@@ -89,8 +89,7 @@ mod tests {
     fn logged(format: LogFormat, terminal: bool) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
-        let subscriber =
-            subscriber("info", format, terminal, move || writer.clone()).unwrap();
+        let subscriber = subscriber("info", format, terminal, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(events = 3, "taken");
             tracing::debug!("not shown");

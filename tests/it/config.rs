@@ -168,8 +168,7 @@ fn layers_merge_and_the_later_wins() {
     std::fs::write(path("conf.d/20.yml"), "version: 1\nworkers: 3\n").unwrap();
     std::fs::write(path("conf.d/README.md"), "not read").unwrap();
     let around = Surroundings::of_process();
-    let (config, settings) =
-        Settings::load(&[path("base.yaml"), path("conf.d")], &around).unwrap();
+    let (config, settings) = Settings::load(&[path("base.yaml"), path("conf.d")], &around).unwrap();
     assert_eq!((config.workers, settings.sources[0].params.quiet_seconds), (3, 60));
 
     std::fs::write(path("conf.d/30.yaml"), "version: 1\nworkers: 4\n").unwrap();
@@ -184,10 +183,7 @@ fn paths_are_seen_from_the_file_they_are_written_in() {
     let text = "version: 1\ntopology: [a.ndjson, /b.ndjson]\ndata_dir: data\n";
     let (_, settings) = check("/etc/causeway/c.yaml", text).unwrap();
     assert_eq!(settings.data_dir, Path::new("/etc/causeway/data"));
-    assert_eq!(
-        settings.topology,
-        [Path::new("/etc/causeway/a.ndjson"), Path::new("/b.ndjson")]
-    );
+    assert_eq!(settings.topology, [Path::new("/etc/causeway/a.ndjson"), Path::new("/b.ndjson")]);
 }
 
 #[test]

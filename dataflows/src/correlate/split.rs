@@ -15,8 +15,10 @@ use std::collections::{BTreeMap, BinaryHeap};
 const ALERTS_MILLI: i64 = 300;
 /// What it loses for one that is silent.
 const SILENT_MILLI: i64 = -1600;
-/// What it gains for going on with a group that stands.
-const STANDING_MILLI: i64 = 500;
+/// What it gains for going on with a group that stands: as much as a new cone on the same
+/// entity could gain by alerting and by all its callers alerting, and a little more, so that
+/// a cause that goes on alerting does not begin a group of its own in every slice.
+const STANDING_MILLI: i64 = 1500;
 
 /// What the cover chose.
 #[derive(Debug)]

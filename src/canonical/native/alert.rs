@@ -17,12 +17,12 @@
 //! - A label that is a number or a truth value counts as its text; nested ones
 //!   are dropped (W107).
 
-use super::fields::{Field, Fields};
+use super::fields::Field;
+use super::lookup::Lookup;
 use super::{Event, Refusal, too_many_keys};
-use crate::canonical::intake::{AlertDraft, Intake, Labels, SeverityGiven, When};
+use crate::canonical::intake::{AlertDraft, Common, Intake, Labels, When};
 use crate::canonical::json::Json;
 use crate::canonical::reject::{Code, Quality};
-use crate::canonical::time;
 
 #[inline]
 pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {
@@ -36,45 +36,40 @@ pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
     if let Some(given) = given {
         push_labels(&mut labels, given, &numbers, &mut common.quality);
     }
-    push_envelope(&mut labels, &fields, &mut common.quality);
+    take(intake, &fields, labels, common);
+    Ok(())
+}
+
+/// Hands an alert over, whichever way it was read.
+#[inline]
+pub(super) fn take<'a>(
+    intake: &mut Intake,
+    fields: &impl Lookup<'a>,
+    mut labels: Labels<'a>,
+    mut common: Common<'a>,
+) {
+    push_envelope(&mut labels, fields, &mut common.quality);
     let name = match fields.text(Field::Name) {
         "" => labels.take("alertname").unwrap_or_default(),
         name => name,
+    };
+    let summary = match fields.text(Field::Summary) {
+        "" => fields.text(Field::Body).lines().next().unwrap_or_default(),
+        summary => summary,
     };
     let draft = AlertDraft {
         name,
         key: fields.text(Field::Fingerprint),
         entity: fields.text(Field::Entity),
         labels,
-        severity: severity(fields.get(Field::Severity)),
-        summary: summary(&fields),
+        severity: fields.severity(),
+        summary,
         when: When::Event {
             resolved: fields.text(Field::Status).eq_ignore_ascii_case("resolved"),
-            end: fields.get(Field::EndTime).and_then(time::instant),
+            end: fields.instant(Field::EndTime),
         },
     };
     intake.alert(common, draft);
-    Ok(())
-}
-
-/// A severity as a word or a number.
-#[inline]
-pub(in crate::canonical) fn severity<'i>(value: Option<Json<'_, 'i>>) -> SeverityGiven<'i> {
-    match value {
-        None => SeverityGiven::Absent,
-        Some(value) => match value.str() {
-            Some(word) => SeverityGiven::Word(word),
-            None => value.int().map_or(SeverityGiven::Absent, SeverityGiven::Number),
-        },
-    }
-}
-
-#[inline]
-fn summary<'i>(fields: &Fields<'_, 'i>) -> &'i str {
-    match fields.text(Field::Summary) {
-        "" => fields.text(Field::Body).lines().next().unwrap_or_default(),
-        summary => summary,
-    }
 }
 
 /// The texts of labels that are numbers, in order; nearly always none.
@@ -115,7 +110,11 @@ pub(in crate::canonical) fn push_labels<'a>(
 }
 
 #[inline]
-fn push_envelope<'a>(labels: &mut Labels<'a>, fields: &Fields<'a, 'a>, quality: &mut Quality) {
+fn push_envelope<'a>(
+    labels: &mut Labels<'a>,
+    fields: &impl Lookup<'a>,
+    quality: &mut Quality,
+) {
     for (field, key) in [
         (Field::Service, "service"),
         (Field::Env, "env"),

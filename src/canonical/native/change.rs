@@ -11,6 +11,7 @@
 //! `type` is other, an absent `phase` is finished.
 
 use super::fields::Field;
+use super::lookup::Lookup;
 use super::topology::required;
 use super::{Event, Refusal, op};
 use crate::canonical::decoded::Kind;

@@ -15,6 +15,9 @@ macro_rules! fields {
             /// How many there are.
             const COUNT: usize = [$($name),*].len();
 
+            /// How many fields the short way keeps: those before the labels.
+            pub(super) const PLAIN: usize = Field::Labels as usize;
+
             #[cfg(test)]
             const ALL: [(Field, &'static str); Field::COUNT] = [$((Field::$variant, $name)),*];
         }
@@ -22,6 +25,7 @@ macro_rules! fields {
 }
 
 fields! {
+    // What an alert on the short way may have; `Field::PLAIN` of them.
     Schema = "schema",
     Id = "id",
     Source = "source",
@@ -41,8 +45,8 @@ fields! {
     Host = "host",
     Instance = "instance",
     Fingerprint = "fingerprint",
-    Labels = "labels",
     Tenant = "tenant",
+    Labels = "labels",
     TraceId = "trace_id",
     SpanId = "span_id",
     Op = "op",
@@ -81,7 +85,7 @@ fields! {
 /// Tells fields apart by length first: comparing every key with fifty names one
 /// after the other took longer than parsing the line.
 #[inline]
-fn field_of(key: &str) -> Option<Field> {
+pub(super) fn field_of(key: &str) -> Option<Field> {
     let field = match (key.len(), key) {
         (2, "id") => Field::Id,
         (2, "op") => Field::Op,
@@ -209,18 +213,13 @@ impl<'t, 'i> Fields<'t, 'i> {
             index => Some(Json::at(&self.root.nodes()[index as usize..])),
         }
     }
-
-    /// The text of `field`; empty when absent or no string.
-    #[inline]
-    pub(super) fn text(&self, field: Field) -> &'i str {
-        self.get(field).and_then(Json::str).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::canonical::json::Reader;
+    use crate::canonical::native::lookup::Lookup;
 
     #[test]
     fn every_field_is_found_by_its_name() {

@@ -4,6 +4,7 @@
 //! source that sends nonsense shows before anything reads its signals.
 
 use super::fields::Field;
+use super::lookup::Lookup;
 use super::{Event, Refusal};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::Intake;

@@ -11,6 +11,7 @@
 //! `confidence` 1. `ttl` is nanoseconds, rounded up to seconds.
 
 use super::fields::{Field, Fields};
+use super::lookup::Lookup;
 use super::{Event, Refusal, op};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::Intake;
@@ -115,7 +116,7 @@ pub(in crate::canonical) fn criticality(word: &str) -> Option<Criticality> {
 }
 
 pub(super) fn required<'i>(
-    fields: &Fields<'_, 'i>,
+    fields: &Fields<'i, 'i>,
     field: Field,
     name: &'static str,
 ) -> Result<&'i str, Refusal> {

@@ -53,9 +53,7 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Response {
     match console.registry.silence(caller.tenant.as_ref(), &id) {
-        Some(entry) => {
-            json_of(StatusCode::OK, &shown(&entry, console.http.clock.now_seconds()))
-        }
+        Some(entry) => json_of(StatusCode::OK, &shown(&entry, console.http.clock.now_seconds())),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -175,10 +175,7 @@ fn interval_body(interval: &TimeInterval) -> IntervalBody {
     }
 }
 
-fn ranges<T: Copy + PartialEq>(
-    ranges: &[(T, T)],
-    word: impl Fn(T) -> String,
-) -> Vec<RangeBody> {
+fn ranges<T: Copy + PartialEq>(ranges: &[(T, T)], word: impl Fn(T) -> String) -> Vec<RangeBody> {
     let one = |(from, to): &(T, T)| match from == to {
         true => RangeBody::Text(word(*from)),
         false => RangeBody::Text(format!("{}:{}", word(*from), word(*to))),

@@ -1,15 +1,16 @@
 //! The paths of the document, a line or a few each.
 
+use super::parts::{
+    BODY_PROBLEMS, JSON, NDJSON, content, header, id_parameter, operation, plain, problems,
+    queries, query, response,
+};
 use super::{
-    AlertPage, AlertRow, Envelope, IncidentHistory, IncidentPage, MaintenanceBody,
-    MaintenanceList, Named, RuleBody, RuleList, SilenceBody, SilenceList,
+    AlertPage, AlertRow, Envelope, IncidentHistory, IncidentPage, MaintenanceBody, MaintenanceList,
+    Named, RuleBody, RuleList, SilenceBody, SilenceList,
 };
 use crate::console::incidents::{ALERT_PARAMS, INCIDENT_PARAMS};
 use crate::console::stream::STREAM_PARAMS;
 use serde_json::{Map, Value, json};
-
-const JSON: &str = "application/json";
-const NDJSON: &str = "application/x-ndjson";
 
 /// All paths with their operations.
 pub(super) fn paths(named: &mut Named<'_>) -> Value {
@@ -42,7 +43,10 @@ pub(super) fn paths(named: &mut Named<'_>) -> Value {
         ("/api/v2/receivers", "The sinks, as Alertmanager's receivers"),
         ("/api/v2/alerts/groups", "Firing alerts, grouped by incident"),
     ] {
-        add(path, json!({"get": {"summary": summary, "responses": {"200": plain("As Alertmanager answers")}}}));
+        add(
+            path,
+            json!({"get": {"summary": summary, "responses": {"200": plain("As Alertmanager answers")}}}),
+        );
     }
     add("/api/v2/silences", alertmanager_silences());
     add("/api/v2/silence/{id}", alertmanager_silence());
@@ -95,62 +99,21 @@ pub(super) fn alertmanager_alerts() -> Value {
     })
 }
 
-fn content(schema: &Value) -> Value {
-    json!({JSON: {"schema": schema}})
-}
-
-fn response(description: &str, schema: &Value) -> Value {
-    json!({"description": description, "content": content(schema)})
-}
-
-fn plain(description: &str) -> Value {
-    json!({"description": description, "content": {JSON: {}}})
-}
-
-/// The problems that a request can meet.
-fn problems(named: &mut Named<'_>, statuses: &[(&str, &str)]) -> Map<String, Value> {
-    let schema = named.problem();
-    let problem = |description: &str| {
-        json!({"description": description, "content": {"application/problem+json": {"schema": schema}}})
-    };
-    let common = [
-        ("401", "No token, or one that is not known"),
-        ("403", "The token does not allow this"),
-        ("503", "Too much at once, or stopping; see Retry-After"),
-    ];
-    let all = common.iter().chain(statuses);
-    all.map(|(status, description)| ((*status).to_owned(), problem(description))).collect()
-}
-
-fn operation(summary: &str, good: Value, problems: Map<String, Value>) -> Value {
-    let mut responses = problems;
-    responses.insert("200".to_owned(), good);
-    json!({"summary": summary, "responses": responses})
-}
-
-const BODY_PROBLEMS: [(&str, &str); 5] = [
-    ("400", "Nothing in the body can be used"),
-    ("408", "It took too long"),
-    ("413", "The body is too large, as sent or decompressed"),
-    ("415", "The body's type or encoding is not known"),
-    ("429", "The engine is behind; see Retry-After"),
-];
-
 fn events(named: &mut Named<'_>) -> Value {
     let answer = named.answer();
-    let mut problems = problems(named, &BODY_PROBLEMS);
-    problems.extend(self::problems(
+    let mut problems_met = problems(named, &BODY_PROBLEMS);
+    problems_met.extend(problems(
         named,
         &[
             ("409", "A request with this Idempotency-Key is being served"),
             ("422", "This Idempotency-Key was used for another body"),
         ],
     ));
-    problems.insert("400".to_owned(), response("No event was taken", &answer));
+    problems_met.insert("400".to_owned(), response("No event was taken", &answer));
     let mut operation = operation(
         "Send events: lines or an array of native events, or CloudEvents in any mode",
         response("Some events were taken", &answer),
-        problems,
+        problems_met,
     );
     operation["parameters"] = json!([
         header("Idempotency-Key", "The same key with the same body has an effect once, for a day"),
@@ -164,15 +127,15 @@ fn events(named: &mut Named<'_>) -> Value {
 }
 
 fn alertmanager_paths(named: &mut Named<'_>) -> Value {
-    let mut problems = problems(named, &BODY_PROBLEMS);
-    problems.insert(
+    let mut problems_met = problems(named, &BODY_PROBLEMS);
+    problems_met.insert(
         "400".to_owned(),
         response("Some alerts were refused; the others were taken", &json!({"type": "string"})),
     );
     let mut post = operation(
         "Send alerts, as to Alertmanager",
         json!({"description": "All alerts were taken"}),
-        problems,
+        problems_met,
     );
     let alerts = json!({"$ref": "#/components/schemas/AlertmanagerAlerts"});
     post["requestBody"] = json!({"required": true, "content": content(&alerts)});
@@ -214,11 +177,8 @@ fn topology(named: &mut Named<'_>) -> Value {
 
 fn controls(named: &mut Named<'_>, what: &str, body: &Value, list: &Value) -> Value {
     let answer = named.answer();
-    let get = operation(
-        &format!("Every {what}"),
-        response("As they stand", list),
-        problems(named, &[]),
-    );
+    let get =
+        operation(&format!("Every {what}"), response("As they stand", list), problems(named, &[]));
     let mut put = operation(
         &format!("Add or replace each {what} that is sent"),
         response("What became of them", &answer),
@@ -352,42 +312,4 @@ fn alertmanager_silence() -> Value {
             },
         },
     })
-}
-
-fn id_parameter() -> Value {
-    json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})
-}
-
-fn header(name: &str, description: &str) -> Value {
-    json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}})
-}
-
-fn queries(names: &[&str]) -> Value {
-    names.iter().map(|name| query(name)).collect()
-}
-
-fn query(name: &str) -> Value {
-    let (description, schema, repeats) = match name {
-        "severity" => ("The least severity", json!({"type": "string"}), false),
-        "owner" => ("Any of these owners", json!({"type": "string"}), true),
-        "tenant" => ("Any of these tenants; a token's own otherwise", json!({"type": "string"}), true),
-        "entity" => ("Any of these entities", json!({"type": "string"}), true),
-        "state" => ("Any of these states", json!({"type": "string"}), true),
-        "incident" => ("A member of this incident", json!({"type": "string"}), false),
-        "label" => ("A matcher such as env=\"prod\"; each must hold", json!({"type": "string"}), true),
-        "event" => ("Any of these kinds of revision", json!({"type": "string"}), true),
-        "since" => ("Changed at this time or later", json!({"type": "string", "format": "date-time"}), false),
-        "until" => ("Begun before this time", json!({"type": "string", "format": "date-time"}), false),
-        "text" => ("A part of its words, case aside", json!({"type": "string"}), false),
-        "limit" => ("Items of a page", json!({"type": "integer", "minimum": 1, "maximum": 1000}), false),
-        "cursor" => ("Where the page before ended", json!({"type": "string"}), false),
-        "after" => ("Go on behind this position", json!({"type": "string"}), false),
-        "revision" => ("The number of one revision", json!({"type": "integer", "minimum": 1}), false),
-        "id" => ("Which ones", json!({"type": "string"}), true),
-        "filter" => ("A matcher; each must hold", json!({"type": "string"}), true),
-        "receiver" => ("A regular expression on receivers", json!({"type": "string"}), false),
-        _ => ("Whether to show such alerts; true unless said", json!({"type": "boolean"}), false),
-    };
-    let schema = if repeats { json!({"type": "array", "items": schema}) } else { schema };
-    json!({"name": name, "in": "query", "description": description, "schema": schema})
 }

@@ -240,8 +240,7 @@ mod tests {
         }
 
         fn append(&self, name: &str, text: &str) {
-            let mut file =
-                File::options().create(true).append(true).open(self.path(name)).unwrap();
+            let mut file = File::options().create(true).append(true).open(self.path(name)).unwrap();
             file.write_all(text.as_bytes()).unwrap();
         }
 

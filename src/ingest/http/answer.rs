@@ -116,10 +116,7 @@ impl Problem {
 
     /// 401, asking for a token.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
-        Problem {
-            extra: Extra::Authenticate,
-            ..Problem::new(StatusCode::UNAUTHORIZED, detail)
-        }
+        Problem { extra: Extra::Authenticate, ..Problem::new(StatusCode::UNAUTHORIZED, detail) }
     }
 
     /// 415 because of how the body is compressed.
@@ -189,9 +186,7 @@ impl IntoResponse for Problem {
 pub fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -88,8 +88,7 @@ fn decompress(encoding: Encoding, wire: &[u8], limit: usize) -> Result<Vec<u8>, 
         Encoding::Identity => Box::new(wire),
         Encoding::Gzip => Box::new(MultiGzDecoder::new(wire)),
         Encoding::Zstd => {
-            let mut decoder =
-                zstd::stream::read::Decoder::with_buffer(wire).map_err(damaged)?;
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(wire).map_err(damaged)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(damaged)?;
             Box::new(decoder)
         }
@@ -146,9 +145,10 @@ mod tests {
     #[test]
     fn a_bomb_is_given_up_at_the_bound() {
         let zeros = vec![0; 32 << 20];
-        for (encoding, wire) in
-            [(Encoding::Gzip, gzip(&zeros)), (Encoding::Zstd, zstd::encode_all(&zeros[..], 3).unwrap())]
-        {
+        for (encoding, wire) in [
+            (Encoding::Gzip, gzip(&zeros)),
+            (Encoding::Zstd, zstd::encode_all(&zeros[..], 3).unwrap()),
+        ] {
             assert!(wire.len() < 64 << 10, "{}", wire.len());
             let problem = decompress(encoding, &wire, 1 << 20).unwrap_err();
             assert_eq!(problem.status, 413, "{encoding:?}");

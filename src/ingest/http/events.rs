@@ -1,7 +1,7 @@
 //! The routes that take events.
 
 use super::answer::{Answer, Problem, json, json_of};
-use super::auth::{CanIngest, Caller};
+use super::auth::{Caller, CanIngest};
 use super::body::{self, media_type, unsupported};
 use super::idempotency::{Begin, Key, Remembered, key_text};
 use super::{Http, SourceState};
@@ -172,8 +172,12 @@ async fn answered_once(http: &Http, key: Option<Key>, job: Job) -> Result<Rememb
 
 fn format_of(media_type: &str) -> Result<Format, Problem> {
     Ok(match media_type {
-        "" | "application/x-ndjson" | "application/ndjson" | "application/jsonl"
-        | "application/json" | "application/json-seq" => Format::Native,
+        ""
+        | "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/json"
+        | "application/json-seq" => Format::Native,
         "application/cloudevents+json" | "application/cloudevents-batch+json" => {
             Format::CloudEvents
         }

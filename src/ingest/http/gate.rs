@@ -88,7 +88,9 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
     let seconds = (http.clock.monotonic_ns() - began_ns) as f64 / NANOS as f64;
     let status = response.status();
     http.metrics.http.finished(template, method, status.as_u16(), seconds);
-    if status.is_server_error() && let Some(more) = http.repeats.allow("server error") {
+    if status.is_server_error()
+        && let Some(more) = http.repeats.allow("server error")
+    {
         let id = id.to_str().unwrap_or_default();
         tracing::warn!(id, method, template, status = status.as_u16(), more, "request failed");
     }

@@ -64,9 +64,9 @@ pub fn route_of(path: &str) -> Route {
 fn fits(template: &str, path: &str) -> bool {
     match template.strip_suffix("{id}") {
         None => template == path,
-        Some(stem) => path
-            .strip_prefix(stem)
-            .is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
+        Some(stem) => {
+            path.strip_prefix(stem).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+        }
     }
 }
 

@@ -24,8 +24,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// How much longer than a request's limit its reception may take: the handler's own time-out
-/// is to answer first.
+/// How much longer than a request's limit its reception may take, at most as long again: the
+/// handler's own time-out is to answer first.
 const RECEIVE_GRACE: Duration = Duration::from_secs(5);
 /// How long a connection may be idle between requests.
 const IDLE_MAX: Duration = Duration::from_secs(180);
@@ -58,9 +58,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
 
 /// Puts what every request passes around the routes.
 pub fn guarded(http: &Http, routes: Router) -> Router {
-    routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(http.clone(), pass))
+    routes.layer(CatchPanicLayer::custom(panicked)).layer(from_fn_with_state(http.clone(), pass))
 }
 
 /// Serves until `stop` is done, then finishes the requests under way.
@@ -73,9 +71,10 @@ pub async fn serve(
     routes: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServerError> {
+    let timeout = http.settings.timeout;
     let bounded = Bounded {
         room: Arc::new(Semaphore::new(http.settings.connections_max.min(Semaphore::MAX_PERMITS))),
-        receive_max: http.settings.timeout.saturating_add(RECEIVE_GRACE),
+        receive_max: timeout.saturating_add(timeout.min(RECEIVE_GRACE)),
         http: http.clone(),
         listener,
     };

@@ -60,7 +60,10 @@ fn flat(all: &[Decoded]) -> Vec<String> {
             let tick = segment.tick;
             for batch in &segment.alerts {
                 rows.extend(
-                    batch.events.iter().map(|e| format!("{tick:?} {}", shown::alert(batch, e))),
+                    batch
+                        .events
+                        .iter()
+                        .map(|e| format!("{tick:?} {}", shown::alert_by_anyone(batch, e))),
                 );
             }
             rows.extend(segment.context.iter().map(|e| format!("{tick:?} {}", shown::context(e))));

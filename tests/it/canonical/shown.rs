@@ -63,9 +63,22 @@ pub(super) fn alert_lines(decoded: &Decoded) -> Vec<String> {
     batches.flat_map(|batch| batch.events.iter().map(|event| alert(batch, event))).collect()
 }
 
-/// Times are relative to receipt or to event time, because that is what rules speak of.
+/// An alert event with everything about it.
 pub(super) fn alert(batch: &AlertBatch, event: &AlertEvent) -> String {
+    let source = &batch.identities[event.identity as usize].source;
+    format!("{} from {source}", alert_by_anyone(batch, event))
+}
+
+/// The same without the source, which is the one that spoke first of the alert.
+///
+/// Times are relative to receipt or to event time, because that is what rules speak of.
+pub(super) fn alert_by_anyone(batch: &AlertBatch, event: &AlertEvent) -> String {
     let identity = &batch.identities[event.identity as usize];
+    // The entity made up for an alert without one names the source too.
+    let entity = match identity.entity.kind() {
+        "unknown" => "unknown",
+        _ => &identity.entity.text,
+    };
     assert_eq!(identity.fingerprint, event.fingerprint);
     let labels: Vec<_> =
         identity.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -73,7 +86,7 @@ pub(super) fn alert(batch: &AlertBatch, event: &AlertEvent) -> String {
         "alert {:?} {} {} {} {{{}}} at {}",
         event.fingerprint,
         identity.name,
-        identity.entity.text,
+        entity,
         event.severity,
         labels.join(","),
         event.time,
@@ -93,7 +106,7 @@ pub(super) fn alert(batch: &AlertBatch, event: &AlertEvent) -> String {
     if event.flags.has(AlertFlags::LATE) {
         text.push_str(" LATE");
     }
-    let _ = write!(text, " id {} from {}", batch.id(event), identity.source);
+    let _ = write!(text, " id {}", batch.id(event));
     if !batch.summary(event).is_empty() {
         let _ = write!(text, " {:?}", batch.summary(event));
     }

@@ -1,0 +1,42 @@
+//! `causeway validate` and `causeway config show`.
+
+use super::{Failure, exit};
+use crate::config::Surroundings;
+use crate::settings::Settings;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Which configuration.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// File or folder; may be given more than once; the defaults without one.
+    #[arg(short = 'c', long = "config")]
+    config: Vec<PathBuf>,
+}
+
+/// What to do with a configuration.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Print it as it was understood, defaults included, secrets left out.
+    Show(Args),
+}
+
+/// Checks a configuration.
+pub fn validate(args: &Args) -> Result<ExitCode, Failure> {
+    let (_, settings) = load(args)?;
+    println!("ok: {} sources, {} sinks", settings.sources.len(), settings.sinks.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a subcommand of `config`.
+pub fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Show(args) => print!("{}", load(args)?.0.show()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(args: &Args) -> Result<(crate::config::Config, Settings), Failure> {
+    Settings::load(&args.config, &Surroundings::of_process())
+        .map_err(|e| Failure::with(exit::CONFIG)(e.into()))
+}
