@@ -108,7 +108,12 @@ impl Replay {
     ///
     /// # Errors
     /// When the source's policy is to fail on a reject.
-    pub fn rows(&mut self, bytes: &[u8], origin: &Origin, format: Format) -> Result<(), ReplayError> {
+    pub fn rows(
+        &mut self,
+        bytes: &[u8],
+        origin: &Origin,
+        format: Format,
+    ) -> Result<(), ReplayError> {
         let decoded = self.decode(bytes, origin, format, Mode::Rows)?;
         for segment in decoded.segments {
             self.rows.extend(segment.context);
@@ -157,7 +162,9 @@ impl Replay {
         self.line += decoded.lines;
         self.counts += &decoded.counts;
         let rejects = std::mem::take(&mut decoded.rejects);
-        if decoded.failed && let Some(first) = rejects.first() {
+        if decoded.failed
+            && let Some(first) = rejects.first()
+        {
             return Err(ReplayError::Rejected(Box::new(first.clone())));
         }
         if !rejects.is_empty() {
@@ -184,7 +191,10 @@ impl Replay {
         // Every alert lapses by then, one from a clock five minutes ahead included.
         let after = quiet + lateness + self.params.dedup.disorder_seconds + 300;
         let end = self.tick.unwrap_or(0) + after;
-        self.submit(Tick { now: end, drain: false }, EpochInput { context: rows, ..EpochInput::default() })?;
+        self.submit(
+            Tick { now: end, drain: false },
+            EpochInput { context: rows, ..EpochInput::default() },
+        )?;
         self.submit(Tick { now: end, drain: true }, EpochInput::default())?;
         drop(self.feeder);
         drop(self.notes);

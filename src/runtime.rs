@@ -82,8 +82,7 @@ pub fn start(
     let params = params.clone();
     let communication =
         if workers == 1 { Communication::Thread } else { Communication::Process(workers) };
-    let config =
-        timely::Config { communication, worker: WorkerConfig::default() };
+    let config = timely::Config { communication, worker: WorkerConfig::default() };
     let guards = timely::execute(config, move |timely| {
         // A worker that dies leaves the others spinning: nobody goes on after a panic.
         let _abort = AbortOnPanic;

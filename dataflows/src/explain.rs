@@ -21,10 +21,8 @@ pub fn explain(group: &Group, score: &dyn Fn(&Group) -> Cause) -> Incident {
     let top = cause.candidates.first();
     let place = top.and_then(|top| group.entities.iter().position(|e| e.entity == top.entity));
     let path = place.map_or_else(Vec::new, |place| path::path(group, place as u32));
-    let explanation = Explanation {
-        path,
-        counterfactual: counterfactual::counterfactual(group, &cause, score),
-    };
+    let explanation =
+        Explanation { path, counterfactual: counterfactual::counterfactual(group, &cause, score) };
     let members: Vec<Member> = group
         .members
         .iter()

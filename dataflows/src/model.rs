@@ -15,7 +15,9 @@ pub mod alert;
 pub mod incident;
 pub mod group;
 
-pub use alert::{Alert, AlertCount, AlertRow, Annotated, Disposition, Rated, Reason, Status, Suppression};
+pub use alert::{
+    Alert, AlertCount, AlertRow, Annotated, Disposition, Rated, Reason, Status, Suppression,
+};
 pub use context::{
     Change, ChangeKind, ChangePhase, Context, ContextEvent, Criticality, EntityUpdate, Feedback,
     Maintenance, Matcher, MatcherOp, ModelUpdate, Op, Relation, RelationKind, Rule, RuleAction,

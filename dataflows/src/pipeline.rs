@@ -4,9 +4,7 @@ use crate::context::context;
 use crate::correlate::{Fact, correlate};
 use crate::dedup::dedup;
 use crate::history::history;
-use crate::model::{
-    AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey,
-};
+use crate::model::{AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey};
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
 use crate::params::Params;

@@ -6,8 +6,8 @@
 pub mod matcher;
 
 use crate::model::{
-    Alert, AlertKey, Annotated, Context, EntityRef, Live, Reason, RuleAction, Seconds, Severity, Status,
-    Suppression,
+    Alert, AlertKey, Annotated, Context, EntityRef, Live, Reason, RuleAction, Seconds, Severity,
+    Status, Suppression,
 };
 use crate::ops::epochs::Epoch;
 use crate::ops::window;
@@ -95,12 +95,11 @@ fn judge(cache: &mut Cache, entity: &EntityRef, alert: &Alert, live: &Live) -> O
         }
         Context::Maintenance(planned) => {
             let covered = planned.entities.is_empty()
-                || planned.entities.iter().any(|e| {
-                    e.id == entity.id || e.id == alert.identity.entity.id
-                });
-            let holds = holds(alert, live.active, |at| {
-                window::maintenance_active(planned, at)
-            });
+                || planned
+                    .entities
+                    .iter()
+                    .any(|e| e.id == entity.id || e.id == alert.identity.entity.id);
+            let holds = holds(alert, live.active, |at| window::maintenance_active(planned, at));
             let matching = planned.matchers.is_empty() && !planned.entities.is_empty();
             (holds && covered && (matching || matches()))
                 .then(|| suppression(Reason::Maintenance, &planned.maintenance_id))

@@ -46,7 +46,9 @@ pub(super) fn decode(intake: &mut Intake, bytes: &[u8], first: u64) -> u64 {
     let count = texts.len() as u64;
     for ((text, document), line) in texts.into_iter().zip(documents).zip(first..) {
         let taken = match document {
-            Ok(Some(document)) => Catalogue { intake, types: &types, line, text }.document(&document),
+            Ok(Some(document)) => {
+                Catalogue { intake, types: &types, line, text }.document(&document)
+            }
             Ok(None) => Ok(()),
             Err(refusal) => Err(refusal),
         };

@@ -131,11 +131,7 @@ fn read<'a>(
     dispatch(intake, common, &subject)
 }
 
-fn dispatch(
-    intake: &mut Intake,
-    common: Common<'_>,
-    subject: &Subject<'_>,
-) -> Result<(), Refusal> {
+fn dispatch(intake: &mut Intake, common: Common<'_>, subject: &Subject<'_>) -> Result<(), Refusal> {
     let finished = ChangePhase::Finished;
     match (subject.kind, subject.verb) {
         ("service", verb) => {

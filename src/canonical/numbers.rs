@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn other_breakage_is_not_touched() {
-        for text in [r#"{"a":01x}"#, r#"{"a":1}"#, r#"{"a":nope}"#, "\"unclosed NaN", "{\"a\":+1}"] {
+        for text in [r#"{"a":01x}"#, r#"{"a":1}"#, r#"{"a":nope}"#, "\"unclosed NaN", "{\"a\":+1}"]
+        {
             assert_eq!(shown(text), None, "{text}");
         }
     }

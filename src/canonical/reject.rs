@@ -115,7 +115,9 @@ impl Code {
             Code::E007 => ("E007", "another tenant's", "leave tenant out: the token decides"),
             Code::W101 => ("W101", "time missing, receipt taken", "send time"),
             Code::W102 => ("W102", "time in the future, receipt taken", "set the sender's clock"),
-            Code::W103 => ("W103", "older than the lateness bound", "send sooner, or raise lateness"),
+            Code::W103 => {
+                ("W103", "older than the lateness bound", "send sooner, or raise lateness")
+            }
             Code::W104 => ("W104", "unit unknown", "send a UCUM unit"),
             Code::W105 => ("W105", "severity unmapped, info taken", "map the word for this source"),
             Code::W106 => ("W106", "value cut to its limit", "send shorter values"),

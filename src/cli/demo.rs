@@ -86,8 +86,7 @@ fn process(dir: &Path) -> Result<(Finals, crate::canonical::Counts), Failure> {
     let mut replay = Replay::start(1, &Params::default(), Emission::default(), decoder, outlet)?;
     let topology = std::fs::read(dir.join("topology.ndjson"))?;
     replay.rows(&topology, &Origin::default(), Format::Native)?;
-    let files =
-        Files::open("demo", &[dir.join("events.ndjson")], ChunkLimits::lines_of(line_max))?;
+    let files = Files::open("demo", &[dir.join("events.ndjson")], ChunkLimits::lines_of(line_max))?;
     let style = "{bar:40} {percent:>3} %  {binary_bytes_per_sec}  {elapsed}";
     let bar = ProgressBar::new(files.bytes_on_disk());
     bar.set_style(ProgressStyle::with_template(style)?);
@@ -130,7 +129,5 @@ fn write(
         contents(&mut file)?;
         file.flush()
     };
-    write()
-        .with_context(|| format!("file {}", path.display()))
-        .map_err(Failure::with(exit::IO))
+    write().with_context(|| format!("file {}", path.display())).map_err(Failure::with(exit::IO))
 }

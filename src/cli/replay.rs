@@ -100,7 +100,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let seconds = (clock.monotonic_ns() - began) as f64 / 1e9;
     if let (Some(path), true) = (&args.incidents, args.final_only) {
         let mut file = create(path)?;
-        write_incidents(&finals, &mut file).and_then(|()| file.flush()).with_context(in_file(path))?;
+        write_incidents(&finals, &mut file)
+            .and_then(|()| file.flush())
+            .with_context(in_file(path))?;
     }
     if let Some(path) = &args.alerts {
         let mut file = create(path)?;
@@ -127,9 +129,8 @@ fn replay(args: &Args, outlet: FileOutlet) -> Result<(Finals, Counts), Failure> 
     let params = Params::default();
     let mut replay = Replay::start(args.workers, &params, Emission::default(), decoder, outlet)?;
     for path in &args.topology {
-        let bytes = std::fs::read(path)
-            .with_context(in_file(path))
-            .map_err(Failure::with(exit::IO))?;
+        let bytes =
+            std::fs::read(path).with_context(in_file(path)).map_err(Failure::with(exit::IO))?;
         let origin = Origin {
             source_id: SmolStr::new_static("topology"),
             partition: Some(SmolStr::new(path.to_string_lossy())),

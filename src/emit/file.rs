@@ -9,7 +9,7 @@
 //! Every batch is synced before it counts as delivered. A line torn by a crash
 //! was not, so it is cut off at the next start and comes again whole.
 
-use super::outbox::{Carried, CarryError, Carrier};
+use super::outbox::{Carried, Carrier, CarryError};
 use super::wire::{Message, Time};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -93,10 +93,8 @@ impl FileCarrier {
         if bytes == 0 {
             return false;
         }
-        let size_due = self
-            .params
-            .rotate_bytes
-            .is_some_and(|max| bytes + message.line.len() as u64 + 1 > max);
+        let size_due =
+            self.params.rotate_bytes.is_some_and(|max| bytes + message.line.len() as u64 + 1 > max);
         let age = message.revision.updated_at.0.saturating_sub(began.0);
         let age_due =
             self.params.rotate_age.is_some_and(|max| i128::from(age) >= max.as_millis() as i128);

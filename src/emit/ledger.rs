@@ -121,11 +121,7 @@ impl Ledger {
 
     /// Takes incidents back and puts them up; returns the tracks whose alerts may have gone
     /// elsewhere, with the alerts they had.
-    fn identify(
-        &mut self,
-        output: &EpochOutput,
-        now: Seconds,
-    ) -> Vec<claims::Claimant> {
+    fn identify(&mut self, output: &EpochOutput, now: Seconds) -> Vec<claims::Claimant> {
         let sealed: BTreeSet<IncidentKey> = output.sealed.iter().copied().collect();
         let mut old: BTreeMap<IncidentKey, Arc<Incident>> = BTreeMap::new();
         let mut new: BTreeMap<IncidentKey, Arc<Incident>> = BTreeMap::new();

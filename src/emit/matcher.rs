@@ -224,10 +224,8 @@ mod tests {
 
     #[test]
     fn whoever_was_told_hears_the_end() {
-        let mut route = Route::new(Matcher {
-            severity: Some(SeverityWord::Critical),
-            ..Matcher::default()
-        });
+        let mut route =
+            Route::new(Matcher { severity: Some(SeverityWord::Critical), ..Matcher::default() });
         let first = sample::opened();
         let mut milder = sample::resolved();
         milder.severity = SeverityWord::Warning;

@@ -25,7 +25,7 @@ mod carry;
 #[cfg(test)]
 mod tests;
 
-pub use carry::{Carried, CarryError, Carrier, SinkThread, carry_on};
+pub use carry::{Carried, Carrier, CarryError, SinkThread, carry_on};
 
 /// What happens when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +49,7 @@ pub struct OutboxLimits {
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        OutboxLimits {
-            messages_max: 10_000,
-            bytes_max: 256 << 20,
-            when_full: WhenFull::DropOldest,
-        }
+        OutboxLimits { messages_max: 10_000, bytes_max: 256 << 20, when_full: WhenFull::DropOldest }
     }
 }
 
@@ -179,11 +175,7 @@ impl Outbox {
     /// What went through so far.
     pub fn counts(&self) -> SinkCounts {
         let state = self.lock();
-        SinkCounts {
-            waiting: state.queue.len(),
-            waiting_bytes: state.bytes,
-            ..state.counts
-        }
+        SinkCounts { waiting: state.queue.len(), waiting_bytes: state.bytes, ..state.counts }
     }
 
     /// What last went wrong, until something goes right.
@@ -227,9 +219,8 @@ impl Outbox {
         state: MutexGuard<'a, State>,
         bytes: usize,
     ) -> MutexGuard<'a, State> {
-        let full = |state: &mut State| {
-            matches!(state.phase, Phase::Open) && self.is_full(state, bytes)
-        };
+        let full =
+            |state: &mut State| matches!(state.phase, Phase::Open) && self.is_full(state, bytes);
         self.room.wait_while(state, full).unwrap_or_else(PoisonError::into_inner)
     }
 

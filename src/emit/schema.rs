@@ -23,8 +23,7 @@ pub enum SchemaKind {
 
 impl SchemaKind {
     /// Every kind.
-    pub const ALL: [SchemaKind; 3] =
-        [SchemaKind::Revision, SchemaKind::Alert, SchemaKind::Summary];
+    pub const ALL: [SchemaKind; 3] = [SchemaKind::Revision, SchemaKind::Alert, SchemaKind::Summary];
 
     /// The word for it, which also names its committed file.
     pub fn word(self) -> &'static str {
@@ -44,7 +43,9 @@ pub fn schema(kind: SchemaKind) -> Value {
     let (mut schema, id) = match kind {
         SchemaKind::Revision => (generate::<Envelope>(), envelope::SCHEMA.to_owned()),
         SchemaKind::Alert => (generate::<AlertRow>(), "urn:causeway:schema:alert:1.0".to_owned()),
-        SchemaKind::Summary => (generate::<Summary>(), "urn:causeway:schema:summary:1.0".to_owned()),
+        SchemaKind::Summary => {
+            (generate::<Summary>(), "urn:causeway:schema:summary:1.0".to_owned())
+        }
     };
     schema.insert("$id".to_owned(), id.into());
     schema.to_value()

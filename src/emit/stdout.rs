@@ -1,6 +1,6 @@
 //! Revisions as lines on standard output.
 
-use super::outbox::{Carried, CarryError, Carrier};
+use super::outbox::{Carried, Carrier, CarryError};
 use super::wire::Message;
 use std::io::{self, Write};
 
@@ -48,7 +48,9 @@ impl<W: Write + Send> Carrier for StdoutCarrier<W> {
             Err(error) => {
                 self.newline_first = true;
                 let error = match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::StorageFull => CarryError::Later(error),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::StorageFull => {
+                        CarryError::Later(error)
+                    }
                     _ => CarryError::Never(error),
                 };
                 Carried { done: 0, error: Some(error) }

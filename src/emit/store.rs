@@ -23,7 +23,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use page::{Cursor, CursorError, Page, PAGE_MAX};
+pub use page::{Cursor, CursorError, PAGE_MAX, Page};
 pub use query::{AlertQuery, AlertState, IncidentQuery, IncidentState};
 pub use stream::{Position, PositionError, Streamed, Subscription};
 

@@ -54,9 +54,7 @@ fn round(value: f64, parts: f64) -> f64 {
 }
 
 /// Every event and every alert, accounted for once (DESIGN.md section 7).
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Books {
     /// Lines and elements that arrived.
     pub received: u64,
@@ -114,7 +112,8 @@ impl Books {
             ),
         ];
         equations.into_iter().find_map(|(text, left, [a, b, c])| {
-            (left != a + b + c).then(|| format!("{text} does not hold: {left} is not {a} + {b} + {c}"))
+            (left != a + b + c)
+                .then(|| format!("{text} does not hold: {left} is not {a} + {b} + {c}"))
         })
     }
 

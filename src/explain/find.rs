@@ -169,7 +169,11 @@ impl Search<'_> {
             return Err(ExplainError::Ambiguous { wanted, ids });
         }
         let Some((id, found)) = exact.or_else(|| self.matches.pop_first()) else {
-            return Err(ExplainError::NotFound { wanted, path: path.to_owned(), hint: self.hint() });
+            return Err(ExplainError::NotFound {
+                wanted,
+                path: path.to_owned(),
+                hint: self.hint(),
+            });
         };
         let Some((_, line, text)) = found.chosen else {
             let wanted = self.revision.unwrap_or_default();

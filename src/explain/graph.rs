@@ -97,10 +97,8 @@ pub fn topology(reader: impl BufRead) -> Result<Graph, GraphError> {
         if line.trim().is_empty() {
             continue;
         }
-        let row: Row = serde_json::from_str(&line).map_err(|error| GraphError::Decode {
-            line: at + 1,
-            problem: error.to_string(),
-        })?;
+        let row: Row = serde_json::from_str(&line)
+            .map_err(|error| GraphError::Decode { line: at + 1, problem: error.to_string() })?;
         graph.apply(row);
     }
     // An edge may come before its ends, or without them.

@@ -14,8 +14,8 @@ cart: HighErrorRate on service:shop/cart, 3 alerts on 3 services
   3 alerts on 3 services from 07:01:40 UTC until 07:11:40 UTC, all over; the worst was SloBurn
     (critical) on service:shop/frontend.
   The cause is very likely service:shop/cart (82 %); next is service:shop/checkout (10 %).
-  For it: its own alerts are rare (+1.9), it or what it uses was just changed (+0.8), it began
-    before the others (+0.6); against it: its kind is seldom the cause (-0.2).
+  For it: how rare its own alerts are (+1.9), a recent change on it or under it (+0.8), when it
+    began beside the others (+0.6); against it: what kind of thing it is (-0.2).
   From symptom to cause: frontend calls checkout, which alerted 24 s earlier; checkout calls cart,
     which alerted 18 s earlier.
   Recent change: deploy CHG-9 (cart 1.4.2) on service:shop/cart, 3 min 40 s before the first
@@ -33,10 +33,10 @@ From symptom to cause
       └─ calls, 18 s earlier ─▶ service:shop/cart  [a-18, a-0]
 
 Why service:shop/cart
-  own          +1.90  ██████████  its own alerts are rare
-  change       +0.79  ████······  it or what it uses was just changed
-  onset        +0.64  ███·······  it began before the others
-  level        -0.20  █·········  its kind is seldom the cause
+  own          +1.90  ██████████  how rare its own alerts are
+  change       +0.79  ████······  a recent change on it or under it
+  onset        +0.64  ███·······  when it began beside the others
+  level        -0.20  █·········  what kind of thing it is
   score         3.13
 
 What would change the answer
@@ -103,9 +103,14 @@ fn lines_fit_where_words_allow() {
 
 #[test]
 fn numbers_stay_with_their_units_and_sentences_whole() {
-    assert_eq!(paint::wrap("a 3 min 40 s b (41 %). 5 apples", 7), ["a 3 min", "40 s b", "(41 %).", "5", "apples"]);
     assert_eq!(
-        paint::sentences("3 alerts on cart v1. 2 since 7. The rest. service:a/b is. see e.g. below."),
+        paint::wrap("a 3 min 40 s b (41 %). 5 apples", 7),
+        ["a 3 min", "40 s b", "(41 %).", "5", "apples"]
+    );
+    assert_eq!(
+        paint::sentences(
+            "3 alerts on cart v1. 2 since 7. The rest. service:a/b is. see e.g. below."
+        ),
         ["3 alerts on cart v1.", "2 since 7.", "The rest.", "service:a/b is. see e.g. below."]
     );
 }
@@ -264,7 +269,9 @@ fn names_cannot_break_out_of_a_drawing() {
     let row = r#"{"kind":"entity","entity":"a\"];evil[\"<b>\u001b#"}"#;
     let graph = topology(row.as_bytes()).unwrap();
     assert!(graph.render(GraphFormat::Dot).contains(r#""a\"];evil[\"<b>"#));
-    assert!(graph.render(GraphFormat::Mermaid).contains("a#quot;];evil[#quot;#lt;b#gt;\u{fffd}#35;"));
+    assert!(
+        graph.render(GraphFormat::Mermaid).contains("a#quot;];evil[#quot;#lt;b#gt;\u{fffd}#35;")
+    );
 }
 
 #[test]

@@ -69,7 +69,9 @@ impl Page<'_> {
         let severity = self.brush.severity(revision.severity, &word);
         let id = self.brush.paint(Look::Bold, &revision.incident_id);
         let state = match (revision.event, revision.resolved_at) {
-            (RevisionEvent::Opened | RevisionEvent::Updated | RevisionEvent::Split, Some(_)) => "over",
+            (RevisionEvent::Opened | RevisionEvent::Updated | RevisionEvent::Split, Some(_)) => {
+                "over"
+            }
             (event, _) => event_heading(event),
         };
         self.line(&format!("{severity}  {id}  revision {}, {state}", revision.revision));
@@ -113,13 +115,23 @@ impl Page<'_> {
         self.section("Probable cause");
         for (rank, candidate) in cause.candidates.iter().take(CANDIDATES_MAX).enumerate() {
             let look = if rank == 0 { Look::Green } else { Look::Dim };
-            self.chance(candidate.probability.fraction(), candidate.probability.percent(), look, &candidate.entity);
+            self.chance(
+                candidate.probability.fraction(),
+                candidate.probability.percent(),
+                look,
+                &candidate.entity,
+            );
         }
         let rest = cause.candidates.iter().skip(CANDIDATES_MAX);
         let (count, ppm) = rest.fold((0, 0), |(n, sum), c| (n + 1, sum + c.probability.0));
         if count > 0 {
             let rest = crate::emit::wire::Ppm(ppm);
-            self.chance(rest.fraction(), rest.percent(), Look::Dim, &format!("{count} others together"));
+            self.chance(
+                rest.fraction(),
+                rest.percent(),
+                Look::Dim,
+                &format!("{count} others together"),
+            );
         }
         self.chance(cause.unknown.fraction(), cause.unknown.percent(), Look::Dim, "none of these");
     }
@@ -183,9 +195,8 @@ impl Page<'_> {
         let mut sum = 0;
         for (name, value) in rows {
             sum += value.0;
-            let (favours, against) = phrase::reason(name);
-            let (look, words) =
-                if value.0 >= 0 { (Look::Green, favours) } else { (Look::Red, against) };
+            let look = if value.0 >= 0 { Look::Green } else { Look::Red };
+            let words = phrase::reason(name);
             let cells = bar(value.0.unsigned_abs() as f64 / most, 10);
             let cells = self.brush.paint(look, &cells);
             self.line(&format!("  {}  {:>+6.2}  {cells}  {words}", pad(name, 10), value.units()));
@@ -213,7 +224,8 @@ impl Page<'_> {
                 text.push_str(&format!(": {}", change.summary));
             }
             let gap = phrase::duration(gap.unsigned_abs());
-            let text = format!("{}  {text} ({gap} {side} the first alert)", self.clock(change.time));
+            let text =
+                format!("{}  {text} ({gap} {side} the first alert)", self.clock(change.time));
             self.indented(2, &text);
         }
         self.more(changes.len(), CHANGES_MAX);

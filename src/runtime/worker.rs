@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-use timely::dataflow::operators::{Inspect, Input, Probe};
+use timely::dataflow::operators::{Input, Inspect, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 
@@ -96,12 +96,7 @@ fn feed(sources: &mut Sources, share: Share) {
     sources.ticks.flush();
 }
 
-fn build(
-    timely: &mut Worker,
-    params: &Params,
-    taps: &Taps,
-    probe: &ProbeHandle<Epoch>,
-) -> Sources {
+fn build(timely: &mut Worker, params: &Params, taps: &Taps, probe: &ProbeHandle<Epoch>) -> Sources {
     timely.dataflow_named("causeway", |scope| {
         let (alerts, alert_stream) = scope.new_input();
         let (context, context_stream) = scope.new_input();

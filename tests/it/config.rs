@@ -3,6 +3,8 @@
 //! The messages for the broken ones are in `fixtures/config/bad/*.txt`;
 //! `REWRITE=1` writes them anew, and the difference is to be read.
 
+#![allow(clippy::unwrap_used, reason = "a panic here is a failure that names its line")]
+
 use causeway::config::{Surroundings, load_text, schema};
 use causeway::settings::{Settings, SourceKind};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The dead-letter store: what is refused is kept within bounds, and can be had back.
 
+#![allow(clippy::unwrap_used, reason = "a panic here is a failure that names its line")]
+
 use causeway::canonical::{Code, DeadLetter, Origin, Reject};
 use causeway::clock::{Clock, ManualClock};
 use causeway::dlq::{DlqError, Filter, Outcome, Store, StoreLimits, Writer};
@@ -80,7 +82,10 @@ fn filters_say_which_letters_are_meant() {
     other.origin.source_id = "file".into();
     other.tenant = "shop".into();
     store
-        .append(&[letter(1, NOW), letter(2, NOW + 60), other.dead_letter("2026-11-23T09:00:00Z", 1)], NOW)
+        .append(
+            &[letter(1, NOW), letter(2, NOW + 60), other.dead_letter("2026-11-23T09:00:00Z", 1)],
+            NOW,
+        )
         .unwrap();
     let found = |filter: Filter| lines(&store.list(&filter, usize::MAX).unwrap().letters);
     let at = |seconds| Some(jiff::Timestamp::from_second(seconds).unwrap());

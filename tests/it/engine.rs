@@ -18,7 +18,12 @@ const CASES: u32 = 500;
 
 fn property(check: impl Fn(&History) -> Result<(), TestCaseError>) {
     let mut runner = TestRunner::new_with_rng(
-        Config { cases: CASES, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() },
+        Config {
+            cases: CASES,
+            failure_persistence: None,
+            max_shrink_iters: 2000,
+            ..Config::default()
+        },
         proptest::test_runner::TestRng::deterministic_rng(
             proptest::test_runner::RngAlgorithm::ChaCha,
         ),

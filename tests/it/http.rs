@@ -1,5 +1,7 @@
 //! The server as its callers meet it: real sockets on this machine, a stand-in for the engine.
 
+#![allow(clippy::unwrap_used, reason = "a panic here is a failure that names its line")]
+
 mod harness;
 mod alertmanager;
 mod changes;

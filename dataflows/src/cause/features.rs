@@ -201,9 +201,8 @@ impl<'a> Features<'a> {
     /// The most telling change on it, or, at half the weight, on what it runs on.
     fn change(&self, at: u32) -> f64 {
         let depends = &self.group.entities[at as usize].depends;
-        let near = |place: u32| {
-            depends.iter().any(|e| e.to == place && e.kind == RelationKind::RunsOn)
-        };
+        let near =
+            |place: u32| depends.iter().any(|e| e.to == place && e.kind == RelationKind::RunsOn);
         let onset = self.first[at as usize].unwrap_or(self.median);
         let tells = |change: &crate::model::GroupChange| {
             let share = if change.entity == at {
@@ -231,7 +230,7 @@ impl<'a> Features<'a> {
         let behind = |to: u32| {
             self.first[to as usize].map_or(0.0, |first| {
                 let lag = own - first;
-                if lag < -30 || lag > 240 {
+                if !(-30..=240).contains(&lag) {
                     return 0.0;
                 }
                 let off = ((lag - 22).abs() - 22).max(0);

@@ -24,21 +24,77 @@ pub enum Kind {
     Resource(SmolStr),
 }
 
-const LATENCY: &[&str] =
-    &["latency", "responseslow", "requestslow", "slowrequest", "duration", "responsetime", "p95", "p99", "apdex", "timeout", "degradation"];
-const ERRORS: &[&str] =
-    &["errorrate", "servererror", "requestfailure", "errorratio", "5xx", "http5", "failurerate", "failedrequests", "successrate", "errorbudget", "availability"];
+const LATENCY: &[&str] = &[
+    "latency",
+    "responseslow",
+    "requestslow",
+    "slowrequest",
+    "duration",
+    "responsetime",
+    "p95",
+    "p99",
+    "apdex",
+    "timeout",
+    "degradation",
+];
+const ERRORS: &[&str] = &[
+    "errorrate",
+    "servererror",
+    "requestfailure",
+    "errorratio",
+    "5xx",
+    "http5",
+    "failurerate",
+    "failedrequests",
+    "successrate",
+    "errorbudget",
+    "availability",
+];
 const RATE: &[&str] = &["traffic", "requestrate", "throughput", "qps", "rps", "volume"];
 const PRESSURE: &[&str] = &[
-    "upstream", "breaker", "retry", "retries", "inflight", "poolbusy", "backend", "conversion",
-    "journey", "business", "slo", "checkout", "orders", "backlog", "saturation",
+    "upstream",
+    "breaker",
+    "retry",
+    "retries",
+    "inflight",
+    "poolbusy",
+    "backend",
+    "conversion",
+    "journey",
+    "business",
+    "slo",
+    "checkout",
+    "orders",
+    "backlog",
+    "saturation",
 ];
 const LOG: &[&str] = &["log:", "logline", "logpattern", "exceptionlog"];
 /// Words that make names one kind: a flood about one resource counts once.
 const RESOURCES: &[&str] = &[
-    "cpu", "mem", "oom", "disk", "filesystem", "inode", "network", "packet", "retrans", "socket",
-    "connection", "thread", "gc", "restart", "crash", "cert", "dns", "replica", "queue", "lag",
-    "deadlock", "lock", "node", "probe",
+    "cpu",
+    "mem",
+    "oom",
+    "disk",
+    "filesystem",
+    "inode",
+    "network",
+    "packet",
+    "retrans",
+    "socket",
+    "connection",
+    "thread",
+    "gc",
+    "restart",
+    "crash",
+    "cert",
+    "dns",
+    "replica",
+    "queue",
+    "lag",
+    "deadlock",
+    "lock",
+    "node",
+    "probe",
 ];
 
 /// The sort of an alert called `name`.
@@ -61,7 +117,7 @@ pub fn kind(name: &str) -> Kind {
         Kind::Rate
     } else {
         let word = RESOURCES.iter().find(|word| squeezed.contains(**word));
-        Kind::Resource(word.map_or_else(|| SmolStr::new(&squeezed), |word| SmolStr::new(word)))
+        Kind::Resource(word.map_or_else(|| SmolStr::new(&squeezed), SmolStr::new))
     }
 }
 

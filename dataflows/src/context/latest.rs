@@ -3,8 +3,8 @@
 use crate::model::{Context, ContextEvent, EntityId, EventId, Live, Op, RelationKind, Seconds};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::ops::wheel::Wheel;
-use crate::params::Params;
 use crate::ops::window;
+use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -118,7 +118,8 @@ pub fn latest<'scope>(
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {
                         let mut updates = Vec::new();
-                        let mut emit = |live: &Live, diff| updates.push((live.clone(), epoch, diff));
+                        let mut emit =
+                            |live: &Live, diff| updates.push((live.clone(), epoch, diff));
                         for event in batch {
                             hear(&mut things, &mut wheel, event, tick.now, bounds, &mut emit);
                         }

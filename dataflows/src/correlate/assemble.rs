@@ -13,11 +13,8 @@ use std::sync::Arc;
 /// or does not stand.
 pub fn group(world: &World, first: AlertKey, params: &Params) -> Option<Arc<Group>> {
     let standing = world.groups.get(&first)?;
-    let placed: Vec<(AlertKey, &Placed)> = standing
-        .keys
-        .iter()
-        .filter_map(|key| Some((*key, world.alerts.get(key)?)))
-        .collect();
+    let placed: Vec<(AlertKey, &Placed)> =
+        standing.keys.iter().filter_map(|key| Some((*key, world.alerts.get(key)?))).collect();
     if !is_incident(&placed, params) {
         return None;
     }
@@ -116,8 +113,7 @@ impl Scope {
             .iter()
             .filter(|m| world.node(**m).entity.kind() == node.entity.kind())
             .count();
-        let (owner, criticality) =
-            node.profile.clone().unwrap_or((None, Criticality::default()));
+        let (owner, criticality) = node.profile.clone().unwrap_or((None, Criticality::default()));
         GroupEntity {
             entity: node.entity.clone(),
             depends: self.edges(world, index),
@@ -180,9 +176,7 @@ impl Scope {
                 }
             }
         }
-        changes.sort_by(|a, b| {
-            (a.event.time_ns, &a.event.id).cmp(&(b.event.time_ns, &b.event.id))
-        });
+        changes.sort_by(|a, b| (a.event.time_ns, &a.event.id).cmp(&(b.event.time_ns, &b.event.id)));
         changes
     }
 }

@@ -94,11 +94,8 @@ pub fn grow(
 fn own(sites: &Sites, source: &Source, params: &CorrelateParams) -> Option<Reached> {
     let alerts = sites.by_node.get(&source.node)?;
     let span = params.same_entity_seconds;
-    let covered: Vec<AlertKey> = alerts
-        .iter()
-        .filter(|key| (key.onset - source.onset).abs() <= span)
-        .copied()
-        .collect();
+    let covered: Vec<AlertKey> =
+        alerts.iter().filter(|key| (key.onset - source.onset).abs() <= span).copied().collect();
     let lag = covered.first()?.onset - source.onset;
     let weight_milli = if source.decided { 1000 - 500 * lag.abs() / span } else { 1000 };
     let (node, kind) = (source.node, RelationKind::Same);

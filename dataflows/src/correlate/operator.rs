@@ -1,9 +1,7 @@
 //! The operator: worlds by tenant, facts in, groups and dispositions out.
 
 use super::tenant::Tenant;
-use crate::model::{
-    AlertRow, Edge, Group, IncidentKey, ModelUpdate, PlacedChange, Profile, Rated,
-};
+use crate::model::{AlertRow, Edge, Group, IncidentKey, ModelUpdate, PlacedChange, Profile, Rated};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::params::Params;
 use differential_dataflow::consolidation::consolidate;

@@ -3,7 +3,7 @@
 use super::cone::{Sites, Source};
 use super::links::{for_each_near, for_each_neighbour};
 use super::split::{Chosen, split};
-use super::world::{Members, NodeIndex, World};
+use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, Because, Seconds};
 use crate::params::CorrelateParams;
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,7 +139,7 @@ fn commit(
                 placed.group = Some(group);
                 placed.because = because;
             }
-            let members = world.groups.entry(group).or_insert_with(Members::default);
+            let members = world.groups.entry(group).or_default();
             members.keys.insert(*key);
             members.degraded |= degraded;
         }

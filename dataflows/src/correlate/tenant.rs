@@ -259,8 +259,12 @@ impl Tenant {
             Some(group) => self.groups.insert(first, group),
             None => self.groups.remove(&first),
         };
-        let keys: Vec<AlertKey> =
-            self.world.groups.get(&first).map(|m| m.keys.iter().copied().collect()).unwrap_or_default();
+        let keys: Vec<AlertKey> = self
+            .world
+            .groups
+            .get(&first)
+            .map(|m| m.keys.iter().copied().collect())
+            .unwrap_or_default();
         for key in keys {
             let row = self.world.alerts.get(&key).map(|placed| assemble::row(placed, incident));
             self.publish_row(key, row, emit);

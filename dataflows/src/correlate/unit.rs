@@ -80,7 +80,11 @@ impl Units {
         let root = self.roots.borrow().get(&node).copied();
         if let Some(unit) = root.and_then(|root| self.known.borrow().get(&root).cloned()) {
             let mut timeline = unit.timeline.borrow_mut();
-            if present { timeline.insert(key) } else { timeline.remove(&key) };
+            if present {
+                timeline.insert(key)
+            } else {
+                timeline.remove(&key)
+            };
         }
     }
 

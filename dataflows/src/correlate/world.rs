@@ -1,10 +1,10 @@
 //! One tenant's topology and timelines, by dense index.
 
+use super::unit::{Unit, Units};
 use crate::model::{
     AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate,
     RelationKind,
 };
-use super::unit::{Unit, Units};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -252,7 +252,10 @@ impl World {
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty() && self.alerts.is_empty() && self.groups.is_empty()
+        self.index.is_empty()
+            && self.alerts.is_empty()
+            && self.groups.is_empty()
+            && self.model.is_none()
     }
 }
 

@@ -47,7 +47,7 @@ impl FlapModel {
             return 0;
         }
         let factor = power(self.root, elapsed % self.params.half_life_seconds);
-        (u128::from(score) * factor >> 40 >> halvings) as u64
+        (((u128::from(score) * factor) >> 40) >> halvings) as u64
     }
 
     /// Seconds until `score` is below the leaving threshold.
@@ -67,9 +67,9 @@ fn power(base: u128, mut exponent: Seconds) -> u128 {
     let (mut result, mut square) = (1u128 << 40, base);
     while exponent > 0 {
         if exponent & 1 == 1 {
-            result = result * square >> 40;
+            result = (result * square) >> 40;
         }
-        square = square * square >> 40;
+        square = (square * square) >> 40;
         exponent >>= 1;
     }
     result

@@ -121,8 +121,7 @@ impl State {
     }
 
     fn begin(&mut self, entry: &Entry, params: &FoldParams) {
-        let flaps_until =
-            self.flap.transition(entry.second, &params.flap).unwrap_or(Seconds::MIN);
+        let flaps_until = self.flap.transition(entry.second, &params.flap).unwrap_or(Seconds::MIN);
         self.open = Some(Run {
             onset: entry.onset.max(floor_of(self.floor)),
             first: entry.second,

@@ -227,7 +227,13 @@ impl Key {
             }
         };
         let deadline = run.ends.min(run.last.saturating_add(quiet));
-        Published { alert, count: run.count, last: run.last, deadline, flaps_until: run.flaps_until }
+        Published {
+            alert,
+            count: run.count,
+            last: run.last,
+            deadline,
+            flaps_until: run.flaps_until,
+        }
     }
 
     /// Publishes exact counts when they are due: `count_delay` after the last change, or now.
@@ -267,15 +273,14 @@ impl Key {
     pub fn next_due(&self, window: Seconds, retention: &Retention) -> Seconds {
         let settle = self.entries.first().map(|entry| entry.second + window + 1);
         let counts = self.counted_at.map(|at| at + retention.count_delay);
-        let alerts = self.published.iter().map(|published| {
-            match retention.until(&published.alert) {
+        let alerts =
+            self.published.iter().map(|published| match retention.until(&published.alert) {
                 Some(until) => until,
                 None if published.alert.flapping => {
                     published.flaps_until.min(published.deadline.saturating_add(1))
                 }
                 None => published.deadline.saturating_add(1),
-            }
-        });
+            });
         settle.into_iter().chain(counts).chain(alerts).min().unwrap_or(Seconds::MAX)
     }
 

@@ -7,9 +7,9 @@ use crate::ops::epochs::{Epoch, Stash, Tick};
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
 use std::sync::Arc;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
@@ -35,8 +35,7 @@ pub fn dedup<'scope>(
     params: &Params,
 ) -> Deduped<'scope> {
     let mut builder = OperatorBuilder::new("dedup: fold".to_owned(), batches.scope());
-    let mut batches =
-        builder.new_input(batches, Exchange::new(|batch: &AlertBatch| batch.worker));
+    let mut batches = builder.new_input(batches, Exchange::new(|batch: &AlertBatch| batch.worker));
     let mut ticks = builder.new_input(ticks, Pipeline);
     let (alerts, alerts_stream) = builder.new_output();
     let mut alerts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(alerts);
@@ -72,10 +71,10 @@ pub fn dedup<'scope>(
                 alerts_cap.downgrade(&epoch);
                 counts_cap.downgrade(&epoch);
                 let mut out = Collected { epoch, alerts: Vec::new(), counts: Vec::new() };
-                let tick = stashed_ticks.take(epoch).into_iter().reduce(|a, b| Tick {
-                    now: a.now.max(b.now),
-                    drain: a.drain || b.drain,
-                });
+                let tick = stashed_ticks
+                    .take(epoch)
+                    .into_iter()
+                    .reduce(|a, b| Tick { now: a.now.max(b.now), drain: a.drain || b.drain });
                 let Some(tick) = tick else { continue };
                 for batch in stash.take(epoch) {
                     table.insert(&batch, tick.now);
@@ -84,11 +83,8 @@ pub fn dedup<'scope>(
                 alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
                 counts.activate().session(counts_cap).give_container(&mut out.counts);
             }
-            let mut next = frontiers[0].frontier().first().copied();
-            next = match (next, frontiers[1].frontier().first().copied()) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            let next =
+                frontiers.iter().filter_map(|f| f.frontier().first().copied()).min();
             match next {
                 Some(next) => {
                     alerts_cap.downgrade(&next);

@@ -75,8 +75,7 @@ impl Table {
             let slot = self.slot(event.fingerprint, batch, event.identity, event.source);
             let Some(key) = self.keys[slot as usize].as_mut() else { continue };
             let source = &self.sources[key.source as usize];
-            let settled =
-                Key::settled_before(tick, source.lateness_seconds, self.disorder);
+            let settled = Key::settled_before(tick, source.lateness_seconds, self.disorder);
             let mut event = *event;
             if event.time < settled && !event.flags.has(AlertFlags::LATE) {
                 // It came later than disorder allows: the seconds around it are settled.
@@ -124,9 +123,8 @@ impl Table {
             }
         };
         let keys = &self.keys;
-        let hash = |slot: &u32| {
-            keys[*slot as usize].as_ref().map_or(0, |key| key.fingerprint.low64())
-        };
+        let hash =
+            |slot: &u32| keys[*slot as usize].as_ref().map_or(0, |key| key.fingerprint.low64());
         self.index.insert_unique(fingerprint.low64(), slot, hash);
         slot
     }

@@ -99,8 +99,7 @@ impl Tenants {
             .filter_map(|(row, _, diff)| {
                 let known = self.known.get_mut(&row.alert.key)?;
                 known.rows += diff;
-                let (surprise_milli, specific_milli) =
-                    (known.surprise_milli, known.specific_milli);
+                let (surprise_milli, specific_milli) = (known.surprise_milli, known.specific_milli);
                 Some((Rated { row, surprise_milli, specific_milli }, epoch, diff))
             })
             .collect();

@@ -148,9 +148,10 @@ impl Rates {
         let readable = onset - self.params.lateness_seconds;
         let upto = readable.div_euclid(self.params.bucket_seconds) - 1;
         let buckets = self.first.map_or(0, |first| (upto - first + 1).max(0));
-        let entities = self.levels.get(&level).map_or(0, |level| {
-            level.by_bucket.range(..=upto).map(|(_, n)| *n).sum::<u32>()
-        });
+        let entities = self
+            .levels
+            .get(&level)
+            .map_or(0, |level| level.by_bucket.range(..=upto).map(|(_, n)| *n).sum::<u32>());
         let pool = self.pools.get(&(level, name));
         let pool = pool.map_or((0.0, 0.0), |s| s.sums(upto, i64::MAX, self.decay));
         let key = self.keys.get(&(entity, name));
@@ -184,9 +185,8 @@ impl Rates {
     /// Forgets keys that have not been seen since `bucket_floor`; returns how many.
     pub fn forget(&mut self, bucket_floor: i64) -> usize {
         let before = self.keys.len();
-        let stale = |series: &Series| {
-            series.recent.back().is_none_or(|(bucket, _)| *bucket < bucket_floor)
-        };
+        let stale =
+            |series: &Series| series.recent.back().is_none_or(|(bucket, _)| *bucket < bucket_floor);
         self.keys.retain(|_, series| !stale(series));
         self.pools.retain(|_, series| !stale(series));
         before - self.keys.len()

@@ -278,9 +278,7 @@ pub struct Silence {
 
 /// A recurring window in Alertmanager's `time_intervals` syntax; every list that is
 /// not empty must contain the instant.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TimeInterval {
     /// Minutes of the day, start inclusive, end exclusive.
     pub times: Vec<(u16, u16)>,

@@ -138,9 +138,7 @@ impl fmt::Display for EntityRef {
 }
 
 /// The id a source gave its event, or the one derived for it (SEMANTICS rule 3).
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct EventId(pub SmolStr);
 
 impl EventId {

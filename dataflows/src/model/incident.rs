@@ -173,9 +173,7 @@ impl Feature {
 }
 
 /// Ranked candidates.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cause {
     /// Best first.
     pub candidates: Vec<Candidate>,
@@ -199,9 +197,7 @@ pub struct Candidate {
 }
 
 /// The reasoning in a form that can be checked.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Explanation {
     /// From symptom to cause.
     pub path: Vec<Hop>,

@@ -76,11 +76,7 @@ pub struct Inputs<T> {
 impl<T: 'static> Inputs<T> {
     /// Begins with the operator's initial capability.
     pub fn new(capability: Capability<Epoch>) -> Self {
-        Inputs {
-            data: Stash::default(),
-            ticks: Stash::default(),
-            capability: Some(capability),
-        }
+        Inputs { data: Stash::default(), ticks: Stash::default(), capability: Some(capability) }
     }
 
     /// Takes in whatever has arrived. `epoch_of` gives the epoch of an item: updates of a
@@ -119,10 +115,11 @@ impl<T: 'static> Inputs<T> {
         if data.less_equal(&epoch) {
             return None;
         }
-        let tick = self.ticks.take(epoch).into_iter().reduce(|a, b| Tick {
-            now: a.now.max(b.now),
-            drain: a.drain || b.drain,
-        })?;
+        let tick = self
+            .ticks
+            .take(epoch)
+            .into_iter()
+            .reduce(|a, b| Tick { now: a.now.max(b.now), drain: a.drain || b.drain })?;
         Some((epoch, tick, self.data.take(epoch)))
     }
 

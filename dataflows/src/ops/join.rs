@@ -19,10 +19,8 @@ pub fn resolve<'scope, D: ExchangeData>(
     aliases: &Aliases<'scope>,
     name: &str,
 ) -> VecCollection<'scope, Epoch, (EntityRef, D), isize> {
-    let keyed = items
-        .clone()
-        .map(|(entity, item)| (entity.id, (entity, item)))
-        .arrange_by_key_named(name);
+    let keyed =
+        items.clone().map(|(entity, item)| (entity.id, (entity, item))).arrange_by_key_named(name);
     let corrections = keyed
         .join_core(aliases.clone(), |_, (entity, item), to| {
             Some((entity.clone(), to.clone(), item.clone()))

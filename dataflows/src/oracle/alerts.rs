@@ -108,13 +108,7 @@ fn one_key(events: &[&Told], tick: Seconds, params: &Params, emit: &mut impl FnM
     }
 }
 
-fn begin(
-    told: &Told,
-    quiet: Seconds,
-    floor: Seconds,
-    flap: &mut Flap,
-    model: &FlapModel,
-) -> Open {
+fn begin(told: &Told, quiet: Seconds, floor: Seconds, flap: &mut Flap, model: &FlapModel) -> Open {
     let event = &told.event;
     Open {
         alert: Alert {

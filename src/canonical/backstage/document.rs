@@ -163,9 +163,9 @@ impl Document {
         default_kind: &str,
     ) -> Result<Vec<Reference>, Refusal> {
         let one = |value: &Value, path: String| {
-            let parsed = value.as_str().and_then(|text| {
-                Reference::parse(text, default_kind, &self.reference.namespace)
-            });
+            let parsed = value
+                .as_str()
+                .and_then(|text| Reference::parse(text, default_kind, &self.reference.namespace));
             parsed.ok_or_else(|| Refusal::invalid(&path, "it is no entity reference"))
         };
         match self.spec.get(field) {

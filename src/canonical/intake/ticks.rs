@@ -41,14 +41,7 @@ pub(super) struct Ticks {
 
 impl Ticks {
     pub(super) fn new(leap_seconds_max: i64) -> Self {
-        Ticks {
-            mode: Mode::Rows,
-            tick: None,
-            soft: true,
-            leap_seconds_max,
-            leaps: 0,
-            leap_last: 0,
-        }
+        Ticks { mode: Mode::Rows, tick: None, soft: true, leap_seconds_max, leaps: 0, leap_last: 0 }
     }
 
     pub(super) fn set_mode(&mut self, mode: Mode) {

@@ -16,8 +16,8 @@
 //! `upsert` without an `id` takes the event's.
 
 use super::fields::Field;
-use super::matcher::{MatcherBody, check_all};
 use super::interval::IntervalBody;
+use super::matcher::{MatcherBody, check_all};
 use super::{Event, Refusal, op};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::Intake;

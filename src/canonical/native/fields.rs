@@ -142,6 +142,13 @@ fn longer_field_of(key: &str) -> Option<Field> {
             "quality" => Field::Quality,
             _ => return None,
         },
+        _ => return longest_field_of(key),
+    })
+}
+
+#[inline]
+fn longest_field_of(key: &str) -> Option<Field> {
+    Some(match key.len() {
         8 => match key {
             "severity" => Field::Severity,
             "end_time" => Field::EndTime,

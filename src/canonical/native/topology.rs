@@ -17,9 +17,7 @@ use crate::canonical::decoded::Kind;
 use crate::canonical::intake::Intake;
 use crate::canonical::reject::Code;
 use crate::canonical::time::seconds_after;
-use causeway_dataflows::model::{
-    Context, Criticality, EntityUpdate, Op, Relation, RelationKind,
-};
+use causeway_dataflows::model::{Context, Criticality, EntityUpdate, Op, Relation, RelationKind};
 use smol_str::SmolStr;
 
 /// Other names an entity may have.

@@ -27,10 +27,7 @@ pub(super) struct Decided {
 /// Each id goes to the incident that holds most of its alerts, if at least half, ties to the
 /// smaller key; an incident claimed by several keeps the id with the largest overlap, then
 /// the oldest.
-pub(super) fn decide(
-    claimants: Vec<Claimant>,
-    homes: &BTreeMap<AlertKey, IncidentKey>,
-) -> Decided {
+pub(super) fn decide(claimants: Vec<Claimant>, homes: &BTreeMap<AlertKey, IncidentKey>) -> Decided {
     let mut decided = Decided::default();
     let mut claims: BTreeMap<IncidentKey, Vec<(usize, Track)>> = BTreeMap::new();
     for claimant in claimants {

@@ -140,10 +140,7 @@ fn syntax(text: &str) -> LabelMatcherError {
 }
 
 /// Reads the first matcher of `rest`; `whole` is for the message.
-fn parse_one<'a>(
-    rest: &'a str,
-    whole: &str,
-) -> Result<(LabelMatcher, &'a str), LabelMatcherError> {
+fn parse_one<'a>(rest: &'a str, whole: &str) -> Result<(LabelMatcher, &'a str), LabelMatcherError> {
     let wrong = || syntax(whole);
     let (name, rest) = match rest.strip_prefix('"') {
         Some(inside) => quoted(inside).ok_or_else(wrong)?,

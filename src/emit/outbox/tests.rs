@@ -81,8 +81,7 @@ fn the_oldest_is_dropped_but_never_what_is_being_carried() {
 fn bytes_are_bounded_and_one_large_message_passes() {
     let line = sample::message("inc-1", 1).line.len();
     let bytes_max = line * 2 + 64;
-    let outbox =
-        outbox(OutboxLimits { bytes_max, ..limits(100, WhenFull::DropOldest) });
+    let outbox = outbox(OutboxLimits { bytes_max, ..limits(100, WhenFull::DropOldest) });
     offer(&outbox, 1..=5);
     assert_eq!(outbox.counts().waiting, 2);
     assert!(outbox.counts().waiting_bytes <= bytes_max);
@@ -172,8 +171,11 @@ fn run(script: impl Into<VecDeque<(usize, Option<io::ErrorKind>)>>) -> (Arc<Outb
 
 #[test]
 fn what_did_not_arrive_comes_again_in_order() {
-    let (outbox, arrived) =
-        run([(1, Some(io::ErrorKind::StorageFull)), (0, Some(io::ErrorKind::Interrupted)), (2, None)]);
+    let (outbox, arrived) = run([
+        (1, Some(io::ErrorKind::StorageFull)),
+        (0, Some(io::ErrorKind::Interrupted)),
+        (2, None),
+    ]);
     assert_eq!(arrived, [1, 2, 3, 4]);
     let counts = outbox.counts();
     assert_eq!((counts.delivered, counts.retried, outbox.settled()), (4, 2, 4));

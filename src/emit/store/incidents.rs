@@ -1,6 +1,8 @@
 //! Incidents by place and by id, and what goes when a bound is met.
 
-use super::{Cursor, IncidentState, Message, Place, Standing, StoreCounts, StoreLimits, Time, page};
+use super::{
+    Cursor, IncidentState, Message, Place, Standing, StoreCounts, StoreLimits, Time, page,
+};
 use smol_str::SmolStr;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -57,8 +59,7 @@ impl Incidents {
         };
         match self.by_place.get_mut(&place) {
             None => {
-                let standing =
-                    Standing { latest: message.clone(), earlier: BTreeMap::new() };
+                let standing = Standing { latest: message.clone(), earlier: BTreeMap::new() };
                 self.places.insert(id.clone(), place.clone());
                 self.by_place.insert(place, standing);
             }

@@ -178,9 +178,10 @@ fn mentions(revision: &Revision, text: &str) -> bool {
     contains(&revision.title, &wanted)
         || contains(&revision.incident_id, &wanted)
         || revision.cause.candidates.iter().any(|c| contains(&c.entity, &wanted))
-        || revision.changes.iter().any(|c| {
-            contains(&c.change_id, &wanted) || contains(&c.summary, &wanted)
-        })
+        || revision
+            .changes
+            .iter()
+            .any(|c| contains(&c.change_id, &wanted) || contains(&c.summary, &wanted))
         || revision.alerts.iter().any(|row| alert_mentions(row, &wanted))
 }
 

@@ -9,7 +9,11 @@ fn store(limits: StoreLimits) -> Store {
 }
 
 /// A message of the sample with its fields changed.
-fn message(id: &str, number: u64, change: impl FnOnce(&mut crate::emit::wire::Revision)) -> Message {
+fn message(
+    id: &str,
+    number: u64,
+    change: impl FnOnce(&mut crate::emit::wire::Revision),
+) -> Message {
     let mut revision = (*sample::message(id, number).revision).clone();
     change(&mut revision);
     Message::new(revision)
@@ -52,8 +56,7 @@ fn earlier_revisions_are_bounded_in_bytes_over_all_incidents() {
 
 #[test]
 fn what_is_over_is_forgotten_by_number_and_by_age() {
-    let limits =
-        StoreLimits { resolved_max: 2, resolved_age_ms: 60_000, ..StoreLimits::default() };
+    let limits = StoreLimits { resolved_max: 2, resolved_age_ms: 60_000, ..StoreLimits::default() };
     let store = store(limits);
     let over = |id: &str, at: i64| {
         message(id, 1, |r| {
@@ -195,7 +198,9 @@ fn ready(subscription: &mut Subscription) -> Vec<String> {
     let mut all = Vec::new();
     while let Some(streamed) = subscription.try_next() {
         all.push(match streamed {
-            Streamed::Revision { position, message } => format!("{}@{}", message.id, position.number),
+            Streamed::Revision { position, message } => {
+                format!("{}@{}", message.id, position.number)
+            }
             Streamed::Reset { position } => format!("reset@{}", position.number),
         });
     }

@@ -59,7 +59,10 @@ mod tests {
     fn a_signature_is_the_one_the_specification_defines() {
         // Computed with `openssl dgst -sha256 -hmac` over `id.timestamp.body`.
         let key = SigningKey::parse("key").unwrap();
-        assert_eq!(key.sign("inc-1/1", 1_795_417_318, "{}"), "v1,1oT3s6tDULZdKPZDXwrBRe1mMgGT3qPKX6Rf8zD4oZE=");
+        assert_eq!(
+            key.sign("inc-1/1", 1_795_417_318, "{}"),
+            "v1,1oT3s6tDULZdKPZDXwrBRe1mMgGT3qPKX6Rf8zD4oZE="
+        );
         let encoded = SigningKey::parse("whsec_a2V5").unwrap();
         assert_eq!(encoded.sign("a", 1, "b"), key.sign("a", 1, "b"));
         assert!(SigningKey::parse("whsec_?").is_err());

@@ -171,8 +171,9 @@ async fn what_is_refused_for_good_is_given_up_and_counted() {
 
 #[tokio::test]
 async fn attempts_run_out() {
-    let (address, received) =
-        receiver(vec![answer("500 Internal Server Error", ""); 2].into_iter().chain([ok(), ok()]).collect());
+    let (address, received) = receiver(
+        vec![answer("500 Internal Server Error", ""); 2].into_iter().chain([ok(), ok()]).collect(),
+    );
     let (outbox, waits) = run(WebhookParams { attempts_max: Some(2), ..params(address) }).await;
     assert_eq!((received.iter().count(), waits.len()), (4, 1));
     let counts = outbox.counts();

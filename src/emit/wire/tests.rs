@@ -3,12 +3,13 @@
 use super::convert::closing;
 use super::sample::{self, START};
 use super::{
-    AlertRow, Envelope, Home, Lineage, Message, Milli, Ppm, Revision, RevisionEvent, Time, revision,
-    words,
+    AlertRow, Envelope, Home, Lineage, Message, Milli, Ppm, Revision, RevisionEvent, Time,
+    revision, words,
 };
-use causeway_dataflows::model::{Because, RelationKind};
+use causeway_dataflows::model::{Because, Feature, RelationKind};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 
 #[test]
 fn times_are_written_to_the_second_or_the_millisecond() {
@@ -66,9 +67,24 @@ fn the_envelope_names_id_and_event() {
 fn fields_come_in_the_published_order() {
     let line = serde_json::to_string(&sample::opened()).unwrap();
     let names = [
-        "incident_id", "revision", "event", "tenant", "opened_at", "updated_at", "resolved_at",
-        "severity", "title", "owner", "alerts", "entities", "changes", "cause", "explanation",
-        "lineage", "difference", "degraded",
+        "incident_id",
+        "revision",
+        "event",
+        "tenant",
+        "opened_at",
+        "updated_at",
+        "resolved_at",
+        "severity",
+        "title",
+        "owner",
+        "alerts",
+        "entities",
+        "changes",
+        "cause",
+        "explanation",
+        "lineage",
+        "difference",
+        "degraded",
     ];
     let mut rest = line.as_str();
     for name in names {
@@ -107,10 +123,7 @@ fn the_title_leads_with_a_probable_cause() {
         change(&mut revision);
         words::title(&revision)
     };
-    assert_eq!(
-        title(|_| {}),
-        "cart: HighErrorRate on service:shop/cart, 3 alerts on 3 services"
-    );
+    assert_eq!(title(|_| {}), "cart: HighErrorRate on service:shop/cart, 3 alerts on 3 services");
     assert_eq!(
         title(|r| r.cause.candidates.clear()),
         "frontend: SloBurn on service:shop/frontend, 3 alerts on 3 services, cause unclear"
@@ -139,8 +152,8 @@ fn the_explanation_reads_in_order_of_need() {
         "3 alerts on 3 services since 07:01:40 UTC, all still firing; the worst is SloBurn \
          (critical) on service:shop/frontend. \
          The cause is very likely service:shop/cart (82 %); next is service:shop/checkout (10 %). \
-         For it: its own alerts are rare (+1.9), it or what it uses was just changed (+0.8), \
-         it began before the others (+0.6); against it: its kind is seldom the cause (-0.2). \
+         For it: how rare its own alerts are (+1.9), a recent change on it or under it (+0.8), \
+         when it began beside the others (+0.6); against it: what kind of thing it is (-0.2). \
          From symptom to cause: frontend calls checkout, which alerted 24 s earlier; \
          checkout calls cart, which alerted 18 s earlier. \
          Recent change: deploy CHG-9 (cart 1.4.2) on service:shop/cart, 3 min 40 s before the \
@@ -175,11 +188,17 @@ fn doubt_is_said_plainly() {
         r.explanation.path[1].to = "database:shop/cart".into();
         r.explanation.path[1].lag_ms = 0;
     });
-    assert!(
-        silent.contains("checkout calls cart, which raised no alert."),
-        "{silent}"
-    );
+    assert!(silent.contains("checkout calls cart, which raised no alert."), "{silent}");
     assert!(text(|r| r.degraded = true).ends_with("may be part of something bigger."));
+}
+
+#[test]
+fn every_feature_has_words() {
+    let unknown = words::phrase::reason("no such feature");
+    let said: BTreeSet<&str> =
+        Feature::ALL.iter().map(|feature| words::phrase::reason(feature.word())).collect();
+    assert_eq!(said.len(), Feature::ALL.len());
+    assert!(!said.contains(unknown));
 }
 
 #[test]
@@ -203,10 +222,7 @@ fn every_member_says_why_it_is_in() {
     );
     assert_eq!(say(&Because::Alone), "Alone, and severe enough to be an incident by itself.");
     let same = Because::Depends { via, relation: RelationKind::Same, hops: 0, lag: -5 };
-    assert_eq!(
-        say(&same),
-        "On service:shop/cart like the alert it follows; it began 5 s earlier."
-    );
+    assert_eq!(say(&same), "On service:shop/cart like the alert it follows; it began 5 s earlier.");
 }
 
 #[test]
@@ -241,8 +257,5 @@ fn an_id_ends_with_its_alerts_removed() {
     assert_eq!(merged.revision, 2);
     assert_eq!(merged.difference.alerts_removed.len(), 3);
     assert_eq!(merged.title, first.title);
-    assert_eq!(
-        merged.explanation.text,
-        "Its alerts are part of inc-7 now; follow that one."
-    );
+    assert_eq!(merged.explanation.text, "Its alerts are part of inc-7 now; follow that one.");
 }

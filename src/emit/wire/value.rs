@@ -71,7 +71,8 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"an RFC 3339 time"))
+        text.parse()
+            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"an RFC 3339 time"))
     }
 }
 
@@ -119,7 +120,10 @@ impl<'de> Deserialize<'de> for Ppm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ppm, D::Error> {
         let fraction = f64::deserialize(deserializer)?;
         if !(0.0..=1.0).contains(&fraction) {
-            return Err(D::Error::invalid_value(Unexpected::Float(fraction), &"a number from 0 to 1"));
+            return Err(D::Error::invalid_value(
+                Unexpected::Float(fraction),
+                &"a number from 0 to 1",
+            ));
         }
         Ok(Ppm((fraction * 1e6).round() as u32))
     }
@@ -175,17 +179,7 @@ impl JsonSchema for Milli {
 
 /// A severity as a word; mildest first, so that the order is the order of harm.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SeverityWord {

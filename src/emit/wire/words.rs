@@ -52,7 +52,10 @@ pub fn because(entity: &str, because: &Because) -> String {
             format!("{entity} touches {via}, on which the incident already stood when it began.")
         }
         Because::Depends { relation: RelationKind::Same, lag, .. } => {
-            format!("On {entity} like the alert it follows; it began {}.", phrase::after(*lag * 1000))
+            format!(
+                "On {entity} like the alert it follows; it began {}.",
+                phrase::after(*lag * 1000)
+            )
         }
         Because::Depends { via, relation, hops, lag } => {
             let verb = phrase::verb(relation.word());

@@ -22,8 +22,7 @@ const ENTITIES: [&str; 7] = [
     "host:t/h1",
 ];
 const NAMES: [&str; 3] = ["HighLatency", "HighErrorRate", "DiskFull"];
-const KINDS: [RelationKind; 3] =
-    [RelationKind::Calls, RelationKind::RunsOn, RelationKind::PartOf];
+const KINDS: [RelationKind; 3] = [RelationKind::Calls, RelationKind::RunsOn, RelationKind::PartOf];
 
 /// One thing that is heard.
 #[derive(Clone, Debug)]
@@ -167,13 +166,25 @@ impl History {
 
 /// The event of a step heard at `at`; `place` keeps context ids apart.
 pub fn context_event(about: &About, present: bool, at: Seconds, place: usize) -> ContextEvent {
+    ContextEvent {
+        tenant: "default".into(),
+        source: "test".into(),
+        id: EventId::new(&format!("x{place:05}")),
+        time_ns: at * 1_000_000_000,
+        observed_ns: at * 1_000_000_000,
+        op: if present { Op::Upsert } else { Op::Delete },
+        body: body(about, at),
+    }
+}
+
+fn body(about: &About, at: Seconds) -> Context {
     let entity = |at: usize| EntityRef::new("default", ENTITIES[at]);
     let matcher = |name: &str, value: &str| Matcher {
         name: name.into(),
         op: MatcherOp::Equal,
         value: value.into(),
     };
-    let body = match about {
+    match about {
         About::Relation(from, to, kind) => Context::Relation(Relation {
             from: entity(*from),
             to: entity(*to),
@@ -228,15 +239,6 @@ pub fn context_event(about: &About, present: bool, at: Seconds, place: usize) ->
             version: format!("m{own}").into(),
             weights_milli: vec![("own".into(), *own)],
         }),
-    };
-    ContextEvent {
-        tenant: "default".into(),
-        source: "test".into(),
-        id: EventId::new(&format!("x{place:05}")),
-        time_ns: at * 1_000_000_000,
-        observed_ns: at * 1_000_000_000,
-        op: if present { Op::Upsert } else { Op::Delete },
-        body,
     }
 }
 
@@ -245,8 +247,7 @@ pub fn push_alert(batches: &mut [AlertBatch], heard: &Heard, at: Seconds) {
     let Heard::Alert { entity, name, lag, resolved, severity, ends, id } = heard else { return };
     let labels = std::iter::empty();
     let (entity, name) = (ENTITIES[*entity], NAMES[*name]);
-    let fingerprint =
-        Fingerprint::of(&mut Vec::new(), "default", "alert", entity, name, labels);
+    let fingerprint = Fingerprint::of(&mut Vec::new(), "default", "alert", entity, name, labels);
     let worker = (fingerprint.low64() % batches.len() as u64) as usize;
     let batch = &mut batches[worker];
     batch.worker = worker as u64;

@@ -138,8 +138,10 @@ async fn amtool_makes_changes_and_expires_silences() {
 
     server.send(server.request("DELETE", &path)).await.is(200, "");
     let one = server.get(&path).await.json();
-    assert_eq!((&one["status"]["state"], &one["endsAt"]),
-        (&json!("expired"), &json!("2026-11-23T07:01:00Z")));
+    assert_eq!(
+        (&one["status"]["state"], &one["endsAt"]),
+        (&json!("expired"), &json!("2026-11-23T07:01:00Z"))
+    );
     server.send(server.request("DELETE", &path)).await.is(200, "");
     // What is over is not revived: a change of it becomes another silence.
     let again = post(posted(&id, "2026-11-23T10:00:00.000Z")).await.is(200, "").json();

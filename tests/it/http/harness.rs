@@ -125,8 +125,7 @@ impl Server {
         let clock = Arc::new(ManualClock::at_seconds(NOW));
         let metrics = Metrics::new(&*clock);
         let directory = tempfile::tempdir().unwrap();
-        let bounds =
-            DeadLetterLimits { bytes_max: 64 << 20, age_max: Duration::from_secs(3600) };
+        let bounds = DeadLetterLimits { bytes_max: 64 << 20, age_max: Duration::from_secs(3600) };
         let dead_letters = DeadLetters::open(directory.path(), bounds).unwrap();
         let (letters, writer) =
             Writer::start(dead_letters, 10_000, 256 << 10, clock.clone()).unwrap();
@@ -351,6 +350,10 @@ pub(super) fn revision(id: &str, number: u64, tenant: &str) -> Revision {
             "counterfactual": null,
             "members": [{"alert_id": "alt-1", "because": "It is where it began."}],
         },
+        "lineage": {"merged_into": null, "merged_from": [], "split_from": null},
+        "difference": {"alerts_added": [], "alerts_removed": [], "alerts_changed": [],
+                       "fields": []},
+        "degraded": false,
     }))
     .unwrap()
 }

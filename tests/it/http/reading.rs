@@ -101,9 +101,7 @@ async fn a_tenant_sees_its_own() {
     store.publish(&message("inc-1", 1, "shop"));
     store.publish(&message("inc-2", 1, "bank"));
     store.put_alert(row("alt-1", "service:shop/cart", None));
-    let get = async |path: &str| {
-        server.send(server.request("GET", path).bearer_auth(TOKEN)).await
-    };
+    let get = async |path: &str| server.send(server.request("GET", path).bearer_auth(TOKEN)).await;
     for path in ["/v1/incidents", "/v1/incidents?tenant=bank"] {
         let page = get(path).await.is(200, "inc-1");
         assert!(!page.text.contains("inc-2"), "{path}");

@@ -27,7 +27,8 @@ fn plural(noun: &str) -> String {
 /// `12 alerts on 5 services`; entities of several kinds are entities.
 pub fn reach(revision: &Revision) -> String {
     let alerts = count(revision.alerts.len(), "alert");
-    let mut kinds = revision.entities.iter().map(|e| e.split_once(':').map_or("", |(kind, _)| kind));
+    let mut kinds =
+        revision.entities.iter().map(|e| e.split_once(':').map_or("", |(kind, _)| kind));
     let first = kinds.next().unwrap_or_default();
     let one_kind = !matches!(first, "" | "unknown") && kinds.all(|kind| kind == first);
     let noun = if one_kind { first } else { "entity" };
@@ -87,35 +88,28 @@ pub fn verb(relation: &str) -> &str {
     }
 }
 
-/// What a contribution says about its candidate: `(in its favour, against it)`.
-pub fn reason(feature: &str) -> (&'static str, &'static str) {
+/// What a feature looks at, as a part of "for it" and of "against it" alike.
+///
+/// A contribution is a weight times a value, and models may weigh either way; so the words
+/// name what was looked at and leave the sign to say which side it took.
+pub fn reason(feature: &str) -> &'static str {
     match feature {
-        "own" => ("its own alerts are rare", "its own alerts are common"),
-        "explained" => (
-            "nothing it depends on explains its alerts",
-            "something it depends on explains its alerts",
-        ),
-        "peer" => ("its siblings are well", "its siblings show the same"),
-        "log" => ("its log lines are unusual", "its log lines are ordinary"),
-        "mention" => ("logs of others name it", "logs of others do not name it"),
-        "impact" => (
-            "it deviates about as much as the symptom",
-            "it deviates much less than the symptom",
-        ),
-        "cover" => (
-            "what is hurt depends on it",
-            "little of what is hurt depends on it",
-        ),
-        "onset" => ("it began before the others", "it began after the others"),
-        "change" => ("it or what it uses was just changed", "nothing near it was changed"),
-        "history" => (
-            "it caused incidents like this before",
-            "it seldom caused incidents like this",
-        ),
-        "symptom" => ("the trouble was first noticed there", "it is only where trouble was noticed"),
-        "silent" => ("it is silent", "it raised no alert itself"),
-        "proxy" => ("it is a view of something else", "it is only a view of something else"),
-        "level" => ("its kind is often the cause", "its kind is seldom the cause"),
-        _ => ("a feature of the model speaks for it", "a feature of the model speaks against it"),
+        "own" => "how rare its own alerts are",
+        "explained" => "trouble that nothing it depends on explains",
+        "peer" => "siblings in the same trouble",
+        "log" => "unusual log lines of its own",
+        "mention" => "log lines of others that name it",
+        "impact" => "how far it deviates beside the symptom",
+        "cover" => "its share of what is hurt",
+        "onset" => "when it began beside the others",
+        "change" => "a recent change on it or under it",
+        "history" => "its record in incidents like this",
+        "symptom" => "an alerting dependency that accounts for it",
+        "silent" => "no alert of its own",
+        "proxy" => "being a view of something else",
+        "specific" => "how particular its alerts are",
+        "support" => "how much of what is hurt depends on it",
+        "level" => "what kind of thing it is",
+        _ => "a feature of the model",
     }
 }

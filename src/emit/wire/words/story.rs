@@ -1,7 +1,9 @@
 //! The explanation in sentences.
 
 use super::{phrase, probable, worst};
-use crate::emit::wire::{CandidateRow, ChangeRow, HopRow, Milli, Revision, RevisionEvent, StatusWord};
+use crate::emit::wire::{
+    CandidateRow, ChangeRow, HopRow, Milli, Revision, RevisionEvent, StatusWord,
+};
 use std::collections::BTreeSet;
 
 /// Contributions smaller than this say nothing to people.
@@ -77,7 +79,9 @@ fn verdict(revision: &Revision) -> Option<String> {
         750_000.. => format!("The cause is very likely {name} ({percent} %){rival}."),
         500_000.. => format!("The cause is probably {name} ({percent} %){rival}."),
         ppm if cause.unknown.0 > ppm => {
-            format!("The cause is unclear ({none} % none of those examined); the best guess is {name} ({percent} %){rival}.")
+            format!(
+                "The cause is unclear ({none} % none of those examined); the best guess is {name} ({percent} %){rival}."
+            )
         }
         _ => format!("The cause is unclear; the best guess is {name} ({percent} %){rival}."),
     })
@@ -86,21 +90,20 @@ fn verdict(revision: &Revision) -> Option<String> {
 fn reasons(revision: &Revision) -> Option<String> {
     let first = revision.cause.candidates.first()?;
     let (plus, minus) = weighed(first);
-    let say = |list: &[(&str, Milli)], lead: &str, pick: fn((&'static str, &'static str)) -> &'static str| {
-        let parts: Vec<String> = list
-            .iter()
-            .take(REASONS_MAX)
-            .map(|(feature, value)| format!("{} ({:+.1})", pick(phrase::reason(feature)), value.units()))
+    let say = |list: &[(&str, Milli)], lead: &str| {
+        let reasons = list.iter().take(REASONS_MAX);
+        let parts: Vec<String> = reasons
+            .map(|(feature, value)| format!("{} ({:+.1})", phrase::reason(feature), value.units()))
             .collect();
         (!parts.is_empty()).then(|| format!("{lead}: {}", parts.join(", ")))
     };
-    let parts = [say(&plus, "For it", |words| words.0), say(&minus, "against it", |words| words.1)];
-    let said: Vec<String> = parts.into_iter().flatten().collect();
+    let said: Vec<String> =
+        [say(&plus, "for it"), say(&minus, "against it")].into_iter().flatten().collect();
     (!said.is_empty()).then(|| capital(&format!("{}.", said.join("; "))))
 }
 
 /// Contributions worth saying, the weightiest first: those in favour, and those against.
-pub(crate) fn weighed(candidate: &CandidateRow) -> (Vec<(&str, Milli)>, Vec<(&str, Milli)>) {
+fn weighed(candidate: &CandidateRow) -> (Vec<(&str, Milli)>, Vec<(&str, Milli)>) {
     let mut all: Vec<(&str, Milli)> = candidate
         .contributions
         .iter()
@@ -159,9 +162,8 @@ fn change(revision: &Revision) -> Option<String> {
 fn nearest_change(revision: &Revision) -> Option<&ChangeRow> {
     let first = revision.cause.candidates.first();
     let on_cause = |change: &&ChangeRow| first.is_some_and(|cause| cause.entity == change.entity);
-    let on_path = |change: &&ChangeRow| {
-        revision.explanation.path.iter().any(|hop| hop.to == change.entity)
-    };
+    let on_path =
+        |change: &&ChangeRow| revision.explanation.path.iter().any(|hop| hop.to == change.entity);
     let changes = || revision.changes.iter();
     changes().find(on_cause).or_else(|| changes().find(on_path)).or_else(|| changes().next())
 }

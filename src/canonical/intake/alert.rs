@@ -1,0 +1,144 @@
+//! The hot path: an alert event into the batch of its worker.
+
+use super::*;
+use causeway_dataflows::model::SourceIndex;
+
+impl Intake {
+    /// Takes an alert event.
+    #[inline]
+    pub fn alert(&mut self, common: Common<'_>, mut draft: AlertDraft<'_>) {
+        let mut quality = common.quality;
+        let Some(moment) = self.moment(&common, draft.when, &mut quality) else {
+            return self.reject_timeless(&common);
+        };
+        let limits = &self.source.limits;
+        draft.labels.settle(&self.source.replica_labels, limits.labels_max, &mut quality);
+        let name = match draft.name {
+            "" => Kind::Alert.word(),
+            name => cut(name, NAME_BYTES_MAX, &mut quality),
+        };
+        let explicit = cut(draft.entity, NAME_BYTES_MAX, &mut quality);
+        let order = &self.source.entity_order;
+        let found = entity::find(order, explicit, &draft.labels, &mut self.entity);
+        let given = match found {
+            Found::Explicit => explicit,
+            Found::Derived => cut(&self.entity, NAME_BYTES_MAX, &mut quality),
+            Found::Unknown => {
+                quality.note(Code::W112);
+                ""
+            }
+        };
+        let fingerprint = fingerprint(&mut self.scratch, &self.tenant, given, name, &draft);
+        let severity = self.severity(draft.severity, &mut quality);
+        let summary = cut(draft.summary, SUMMARY_BYTES_MAX, &mut quality);
+        let source = match common.source {
+            "" => self.source.name.as_str(),
+            source => cut(source, SOURCE_BYTES_MAX, &mut quality),
+        };
+
+        let long;
+        let mut digits = [0; 22];
+        let id = match common.id.len() {
+            0 => {
+                let payload = common.payload.hash(&mut self.scratch);
+                let (scratch, time_ns) = (&mut self.scratch, moment.time_ns);
+                let digits = &mut digits;
+                let kind = Kind::Alert;
+                self.ordinals.derive(scratch, digits, source, kind, fingerprint, time_ns, payload)
+            }
+            1..=ID_BYTES_MAX => common.id,
+            _ => {
+                long = short_id(common.id, &mut quality);
+                &long
+            }
+        };
+        if !quality.is_clean() && refuses(&self.source, quality) {
+            return self.reject_repaired(&common, quality);
+        }
+        if let Some(ids) = &self.ids {
+            let key = id_key(&mut self.scratch, &self.tenant, source, id);
+            if is_repeat(ids, key, moment.observed_ns, &mut self.out) {
+                return;
+            }
+        }
+
+        let batch = &mut self.segment.alerts[(fingerprint.low64() % self.workers) as usize];
+        let tenant = &self.tenant;
+        let place = self.identities.place(fingerprint, &mut batch.identities, || Identity {
+            fingerprint,
+            tenant: tenant.clone(),
+            source: SmolStr::new(source),
+            entity: match found {
+                Found::Unknown => unknown(tenant, source, fingerprint),
+                _ => EntityRef::new(tenant, given),
+            },
+            name: SmolStr::new(name),
+            labels: draft.labels.iter().map(|(k, v)| (SmolStr::new(k), SmolStr::new(v))).collect(),
+        });
+        let event = event(&moment, fingerprint, place, self.source.index, severity, quality);
+        batch.push(event, id, summary);
+        self.out.counts.folded += 1;
+        self.accept(Kind::Alert, quality);
+    }
+}
+
+#[inline]
+fn fingerprint(
+    scratch: &mut Vec<u8>,
+    tenant: &str,
+    given: &str,
+    name: &str,
+    draft: &AlertDraft<'_>,
+) -> Fingerprint {
+    let kind = Kind::Alert.word();
+    if draft.key.is_empty() {
+        return Fingerprint::of(scratch, tenant, kind, given, name, draft.labels.iter());
+    }
+    // No label has an empty name, so a key can never pass for name and labels.
+    let key = std::iter::once(("", draft.key));
+    Fingerprint::of(scratch, tenant, kind, given, "", key)
+}
+
+/// Whether the id was seen before, within lateness; counts it if so.
+fn is_repeat(ids: &Mutex<IdWindow>, key: u128, observed_ns: i64, out: &mut Decoded) -> bool {
+    let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+    let (repeat, forgotten) = ids.is_repeat(key, seconds_of(observed_ns));
+    out.counts.ids_forgotten += forgotten;
+    if repeat {
+        out.counts.received += 1;
+        out.counts.duplicate += 1;
+    }
+    repeat
+}
+
+#[inline]
+fn event(
+    moment: &Moment,
+    fingerprint: Fingerprint,
+    identity: u32,
+    source: SourceIndex,
+    severity: Severity,
+    quality: Quality,
+) -> AlertEvent {
+    let mut flags = AlertFlags::default();
+    if moment.resolved {
+        flags = flags.with(AlertFlags::RESOLVED);
+    }
+    if quality.has(Code::W103) {
+        flags = flags.with(AlertFlags::LATE);
+    }
+    AlertEvent {
+        fingerprint,
+        time: seconds_of(moment.time_ns),
+        observed: seconds_of(moment.observed_ns),
+        onset: seconds_of(moment.onset_ns),
+        ends: moment.ends,
+        identity,
+        text_at: 0,
+        id_len: 0,
+        summary_len: 0,
+        source,
+        severity,
+        flags,
+    }
+}
