@@ -11,7 +11,7 @@ demo: packages ## build the release binary and run a storm through it
 	$(CARGO) build --release --locked
 	./target/release/causeway demo
 
-test: packages ## everything that CI runs: lints, tests, docs, licences, benches that build
+test: packages ## everything that CI runs: lints, tests, docs
 	./tools/check.sh
 
 bench: packages ## the tables of README.md, each with the command that made it

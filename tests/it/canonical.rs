@@ -7,9 +7,7 @@ mod rules;
 mod properties;
 mod hostile;
 
-use causeway::canonical::{
-    Decoded, Decoder, Format, Framing, Input, Mode, Origin, Source,
-};
+use causeway::canonical::{Decoded, Decoder, Format, Framing, Input, Mode, Origin, Source};
 use smol_str::SmolStr;
 use std::sync::Arc;
 

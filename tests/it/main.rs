@@ -1,4 +1,11 @@
 //! Integration tests: one binary, a module for each side of the system.
+// A helper that unwraps fails its test, which is what a test is for.
+#![allow(clippy::unwrap_used)]
 
+mod canonical;
+mod config;
+mod dlq;
+mod emit;
 mod engine;
+mod http;
 mod tidy;

@@ -9,7 +9,6 @@
 
 use super::world::{NodeIndex, World, carries_faults};
 use crate::model::{AlertKey, Fingerprint, RelationKind, Seconds};
-use hashbrown::HashMap;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -70,8 +69,8 @@ pub fn span(from: Seconds, upto: Seconds) -> RangeInclusive<AlertKey> {
 /// Units by node, as far as they have been asked for.
 #[derive(Debug, Default)]
 pub struct Units {
-    known: RefCell<HashMap<NodeIndex, Rc<Unit>>>,
-    roots: RefCell<HashMap<NodeIndex, NodeIndex>>,
+    known: RefCell<BTreeMap<NodeIndex, Rc<Unit>>>,
+    roots: RefCell<BTreeMap<NodeIndex, NodeIndex>>,
 }
 
 impl Units {

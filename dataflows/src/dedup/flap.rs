@@ -81,9 +81,12 @@ impl Flap {
     /// Returns until when the alert is flapping because of it, or `None` when it is not.
     pub fn transition(&mut self, at: Seconds, model: &FlapModel) -> Option<Seconds> {
         let elapsed = (at - self.at).max(0);
-        self.score = model.decay(self.score, elapsed) + ONE;
-        self.at = self.at.max(at);
         let FlapParams { enter_milli, leave_milli, .. } = model.params;
+        let decayed = model.decay(self.score, elapsed);
+        // Once it has fallen below the leaving threshold, it must climb to the entering one.
+        self.flapping &= decayed * 1000 >= u64::from(leave_milli) * ONE;
+        self.score = decayed + ONE;
+        self.at = self.at.max(at);
         let floor = if self.flapping { leave_milli } else { enter_milli };
         self.flapping = self.score * 1000 >= u64::from(floor) * ONE;
         self.flapping.then(|| self.at + model.time_to_fall(self.score))

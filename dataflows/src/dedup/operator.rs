@@ -83,8 +83,7 @@ pub fn dedup<'scope>(
                 alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
                 counts.activate().session(counts_cap).give_container(&mut out.counts);
             }
-            let next =
-                frontiers.iter().filter_map(|f| f.frontier().first().copied()).min();
+            let next = frontiers.iter().filter_map(|f| f.frontier().first().copied()).min();
             match next {
                 Some(next) => {
                     alerts_cap.downgrade(&next);

@@ -13,10 +13,7 @@ impl Intake {
         };
         let limits = &self.source.limits;
         draft.labels.settle(&self.source.replica_labels, limits.labels_max, &mut quality);
-        let name = match draft.name {
-            "" => Kind::Alert.word(),
-            name => cut(name, NAME_BYTES_MAX, &mut quality),
-        };
+        let name = or(draft.name, Kind::Alert.word(), NAME_BYTES_MAX, &mut quality);
         let explicit = cut(draft.entity, NAME_BYTES_MAX, &mut quality);
         let order = &self.source.entity_order;
         let found = entity::find(order, explicit, &draft.labels, &mut self.entity);
@@ -31,11 +28,7 @@ impl Intake {
         let fingerprint = fingerprint(&mut self.scratch, &self.tenant, given, name, &draft);
         let severity = self.severity(draft.severity, &mut quality);
         let summary = cut(draft.summary, SUMMARY_BYTES_MAX, &mut quality);
-        let source = match common.source {
-            "" => self.source.name.as_str(),
-            source => cut(source, SOURCE_BYTES_MAX, &mut quality),
-        };
-
+        let source = or(common.source, &self.source.name, SOURCE_BYTES_MAX, &mut quality);
         let long;
         let mut digits = [0; 22];
         let id = match common.id.len() {
@@ -80,6 +73,12 @@ impl Intake {
         self.out.counts.folded += 1;
         self.accept(Kind::Alert, quality);
     }
+}
+
+/// What was given, cut to size; the default when nothing was.
+#[inline]
+fn or<'a>(given: &'a str, default: &'a str, bytes_max: usize, quality: &mut Quality) -> &'a str {
+    if given.is_empty() { default } else { cut(given, bytes_max, quality) }
 }
 
 #[inline]

@@ -58,7 +58,12 @@ impl Intake {
     }
 
     #[inline]
-    pub(super) fn moment(&mut self, common: &Common<'_>, when: When, quality: &mut Quality) -> Option<Moment> {
+    pub(super) fn moment(
+        &mut self,
+        common: &Common<'_>,
+        when: When,
+        quality: &mut Quality,
+    ) -> Option<Moment> {
         match when {
             When::Event { resolved, end } => {
                 let (observed_ns, time_ns) = self.instants(common, false, quality)?;

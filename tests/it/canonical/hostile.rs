@@ -101,7 +101,9 @@ fn clocks_ten_years_off() {
 fn values_longer_than_their_limits() {
     let long = "é".repeat(3_000);
     for (field, id) in [("id", true), ("name", false), ("entity", false), ("summary", false)] {
-        let line = format!(r#"{{"kind":"alert","time":"2026-11-23T07:01:30Z","severity":"error","{field}":"{long}"}}"#);
+        let line = format!(
+            r#"{{"kind":"alert","time":"2026-11-23T07:01:30Z","severity":"error","{field}":"{long}"}}"#
+        );
         let other = line.replace("ééé\"", "ééx\"");
         let decoded = between(format!("{line}\n{other}").as_bytes());
         assert_eq!(decoded.counts.repaired.of(Code::W106), 2, "{field}");

@@ -68,7 +68,9 @@ fn flat(all: &[Decoded]) -> Vec<String> {
             }
             rows.extend(segment.context.iter().map(|e| format!("{tick:?} {}", shown::context(e))));
         }
-        rows.extend(decoded.rejects.iter().map(|r| format!("{} {} {:?}", r.line, r.code, r.payload)));
+        rows.extend(
+            decoded.rejects.iter().map(|r| format!("{} {} {:?}", r.line, r.code, r.payload)),
+        );
     }
     rows.sort();
     rows

@@ -4,7 +4,7 @@ use super::{Bench, LIVE, RECEIPT, shown};
 use causeway::canonical::{
     Code, Decoder, EntityStep, Format, Framing, Input, Mode, OnReject, OnRepair, Origin, Source,
 };
-use causeway_dataflows::model::{Severity, Seconds};
+use causeway_dataflows::model::{Seconds, Severity};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -26,7 +26,8 @@ fn a_redundant_pair_of_senders_has_one_fingerprint() {
     source.replica_labels = vec!["prometheus_replica".into()];
     let mut bench = Bench::new(source, Format::Native, LIVE);
     let first = alert("1", r#""prometheus_replica":"a","x":"1""#);
-    let second = alert("2", r#""x":"1","prometheus_replica":"b""#).replace("\"id\"", "\"source\":\"s\",\"id\"");
+    let second = alert("2", r#""x":"1","prometheus_replica":"b""#)
+        .replace("\"id\"", "\"source\":\"s\",\"id\"");
     let seen = fingerprints(&mut bench, &(first + &second));
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[0], seen[1]);
@@ -60,11 +61,9 @@ fn a_strict_source_takes_no_repairs() {
 
 #[test]
 fn rejects_are_kept_dropped_or_fatal_and_always_counted() {
-    for (policy, kept, failed) in [
-        (OnReject::DeadLetter, 3, false),
-        (OnReject::Drop, 0, false),
-        (OnReject::Fail, 3, true),
-    ] {
+    for (policy, kept, failed) in
+        [(OnReject::DeadLetter, 3, false), (OnReject::Drop, 0, false), (OnReject::Fail, 3, true)]
+    {
         let mut source = Source::named("test");
         source.on_reject = policy;
         source.limits.rejects_max = 3;
@@ -108,7 +107,10 @@ fn ids_are_deduplicated_on_request_and_across_decoders() {
     source.dedupe_ids = true;
     let shared = Decoder::shared_ids(&source);
     let source = Arc::new(source);
-    let lines = alert("1", "") + &alert("2", "") + &alert("1", "") + "{\"kind\":\"heartbeat\",\"id\":\"1\"}\n{\"kind\":\"heartbeat\"}\n{\"kind\":\"heartbeat\"}\n";
+    let lines = alert("1", "")
+        + &alert("2", "")
+        + &alert("1", "")
+        + "{\"kind\":\"heartbeat\",\"id\":\"1\"}\n{\"kind\":\"heartbeat\"}\n{\"kind\":\"heartbeat\"}\n";
     let mut counts = Vec::new();
     for receipt in [RECEIPT, RECEIPT + 299, RECEIPT + 301] {
         let mut decoder = Decoder::new(Arc::clone(&source), 1, Some(Arc::clone(&shared)));

@@ -142,7 +142,9 @@ impl History {
     pub fn shuffled(&self) -> History {
         let mut steps = self.steps.clone();
         for at in (1..steps.len()).step_by(2) {
-            if steps[at].0 - steps[at - 1].0 <= 50 {
+            // Ids of context events tell which was said first, and come from the place.
+            let context = |at: usize| matches!(steps[at].1, Heard::Context(..));
+            if steps[at].0 - steps[at - 1].0 <= 50 && !(context(at) && context(at - 1)) {
                 steps.swap(at - 1, at);
             }
         }
