@@ -62,6 +62,16 @@ pub enum Format {
     Backstage,
 }
 
+impl Format {
+    /// What a file of topology holds, by its name: YAML is a catalogue, all else native rows.
+    pub fn of_topology(path: &std::path::Path) -> Format {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("yaml" | "yml") => Format::Backstage,
+            _ => Format::Native,
+        }
+    }
+}
+
 /// How the bytes hold events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {

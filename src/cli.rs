@@ -7,6 +7,7 @@ mod explain;
 mod generate;
 mod output;
 mod replay;
+mod run;
 mod schema;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -34,6 +35,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run live: take events in, tell of incidents, until told to stop.
+    Run(run::Args),
     /// Make a storm, process it, and show what came of it.
     Demo(demo::Args),
     /// Run recorded events to their end, with time taken from the data.
@@ -86,6 +89,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
+        Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Generate(args) => generate::run(&args),

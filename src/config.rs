@@ -51,6 +51,9 @@ pub struct Config {
     /// Worker threads of the engine; `0` for one a core.
     #[serde(default)]
     pub workers: usize,
+    /// Bytes of input that may wait for the engine; beyond it senders are turned away.
+    #[serde(default = "input_queue_default")]
+    pub input_queue: ByteSize,
     /// The HTTP server.
     #[serde(default)]
     pub server: server::Server,
@@ -97,6 +100,10 @@ pub struct Config {
 
 fn data_dir_default() -> FilePath {
     FilePath(PathBuf::from("causeway-data"))
+}
+
+fn input_queue_default() -> ByteSize {
+    ByteSize::mebibytes(64)
 }
 
 /// The dead-letter store, `dlq` in the data directory.
@@ -154,6 +161,7 @@ impl Default for Config {
             version: VERSION,
             data_dir: data_dir_default(),
             workers: 0,
+            input_queue: input_queue_default(),
             server: server::Server::default(),
             sources: BTreeMap::new(),
             topology: OneOrMore::default(),

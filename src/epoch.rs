@@ -10,6 +10,7 @@ use crate::ingest::{Busy, BusyReason, Intake, Reservation, Submission};
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
+use crate::telemetry::EngineBooks;
 use crossbeam_channel::Sender;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,7 @@ pub struct Queue {
     wake: Condvar,
     bytes: Arc<AtomicUsize>,
     bytes_max: usize,
+    books: EngineBooks,
 }
 
 /// Gives room back when the submission is through.
@@ -50,12 +52,13 @@ impl Drop for Room {
 
 impl Queue {
     /// An empty queue that holds at most `bytes_max` of input.
-    pub fn new(bytes_max: usize) -> Arc<Queue> {
+    pub fn new(bytes_max: usize, books: EngineBooks) -> Arc<Queue> {
         Arc::new(Queue {
             waiting: Mutex::default(),
             wake: Condvar::new(),
             bytes: Arc::default(),
             bytes_max,
+            books,
         })
     }
 
@@ -153,6 +156,7 @@ pub fn feed(
         notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
         // Waits while two epochs are under way; what arrives meanwhile is the next epoch.
         feeder.submit(tick, input)?;
+        queue.books.closed(queue.bytes());
         drop(rooms);
         if tick.drain {
             return Ok(());

@@ -16,4 +16,5 @@ pub mod replay;
 pub mod emit;
 pub mod explain;
 pub mod console;
+pub mod live;
 pub mod evaluate;

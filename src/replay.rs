@@ -11,6 +11,7 @@
 mod finals;
 
 pub use finals::Finals;
+use finals::Keeper;
 
 use crate::canonical::{Counts, Decoded, Decoder, Format, Framing, Input, Mode, Origin, Reject};
 use crate::emit::ledger::{Emission, Ledger};
@@ -88,7 +89,7 @@ impl Replay {
         let (notes, noted) = unbounded();
         let horizon = params.dedup.revise_horizon_seconds;
         let emitter = std::thread::spawn(move || {
-            emit(collector, &noted, Ledger::new(emission), Finals::new(horizon), outlet)
+            emit(collector, &noted, Ledger::new(emission), Keeper::new(horizon), outlet)
         });
         Ok(Replay {
             feeder,
@@ -207,7 +208,7 @@ fn emit(
     mut collector: Collector,
     notes: &Receiver<Note>,
     mut ledger: Ledger,
-    mut finals: Finals,
+    mut keeper: Keeper,
     mut outlet: impl Outlet,
 ) -> Finals {
     while let Some(output) = collector.next_epoch() {
@@ -215,11 +216,11 @@ fn emit(
             match notes.recv() {
                 Ok(Note::Epoch(tick)) => break tick,
                 Ok(Note::Rejects(rejects)) => outlet.rejects(rejects),
-                Err(_) => return finals,
+                Err(_) => return keeper.finish(ledger.told),
             }
         };
         let told = ledger.apply(&output, tick);
-        finals.apply(&output, tick.now);
+        keeper.apply(&output, tick.now);
         if !told.is_empty() {
             outlet.revisions(told);
         }
@@ -229,6 +230,5 @@ fn emit(
             outlet.rejects(rejects);
         }
     }
-    finals.told = ledger.told;
-    finals
+    keeper.finish(ledger.told)
 }

@@ -107,7 +107,7 @@ pub fn start(
 }
 
 /// Ends the process when the thread that holds it unwinds.
-struct AbortOnPanic;
+pub struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

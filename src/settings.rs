@@ -35,6 +35,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Worker threads of the engine, at least one.
     pub workers: usize,
+    /// Bytes of input that may wait for the engine; beyond it senders are turned away.
+    pub input_queue_bytes: usize,
     /// The HTTP server.
     pub server: ServerSettings,
     /// The sources in the order of their names; the place of each is its index everywhere.
@@ -127,6 +129,7 @@ impl Settings {
         let settings = Settings {
             data_dir: config.data_dir.0.clone(),
             workers: workers(&mut checker, config.workers),
+            input_queue_bytes: input_queue(&mut checker, config),
             server: server::check(&mut checker, &config.server, &sources),
             topology: topology(&mut checker, config),
             params: stages::params(&mut checker, config, &sources),
@@ -178,6 +181,16 @@ fn workers(checker: &mut Checker<'_>, workers: usize) -> usize {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         given => given,
     }
+}
+
+fn input_queue(checker: &mut Checker<'_>, config: &Config) -> usize {
+    // A body is in memory before it is decoded, so a queue that cannot hold one protects nothing.
+    let body = config.server.limits.decoded;
+    if config.input_queue.0 < body.0 {
+        let message = format!("{} cannot hold one request of {body}", config.input_queue);
+        checker.wrong("input_queue", message, "make it at least `server.limits.decoded`");
+    }
+    config.input_queue.as_usize()
 }
 
 fn topology(checker: &mut Checker<'_>, config: &Config) -> Vec<PathBuf> {

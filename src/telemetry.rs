@@ -8,9 +8,11 @@ pub mod repeat;
 pub mod bins;
 pub mod ingest;
 pub mod http;
+pub mod engine;
 pub mod process;
 pub mod metrics;
 
+pub use engine::EngineBooks;
 pub use log::{LogError, init};
 pub use metrics::Metrics;
 pub use repeat::Repeats;

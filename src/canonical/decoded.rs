@@ -1,6 +1,7 @@
 //! What one call of a decoder yields.
 
 use super::reject::{Code, Reject};
+use crate::emit::summary::Books;
 use causeway_dataflows::model::{AlertBatch, ContextEvent, Seconds};
 use std::ops::AddAssign;
 
@@ -203,6 +204,23 @@ impl Counts {
             && self.accepted == self.kinds.total()
             && self.rejected == self.rejected_by.total()
             && self.late <= self.accepted
+    }
+}
+
+impl Counts {
+    /// The columns of events, beside those of alerts and incidents in `alerts`.
+    pub fn books(&self, alerts: Books) -> Books {
+        Books {
+            received: self.received,
+            accepted: self.accepted,
+            rejected: self.rejected,
+            duplicate: self.duplicate,
+            late: self.late,
+            folded: self.folded,
+            signals: self.signals,
+            context: self.context,
+            ..alerts
+        }
     }
 }
 

@@ -13,21 +13,14 @@ use std::io::{self, Write};
 /// What a run came to.
 pub fn summary(finals: &Finals, counts: &Counts, workers: usize, seconds: f64) -> Summary {
     let (suppressed, standalone, in_incidents) = finals.dispositions();
-    let ledger = Books {
-        received: counts.received,
-        accepted: counts.accepted,
-        rejected: counts.rejected,
-        duplicate: counts.duplicate,
-        late: counts.late,
-        folded: counts.folded,
-        signals: counts.signals,
-        context: counts.context,
+    let ledger = counts.books(Books {
         alerts: finals.alerts.len() as u64,
         suppressed,
         standalone,
         in_incidents,
         incidents: finals.incidents.len() as u64,
-    };
+        ..Books::default()
+    });
     Summary::new(&digest(finals), seconds, peak_rss_bytes(), workers, ledger)
 }
 

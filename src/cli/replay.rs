@@ -136,8 +136,7 @@ fn replay(args: &Args, outlet: FileOutlet) -> Result<(Finals, Counts), Failure> 
             partition: Some(SmolStr::new(path.to_string_lossy())),
             ..Origin::default()
         };
-        let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-        let format = if yaml { Format::Backstage } else { Format::Native };
+        let format = Format::of_topology(path);
         replay.begin_file();
         replay.rows(&bytes, &origin, format)?;
     }

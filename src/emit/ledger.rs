@@ -11,11 +11,13 @@ mod track;
 
 use super::wire::{Lineage, Message, Revision, RevisionEvent, Time, convert};
 use crate::runtime::EpochOutput;
+use crate::settings::EmissionSettings;
 use causeway_dataflows::model::{AlertCount, AlertKey, Incident, IncidentKey, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use track::Track;
 
 /// When to speak.
@@ -27,6 +29,21 @@ pub struct Emission {
     pub settle_max_seconds: Seconds,
     /// At least this long between revisions that change neither severity nor cause.
     pub revise_interval_seconds: Seconds,
+}
+
+impl Emission {
+    /// As configured; parts of a second count as a whole one.
+    pub fn of(settings: &EmissionSettings) -> Self {
+        let seconds = |period: Duration| {
+            let whole = period.as_secs() + u64::from(period.subsec_nanos() > 0);
+            Seconds::try_from(whole).unwrap_or(Seconds::MAX / 4)
+        };
+        Emission {
+            settle_seconds: seconds(settings.settle),
+            settle_max_seconds: seconds(settings.settle_max),
+            revise_interval_seconds: seconds(settings.revise_interval),
+        }
+    }
 }
 
 impl Default for Emission {
@@ -74,6 +91,11 @@ impl Ledger {
     /// The public id of the incident with this key.
     pub fn public_id(&self, key: IncidentKey) -> Option<&SmolStr> {
         self.tracks.get(&key).map(|track| &track.id)
+    }
+
+    /// The public id of the incident with this key, once a revision has told of it.
+    pub fn told_id(&self, key: IncidentKey) -> Option<&SmolStr> {
+        self.tracks.get(&key).filter(|track| track.last.is_some()).map(|track| &track.id)
     }
 
     /// Applies an epoch; returns the revisions to send, in order.

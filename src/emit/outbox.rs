@@ -21,10 +21,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+mod books;
 mod carry;
 #[cfg(test)]
 mod tests;
 
+pub use books::SinkBooks;
 pub use carry::{Carried, Carrier, CarryError, SinkThread, carry_on};
 
 /// What happens when the queue is full.

@@ -166,6 +166,14 @@ impl Reception {
     /// # Errors
     /// When there is no room, or a kind does not belong; then nothing has happened.
     pub fn take(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotTaken> {
+        self.take_as(delivery, |receipt_ns| Mode::Live { receipt_ns })
+    }
+
+    fn take_as(
+        &self,
+        delivery: &Delivery<'_>,
+        mode: impl Fn(i64) -> Mode,
+    ) -> Result<Receipt, NotTaken> {
         let around = &self.around;
         let turned_away = |busy: Busy| {
             around.metrics.ingest.turn_away(&self.source.name);
@@ -173,7 +181,7 @@ impl Reception {
         };
         let reservation = around.intake.reserve(delivery.bytes.len()).map_err(turned_away)?;
         let receipt_ns = around.clock.now_ns();
-        let (mut decoded, skew_ns) = self.decode(delivery, receipt_ns);
+        let (mut decoded, skew_ns) = self.decode(delivery, mode(receipt_ns));
         let foreign = |(kind, _): &(Kind, u64)| !delivery.kinds.contains(kind);
         if let Some((kind, _)) = decoded.counts.kinds.iter().find(foreign)
             && !delivery.kinds.is_empty()
@@ -211,7 +219,7 @@ impl Reception {
     /// # Errors
     /// When there is no room; then nothing has happened.
     pub fn take_chunk(&self, chunk: &Chunk, format: Format) -> Result<Receipt, Busy> {
-        let taken = self.take(&Delivery {
+        let delivery = Delivery {
             bytes: &chunk.bytes,
             format,
             framing: Framing::Lines,
@@ -221,12 +229,27 @@ impl Reception {
             first_line: chunk.first_line,
             cut: &chunk.cut,
             kinds: &[],
-        });
-        match taken {
-            Ok(receipt) => Ok(receipt),
-            Err(NotTaken::Busy(busy)) => Err(busy),
-            Err(NotTaken::Kind(_)) => unreachable!("a chunk may hold every kind"),
-        }
+        };
+        every_kind(self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns }))
+    }
+
+    /// The same for a table that holds before the first event, such as a file of topology.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has happened.
+    pub fn take_rows(&self, bytes: &[u8], format: Format, origin: &Origin) -> Result<Receipt, Busy> {
+        let delivery = Delivery {
+            bytes,
+            format,
+            framing: if format == Format::Native { Framing::Lines } else { Framing::Body },
+            headers: None,
+            tenant: &self.tenant,
+            origin: Some(origin),
+            first_line: 1,
+            cut: &[],
+            kinds: &[],
+        };
+        every_kind(self.take_as(&delivery, |_| Mode::Rows))
     }
 
     /// The same, waiting for room with `pause`, which says whether to go on; `None` when it
@@ -247,7 +270,7 @@ impl Reception {
         }
     }
 
-    fn decode(&self, delivery: &Delivery<'_>, receipt_ns: i64) -> (Decoded, i64) {
+    fn decode(&self, delivery: &Delivery<'_>, mode: Mode) -> (Decoded, i64) {
         let numbered;
         let origin = match delivery.origin {
             Some(origin) => origin,
@@ -262,7 +285,7 @@ impl Reception {
             format: delivery.format,
             framing: delivery.framing,
             tenant: delivery.tenant,
-            mode: Mode::Live { receipt_ns },
+            mode,
             origin,
             first_line: delivery.first_line,
         };
@@ -292,6 +315,13 @@ impl Reception {
         }
         self.decoders[start].lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn every_kind(taken: Result<Receipt, NotTaken>) -> Result<Receipt, Busy> {
+    taken.map_err(|refusal| match refusal {
+        NotTaken::Busy(busy) => busy,
+        NotTaken::Kind(_) => unreachable!("every kind may be in it"),
+    })
 }
 
 impl Refused {

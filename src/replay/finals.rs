@@ -1,10 +1,11 @@
-//! What stands at the end, sealed rows included.
+//! What stands at the end of a replay, rows that left the horizon included.
 
+use crate::emit::standing::{Archive, Standing};
 use crate::runtime::EpochOutput;
 use causeway_dataflows::model::{
     AlertCount, AlertKey, AlertRow, Disposition, Incident, IncidentKey, Seconds,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The last row of every alert and incident.
@@ -18,51 +19,20 @@ pub struct Finals {
     pub counts: BTreeMap<AlertKey, AlertCount>,
     /// Revisions told on the way.
     pub told: u64,
-    horizon: Seconds,
+}
+
+impl Archive for Finals {
+    fn alert(&mut self, row: Arc<AlertRow>, count: Option<AlertCount>) {
+        self.counts.extend(count.map(|count| (row.alert.key, count)));
+        self.alerts.insert(row.alert.key, row);
+    }
+
+    fn incident(&mut self, incident: Arc<Incident>) {
+        self.incidents.insert(incident.key, incident);
+    }
 }
 
 impl Finals {
-    /// Nothing yet; `horizon` tells a retired suppressed alert from one that is taken back.
-    pub fn new(horizon: Seconds) -> Self {
-        Finals { horizon, ..Finals::default() }
-    }
-
-    /// Applies an epoch.
-    pub fn apply(&mut self, output: &EpochOutput, now: Seconds) {
-        let sealed: BTreeSet<IncidentKey> = output.sealed.iter().copied().collect();
-        for count in &output.counts {
-            self.counts.insert(count.key, *count);
-        }
-        for (incident, diff) in &output.incidents {
-            if *diff > 0 {
-                self.incidents.insert(incident.key, incident.clone());
-            } else if !sealed.contains(&incident.key) {
-                self.incidents.remove(&incident.key);
-            }
-        }
-        let stands: BTreeSet<AlertKey> =
-            output.rows.iter().filter(|(_, diff)| *diff > 0).map(|(r, _)| r.alert.key).collect();
-        for (row, diff) in &output.rows {
-            let key = row.alert.key;
-            if *diff > 0 {
-                self.alerts.insert(key, row.clone());
-                continue;
-            }
-            if stands.contains(&key) {
-                continue;
-            }
-            let stays = match &row.disposition {
-                Disposition::Suppressed(_) => key.onset + self.horizon <= now,
-                Disposition::Incident(incident) => sealed.contains(incident),
-                Disposition::Standalone => sealed.contains(&IncidentKey::of(key)),
-            };
-            if !stays {
-                self.alerts.remove(&key);
-                self.counts.remove(&key);
-            }
-        }
-    }
-
     /// Alerts that are suppressed, alone, and in incidents.
     pub fn dispositions(&self) -> (u64, u64, u64) {
         let mut counts = (0, 0, 0);
@@ -74,5 +44,32 @@ impl Finals {
             }
         }
         counts
+    }
+}
+
+/// Keeps what stands and what stood.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    standing: Standing,
+    finals: Finals,
+}
+
+impl Keeper {
+    pub(super) fn new(horizon: Seconds) -> Self {
+        Keeper { standing: Standing::new(horizon), finals: Finals::default() }
+    }
+
+    /// Applies an epoch.
+    pub(super) fn apply(&mut self, output: &EpochOutput, now: Seconds) {
+        self.standing.apply(output, now, &mut self.finals);
+    }
+
+    /// Everything, with the number of revisions told.
+    pub(super) fn finish(mut self, told: u64) -> Finals {
+        self.finals.alerts.append(&mut self.standing.alerts);
+        self.finals.incidents.append(&mut self.standing.incidents);
+        self.finals.counts.append(&mut self.standing.counts);
+        self.finals.told = told;
+        self.finals
     }
 }

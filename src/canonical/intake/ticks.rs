@@ -7,8 +7,13 @@ use causeway_dataflows::model::Seconds;
 /// Where receipt times and ticks come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Pushed or followed input: everything in the call was received at this instant.
+    /// Pushed input: everything in the call was received at this instant.
     Live {
+        /// The caller's clock, nanoseconds since the Unix epoch.
+        receipt_ns: i64,
+    },
+    /// Files and standard input of a live process: receipt is in the records, else it is now.
+    Followed {
         /// The caller's clock, nanoseconds since the Unix epoch.
         receipt_ns: i64,
     },
@@ -60,13 +65,13 @@ impl Ticks {
     }
 
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.mode, Mode::Live { .. })
+        matches!(self.mode, Mode::Live { .. } | Mode::Followed { .. })
     }
 
     /// Now, as far as it is known; the beginning of time for tables.
     pub(super) fn now_ns(&self) -> Option<i64> {
         match self.mode {
-            Mode::Live { receipt_ns } => Some(receipt_ns),
+            Mode::Live { receipt_ns } | Mode::Followed { receipt_ns } => Some(receipt_ns),
             Mode::Replay => self.tick.map(|tick| tick.saturating_mul(NANOS)),
             Mode::Rows => Some(0),
         }
@@ -87,6 +92,8 @@ impl Ticks {
     ) -> Option<i64> {
         match self.mode {
             Mode::Live { receipt_ns } => Some(receipt_ns),
+            // A record cannot have been received after now.
+            Mode::Followed { receipt_ns } => Some(own.map_or(receipt_ns, |own| own.min(receipt_ns))),
             Mode::Rows => Some(own.or(time).unwrap_or(0)),
             Mode::Replay => self.replayed(time, own, standing, quality),
         }
@@ -153,6 +160,14 @@ mod tests {
         let mut quality = Quality::default();
         let own = ticks.observe(Some(0), Some(950 * NANOS), false, &mut quality);
         assert_eq!((own, ticks.tick()), (Some(950 * NANOS), Some(1_005)));
+    }
+
+    #[test]
+    fn a_followed_record_keeps_its_own_receipt() {
+        let mut ticks = Ticks::new(DAY);
+        ticks.set_mode(Mode::Followed { receipt_ns: 100 });
+        let mut seen = |own| ticks.observe(Some(7), own, false, &mut Quality::default());
+        assert_eq!((seen(Some(90)), seen(Some(110)), seen(None)), (Some(90), Some(100), Some(100)));
     }
 
     #[test]

@@ -1,0 +1,455 @@
+//! The live process: sources, engine, sinks and server put together, from start to drain.
+//!
+//! ```text
+//!  sources ─► Reception ─► Queue ─► feed ─► workers ─► Emitter ─┬► outboxes ─► sinks
+//!  console ──────┘                                              └► Store ─► console
+//! ```
+//!
+//! Stopping goes the same way: the queue refuses from then on, what was accepted
+//! is worked off, exact counts are published, sinks get everything, and only
+//! then does the server stop answering readers.
+
+mod data_dir;
+mod emitter;
+mod sinks;
+mod sources;
+mod stop;
+mod watch;
+
+use crate::canonical::{Format, Origin};
+use crate::clock::SharedClock;
+use crate::console::health::Condition;
+use crate::console::{Console, Health, Parts, Registry, SOURCE};
+use crate::dlq;
+use crate::emit::ledger::{Emission, Ledger};
+use crate::emit::outbox::SinkBooks;
+use crate::emit::standing::Tally;
+use crate::emit::store::{Store, StoreLimits};
+use crate::emit::summary::Summary;
+use crate::epoch::{Queue, feed};
+use crate::ingest::file::{FileError, matching};
+use crate::ingest::http::server::{ServerError, bind, serve};
+use crate::ingest::http::{Http, routes};
+use crate::ingest::reception::{Reception, Surroundings};
+use crate::ingest::Intake;
+use crate::runtime::{self, AbortOnPanic, RuntimeError};
+use crate::settings::{Settings, SourceSettings};
+use crate::telemetry::process::peak_resident_bytes;
+use crate::telemetry::{EngineBooks, Metrics, Repeats};
+use causeway_dataflows::model::ContextEvent;
+use crossbeam_channel::unbounded;
+use data_dir::DataDir;
+use emitter::Emitter;
+use sinks::Sinks;
+use smol_str::SmolStr;
+use sources::{Ended, Readers};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+pub use data_dir::DataDirError;
+pub use sinks::SinkError;
+pub use stop::Signal;
+
+/// Epochs under way at a time: one being worked on, one ready behind it.
+const OUTSTANDING_MAX: usize = 2;
+/// Between two log lines of one kind.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Name of the pseudo-source under which the configured topology is counted.
+const TOPOLOGY: &str = "topology";
+
+/// Why the process could not start, or not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The dead-letter store cannot be used.
+    #[error(transparent)]
+    DeadLetters(#[from] dlq::DlqError),
+    /// The engine could not start, or stopped.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The server could not start, or stopped.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A sink cannot begin.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A file of topology cannot be read.
+    #[error("topology: {0}")]
+    Topology(#[from] FileError),
+    /// A source cannot go on.
+    #[error("source `{source_name}` stopped: {problem}")]
+    Source {
+        /// Which.
+        source_name: SmolStr,
+        /// Why.
+        problem: String,
+    },
+    /// The system has no thread or handle to give.
+    #[error("the system refused: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything was told; the summary is in the data directory too.
+    Drained(Summary),
+    /// A second signal came, or draining took too long.
+    Cut(Signal),
+}
+
+/// Runs until a signal or the end of all input, then drains for at most `drain_max`.
+///
+/// # Errors
+/// When a part cannot start, or the engine, the server or a source fails.
+pub fn run(
+    settings: Settings,
+    clock: SharedClock,
+    drain_max: Duration,
+) -> Result<Outcome, LiveError> {
+    let data_dir = DataDir::open(&settings.data_dir)?;
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.workers.clamp(1, 4))
+        .enable_all()
+        .build()?;
+    let outcome = tokio.block_on(async {
+        let live = Live::start(settings, &data_dir, clock).await?;
+        live.until_stopped(&data_dir, drain_max).await
+    });
+    // A reader that waits for standard input would hold the process for ever.
+    tokio.shutdown_background();
+    outcome
+}
+
+/// Everything that runs.
+struct Live {
+    began_ns: i64,
+    clock: SharedClock,
+    workers: usize,
+    metrics: Metrics,
+    health: Health,
+    store: Store,
+    queue: Arc<Queue>,
+    feeder: JoinHandle<Result<(), RuntimeError>>,
+    emitter: JoinHandle<Tally>,
+    sinks: Sinks,
+    readers: Readers,
+    ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
+    letters: dlq::Writer,
+    stop_server: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<Result<(), ServerError>>,
+    watch: tokio::task::JoinHandle<()>,
+}
+
+/// What does not depend on sources: queue, engine and what they share.
+struct Core {
+    metrics: Metrics,
+    engine: EngineBooks,
+    registry: Registry,
+    queue: Arc<Queue>,
+    letters: dlq::Letters,
+    writer: dlq::Writer,
+}
+
+impl Core {
+    fn start(
+        settings: &Settings,
+        data_dir: &DataDir,
+        clock: &SharedClock,
+    ) -> Result<Core, LiveError> {
+        let metrics = Metrics::new(&**clock);
+        let bounds = dlq::StoreLimits {
+            bytes_max: settings.dead_letters.bytes_max,
+            age_max: settings.dead_letters.age_max,
+        };
+        let store = dlq::Store::open(&data_dir.path().join(dlq::DIRECTORY), bounds)?;
+        let (letters, writer) = dlq::Writer::start(
+            store,
+            settings.dead_letters.queue_max,
+            settings.dead_letters.payload_bytes_max,
+            Arc::clone(clock),
+        )?;
+        let engine = EngineBooks::default();
+        metrics.add(Box::new(letters.clone()));
+        metrics.add(Box::new(engine.clone()));
+        let queue = Queue::new(settings.input_queue_bytes, engine.clone());
+        Ok(Core { metrics, engine, registry: Registry::default(), queue, letters, writer })
+    }
+
+    fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
+        let listed = self.registry.clone();
+        Surroundings {
+            intake: Arc::clone(&self.queue) as Arc<dyn Intake>,
+            letters: Some(self.letters.clone()),
+            listener: Some(Arc::new(move |event: &ContextEvent| listed.apply(event))),
+            metrics: self.metrics.clone(),
+            clock: Arc::clone(clock),
+            workers: settings.workers,
+        }
+    }
+}
+
+impl Live {
+    async fn start(
+        settings: Settings,
+        data_dir: &DataDir,
+        clock: SharedClock,
+    ) -> Result<Live, LiveError> {
+        let began_ns = clock.monotonic_ns();
+        // Taken first, so that a wrong address is told before anything has begun.
+        let listener = bind(settings.server.listen).await?;
+        let core = Core::start(&settings, data_dir, &clock)?;
+        let around = core.surroundings(&settings, &clock);
+        let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
+        let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &clock)?;
+        core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
+        standing_context(&settings, &core, &around, &clock)?;
+        let (feeder, emitter) = engine(&settings, &core, &store, &sinks, &clock)?;
+        let health = Health::default();
+        let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
+        let mut receptions = receptions(&settings, &around);
+        let receiving = routes(&http, &settings.sources, &mut receptions);
+        let console = Console::new(Parts {
+            http: http.clone(),
+            store: store.clone(),
+            registry: core.registry.clone(),
+            reception: Arc::new(Reception::internal(SOURCE, around.clone())),
+            health: health.clone(),
+            receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            started_ns: clock.now_ns(),
+        });
+        let (stop_server, stopped) = oneshot::channel::<()>();
+        let address = listener.local_addr()?;
+        let app = console.app(receiving);
+        let server = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            serve(&http, listener, app, stopped).await
+        });
+        let (ends, ended) = mpsc::unbounded_channel();
+        let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
+        let readers = Readers::start(&settings.sources, &mut receptions, &repeats, &ends)?;
+        health.set("config", Condition::Well);
+        let watch = tokio::spawn(watch::keep_up(
+            health.clone(),
+            core.engine.clone(),
+            sinks.outboxes.clone(),
+        ));
+        announce(&settings, address, data_dir);
+        Ok(Live {
+            began_ns,
+            workers: settings.workers,
+            metrics: core.metrics,
+            health,
+            store,
+            queue: core.queue,
+            feeder,
+            emitter,
+            sinks,
+            readers,
+            ended,
+            letters: core.writer,
+            stop_server,
+            server,
+            watch,
+            clock,
+        })
+    }
+
+    /// Waits for a reason to stop, then drains.
+    async fn until_stopped(
+        mut self,
+        data_dir: &DataDir,
+        drain_max: Duration,
+    ) -> Result<Outcome, LiveError> {
+        let mut signals = stop::Signals::listen()?;
+        let mut failed = None;
+        let mut signal = None;
+        let mut running = self.readers.count;
+        while signal.is_none() && failed.is_none() {
+            tokio::select! {
+                came = signals.next() => signal = Some(came),
+                Some((name, end)) = self.ended.recv() => {
+                    running -= 1;
+                    tracing::info!(source = %name, ?end, "source ended");
+                    if let Ended::Failed(problem) = end {
+                        failed = Some(LiveError::Source { source_name: name, problem });
+                    } else if running == 0 && self.readers.endless == 0 {
+                        break;
+                    }
+                }
+                served = &mut self.server => {
+                    let stopped = std::io::Error::other("the server's task ended");
+                    return Err(match served {
+                        Ok(Err(error)) => error.into(),
+                        Ok(Ok(())) | Err(_) => ServerError::Serve(stopped).into(),
+                    });
+                }
+            }
+        }
+        match signal {
+            Some(signal) => tracing::info!(%signal, "stopping: draining what was accepted"),
+            None => tracing::info!("stopping: no source has more to say"),
+        }
+        let drained = self.drain(data_dir);
+        let summary = tokio::select! {
+            summary = drained => summary?,
+            again = signals.next() => return Ok(Outcome::Cut(again)),
+            () = tokio::time::sleep(drain_max) => {
+                tracing::error!(seconds = drain_max.as_secs(), "draining took too long, giving up");
+                return Ok(Outcome::Cut(signal.unwrap_or(Signal::Terminate)));
+            }
+        };
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(Outcome::Drained(summary)),
+        }
+    }
+
+    async fn drain(self, data_dir: &DataDir) -> Result<Summary, LiveError> {
+        self.watch.abort();
+        self.health.set("engine", Condition::Unwell("draining".to_owned()));
+        self.readers.stop();
+        self.queue.close();
+        let (feeder, emitter) = (self.feeder, self.emitter);
+        let joined = tokio::task::spawn_blocking(move || (feeder.join(), emitter.join())).await;
+        let stopped = |_| RuntimeError::Stopped;
+        let (fed, tally) = joined.map_err(stopped)?;
+        fed.map_err(|_| RuntimeError::Stopped)??;
+        let tally = tally.map_err(|_| RuntimeError::Stopped)?;
+        self.sinks.drain().await;
+        self.store.close();
+        let _ = self.stop_server.send(());
+        if let Ok(Err(error)) = self.server.await {
+            tracing::warn!(%error, "the server did not stop cleanly");
+        }
+        self.letters.stop();
+        let seconds = (self.clock.monotonic_ns() - self.began_ns) as f64 / 1e9;
+        let books = self.metrics.ingest.total().books(tally.books());
+        let rss = peak_resident_bytes().unwrap_or(0);
+        let summary = Summary::new(tally.digest(), seconds, rss, self.workers, books);
+        data_dir.write_summary(&summary)?;
+        Ok(summary)
+    }
+}
+
+/// Starts workers, the feeding thread and the emitting thread.
+fn engine(
+    settings: &Settings,
+    core: &Core,
+    store: &Store,
+    sinks: &Sinks,
+    clock: &SharedClock,
+) -> Result<(JoinHandle<Result<(), RuntimeError>>, JoinHandle<Tally>), LiveError> {
+    let (feeder, collector) =
+        runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
+    let (ticks, ticked) = unbounded();
+    let emitter = Emitter::new(
+        Ledger::new(Emission::of(&settings.emission)),
+        settings.params.dedup.revise_horizon_seconds,
+        store.clone(),
+        sinks.outboxes.clone(),
+        core.engine.clone(),
+    );
+    let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    let emitting = named("emitter").spawn(move || {
+        let _abort = AbortOnPanic;
+        emitter.run(collector, &ticked)
+    })?;
+    let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
+    let feeding = named("epochs").spawn(move || {
+        let _abort = AbortOnPanic;
+        feed(&queue, feeder, &clock, &ticks)
+    })?;
+    Ok((feeding, emitting))
+}
+
+/// One reception a source, made when it is first asked for.
+fn receptions(
+    settings: &Settings,
+    around: &Surroundings,
+) -> impl FnMut(&SourceSettings) -> Arc<Reception> {
+    let all: Vec<Arc<Reception>> = settings
+        .sources
+        .iter()
+        .map(|source| Arc::new(Reception::new(source, around.clone())))
+        .collect();
+    move |source| Arc::clone(&all[usize::from(source.index())])
+}
+
+/// What holds before the first event: the configured topology, silences, windows and rules.
+fn standing_context(
+    settings: &Settings,
+    core: &Core,
+    around: &Surroundings,
+    clock: &SharedClock,
+) -> Result<(), LiveError> {
+    let own = settings.context_events(clock.now_ns());
+    own.iter().for_each(|event| core.registry.apply(event));
+    core.queue.context(own);
+    if settings.topology.is_empty() {
+        return Ok(());
+    }
+    let reception = Reception::internal(TOPOLOGY, around.clone());
+    for pattern in &settings.topology {
+        let paths = matching(std::slice::from_ref(pattern))?;
+        if paths.is_empty() {
+            let pattern = pattern.to_string_lossy().into_owned();
+            return Err(FileError::NoMatch { pattern }.into());
+        }
+        for path in paths {
+            topology_file(&reception, path)?;
+        }
+    }
+    Ok(())
+}
+
+fn topology_file(reception: &Reception, path: PathBuf) -> Result<(), LiveError> {
+    let read = |source| FileError::Read { path: path.clone(), source };
+    let bytes = std::fs::read(&path).map_err(read)?;
+    let format = Format::of_topology(&path);
+    let origin = Origin {
+        source_id: SmolStr::new_static(TOPOLOGY),
+        partition: Some(SmolStr::new(path.to_string_lossy())),
+        ..Origin::default()
+    };
+    // The first batch always fits, and nothing else has been offered yet.
+    let receipt = reception
+        .take_rows(&bytes, format, &origin)
+        .map_err(|busy| read(std::io::Error::other(busy.to_string())))?;
+    for refused in receipt.rejects.iter().take(10) {
+        let (line, code, message) = (refused.line, refused.code, &refused.message);
+        tracing::warn!(path = %path.display(), line, code, message, "a topology row is refused");
+    }
+    Ok(())
+}
+
+fn store_limits(settings: &Settings) -> StoreLimits {
+    let resolved_for = settings.emission.resolved_for.as_millis();
+    StoreLimits {
+        resolved_max: settings.emission.resolved_incidents_max,
+        resolved_age_ms: i64::try_from(resolved_for).unwrap_or(i64::MAX),
+        ..StoreLimits::default()
+    }
+}
+
+fn announce(settings: &Settings, address: std::net::SocketAddr, data_dir: &DataDir) {
+    let names = |names: Vec<&SmolStr>| {
+        names.into_iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ")
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %address,
+        workers = settings.workers,
+        sources = names(settings.sources.iter().map(SourceSettings::name).collect()),
+        sinks = names(settings.sinks.iter().map(|sink| &sink.name).collect()),
+        data_dir = %data_dir.path().display(),
+        "ready"
+    );
+}

@@ -1,0 +1,107 @@
+//! The directory of everything that outlasts the process, used by one process at a time.
+
+use crate::emit::summary::Summary;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Name of the file that is locked while a process runs.
+const LOCK: &str = "lock";
+/// Name of the file that a drain leaves.
+const SUMMARY: &str = "summary.json";
+
+/// Why the directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// The system refused.
+    #[error(
+        "data directory {}: {source}; check that it is writable or set `data_dir`",
+        path.display()
+    )]
+    Io {
+        /// The directory, or the file in it.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "data directory {} is in use by another causeway; stop it or set another `data_dir`",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+/// The directory, locked.
+pub(super) struct DataDir {
+    path: PathBuf,
+    was_used: bool,
+    /// The lock goes with the handle, also in a crash.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if it is not there, and locks it.
+    pub(super) fn open(path: &Path) -> Result<DataDir, DataDirError> {
+        let refuse = |source| DataDirError::Io { path: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(refuse)?;
+        let lock_path = path.join(LOCK);
+        let was_used = lock_path.exists();
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(refuse)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(DataDir { path: path.to_owned(), was_used, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(refuse(source)),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a process has run here before.
+    pub(super) fn was_used(&self) -> bool {
+        self.was_used
+    }
+
+    /// Leaves the summary of a run, whole or not at all.
+    pub(super) fn write_summary(&self, summary: &Summary) -> Result<(), DataDirError> {
+        let path = self.path.join(SUMMARY);
+        let write = || -> io::Result<()> {
+            let aside = path.with_extension("new");
+            let mut file = File::create(&aside)?;
+            writeln!(file, "{}", summary.line())?;
+            file.sync_all()?;
+            fs::rename(&aside, &path)
+        };
+        write().map_err(|source| DataDirError::Io { path: path.clone(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let first = DataDir::open(&path).unwrap();
+        assert!(!first.was_used());
+        assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse { .. })));
+        first.write_summary(&Summary::default()).unwrap();
+        drop(first);
+        assert!(DataDir::open(&path).unwrap().was_used());
+        assert!(path.join(SUMMARY).exists());
+    }
+}

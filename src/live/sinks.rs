@@ -1,0 +1,132 @@
+//! The sinks of a configuration, each with its queue and whoever carries it.
+
+use crate::clock::SharedClock;
+use crate::emit::file::{FileCarrier, FileError, FileParams};
+use crate::emit::matcher::Route;
+use crate::emit::outbox::{Outbox, OutboxLimits, SinkThread, WhenFull};
+use crate::emit::stdout::StdoutCarrier;
+use crate::emit::webhook::{Webhook, WebhookError, WebhookParams};
+use crate::settings::{SinkKind, SinkSettings, WebhookSettings};
+use smol_str::SmolStr;
+use std::io;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Why a sink cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Its file cannot be used.
+    #[error("sink `{name}`: {source}")]
+    File {
+        /// The sink.
+        name: SmolStr,
+        /// Why.
+        #[source]
+        source: FileError,
+    },
+    /// Its address cannot be used.
+    #[error("sink `{name}`: {source}")]
+    Webhook {
+        /// The sink.
+        name: SmolStr,
+        /// Why.
+        #[source]
+        source: WebhookError,
+    },
+    /// No thread is to be had.
+    #[error("sink `{name}` has no thread: {source}")]
+    Thread {
+        /// The sink.
+        name: SmolStr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// All sinks, carried.
+#[derive(Default)]
+pub(super) struct Sinks {
+    pub(super) outboxes: Vec<Arc<Outbox>>,
+    threads: Vec<SinkThread>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Sinks {
+    /// Starts every sink; must be called inside the tokio runtime, which carries webhooks.
+    pub(super) fn start(
+        settings: &[SinkSettings],
+        restarted: bool,
+        clock: &SharedClock,
+    ) -> Result<Sinks, SinkError> {
+        let mut sinks = Sinks::default();
+        for sink in settings {
+            let name = sink.name.clone();
+            let limits = OutboxLimits {
+                messages_max: sink.queue_max,
+                when_full: if sink.blocks { WhenFull::Block } else { WhenFull::DropOldest },
+                ..OutboxLimits::default()
+            };
+            let outbox = Outbox::new(name.clone(), Route::new(sink.wanted.clone()), limits);
+            sinks.outboxes.push(Arc::clone(&outbox));
+            let thread = |started: io::Result<SinkThread>| {
+                started.map_err(|source| SinkError::Thread { name: name.clone(), source })
+            };
+            match &sink.kind {
+                SinkKind::Stdout => {
+                    let carrier = StdoutCarrier::new(restarted);
+                    sinks.threads.push(thread(SinkThread::start(outbox, carrier))?);
+                }
+                SinkKind::File { path, rotate_bytes, rotate_age, keep, compress } => {
+                    let params = FileParams {
+                        path: path.clone(),
+                        rotate_bytes: *rotate_bytes,
+                        rotate_age: *rotate_age,
+                        keep: *keep,
+                        compress: *compress,
+                    };
+                    let carrier = FileCarrier::open(params)
+                        .map_err(|source| SinkError::File { name: name.clone(), source })?;
+                    sinks.threads.push(thread(SinkThread::start(outbox, carrier))?);
+                }
+                SinkKind::Webhook(webhook) => {
+                    let webhook = Webhook::new(params_of(webhook, clock), Arc::clone(clock))
+                        .map_err(|source| SinkError::Webhook { name: name.clone(), source })?;
+                    sinks.tasks.push(tokio::spawn(webhook.run(outbox)));
+                }
+            }
+        }
+        Ok(sinks)
+    }
+
+    /// Closes the queues and waits until everything in them is settled.
+    pub(super) async fn drain(self) {
+        self.outboxes.iter().for_each(|outbox| outbox.close());
+        for task in self.tasks {
+            // A panic of the task is in the log; what it had stays unsettled.
+            let _ = task.await;
+        }
+        let threads = self.threads;
+        let _ = tokio::task::spawn_blocking(move || {
+            threads.into_iter().for_each(SinkThread::join);
+        })
+        .await;
+    }
+}
+
+fn params_of(webhook: &WebhookSettings, clock: &SharedClock) -> WebhookParams {
+    WebhookParams {
+        url: webhook.url.0.clone(),
+        secret: webhook.secret.as_ref().map(|secret| secret.reveal().to_owned()),
+        headers: webhook
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
+            .collect(),
+        allow_private: webhook.allow_private.clone(),
+        timeout: webhook.timeout,
+        attempts_max: webhook.attempts_max,
+        backoff_max: webhook.backoff_max,
+        seed: clock.now_ns() as u64,
+    }
+}

@@ -1,0 +1,52 @@
+//! Keeps the process's conditions up: is the engine keeping pace, can the sinks carry?
+
+use crate::console::Health;
+use crate::console::health::Condition;
+use crate::emit::outbox::Outbox;
+use crate::telemetry::EngineBooks;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Looks without an answered epoch, while one is under way, after which the engine is behind.
+const STALLED_LOOKS: u32 = 10;
+
+/// Looks until it is aborted.
+pub(super) async fn keep_up(health: Health, engine: EngineBooks, sinks: Vec<Arc<Outbox>>) {
+    let mut timer = tokio::time::interval(EVERY);
+    let (mut done, mut stalled) = (0, 0);
+    health.expect("engine");
+    loop {
+        timer.tick().await;
+        let answered = engine.answered();
+        let is_stuck = answered == done && engine.outstanding() > 0;
+        stalled = if is_stuck { stalled + 1 } else { 0 };
+        done = answered;
+        health.set("engine", engine_condition(answered, stalled));
+        health.set("sinks", sinks_condition(&sinks));
+    }
+}
+
+fn engine_condition(answered: u64, stalled: u32) -> Condition {
+    if answered == 0 {
+        return Condition::Unwell("no epoch is answered yet".to_owned());
+    }
+    if stalled >= STALLED_LOOKS {
+        return Condition::Unwell(format!("no epoch was answered for {stalled} s"));
+    }
+    Condition::Well
+}
+
+/// A sink that is away for a while is not a reason to send requests elsewhere; one that
+/// cannot carry any more is.
+fn sinks_condition(sinks: &[Arc<Outbox>]) -> Condition {
+    let broken = sinks.iter().find(|sink| sink.is_broken());
+    match broken {
+        None => Condition::Well,
+        Some(sink) => {
+            let problem = sink.problem().unwrap_or_default();
+            Condition::Unwell(format!("sink `{}` is broken: {problem}", sink.name()))
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The engine's own numbers: epochs, what stands, what was told.
+
+use crate::emit::wire::RevisionEvent;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Numbers that the feeding and the emitting side keep; cloning shares them.
+#[derive(Clone, Default)]
+pub struct EngineBooks(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    epochs_closed: AtomicU64,
+    epochs_done: AtomicU64,
+    queue_bytes: AtomicU64,
+    tick: AtomicI64,
+    firing: AtomicU64,
+    suppressed: AtomicU64,
+    standalone: AtomicU64,
+    in_incidents: AtomicU64,
+    incidents: AtomicU64,
+    revisions: [AtomicU64; RevisionEvent::ALL.len()],
+}
+
+/// Alerts in the maintained state, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Kept out of incidents, with a reason.
+    pub suppressed: u64,
+    /// Alone and mild.
+    pub standalone: u64,
+    /// Members of an incident.
+    pub in_incidents: u64,
+    /// Incidents.
+    pub incidents: u64,
+    /// Those alerts, of whatever kind, that fire.
+    pub firing: u64,
+}
+
+impl EngineBooks {
+    /// An epoch was closed and handed to the workers; so many bytes wait behind it.
+    pub fn closed(&self, queue_bytes: usize) {
+        self.0.epochs_closed.fetch_add(1, Ordering::Relaxed);
+        self.0.queue_bytes.store(queue_bytes as u64, Ordering::Relaxed);
+    }
+
+    /// An epoch's answer was told; `tick` was its tick.
+    pub fn done(&self, tick: i64, shown: Shown) {
+        let inner = &self.0;
+        inner.epochs_done.fetch_add(1, Ordering::Relaxed);
+        inner.tick.store(tick, Ordering::Relaxed);
+        inner.suppressed.store(shown.suppressed, Ordering::Relaxed);
+        inner.standalone.store(shown.standalone, Ordering::Relaxed);
+        inner.in_incidents.store(shown.in_incidents, Ordering::Relaxed);
+        inner.incidents.store(shown.incidents, Ordering::Relaxed);
+        inner.firing.store(shown.firing, Ordering::Relaxed);
+    }
+
+    /// A revision was handed to the sinks.
+    pub fn told(&self, event: RevisionEvent) {
+        self.0.revisions[event as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Epochs answered so far.
+    pub fn answered(&self) -> u64 {
+        self.0.epochs_done.load(Ordering::Relaxed)
+    }
+
+    /// Epochs handed to the workers and not answered yet.
+    pub fn outstanding(&self) -> u64 {
+        let done = self.0.epochs_done.load(Ordering::Relaxed);
+        self.0.epochs_closed.load(Ordering::Relaxed).saturating_sub(done)
+    }
+}
+
+impl fmt::Debug for EngineBooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EngineBooks")
+    }
+}
+
+impl Collector for EngineBooks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let inner = &self.0;
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let help = "Epochs answered";
+        encoder
+            .encode_descriptor("epochs", help, None, MetricType::Counter)?
+            .encode_counter::<[(&str, &str); 0], _, f64>(&read(&inner.epochs_done), None)?;
+        let bytes = Some(Unit::Bytes);
+        for (name, help, unit, value) in [
+            ("epochs_outstanding", "Epochs under way", None, self.outstanding()),
+            ("queue", "Input that waits for an epoch", bytes, read(&inner.queue_bytes)),
+            ("alerts_firing", "Alerts that fire", None, read(&inner.firing)),
+            ("incidents", "Incidents that stand", None, read(&inner.incidents)),
+        ] {
+            encoder
+                .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?
+                .encode_gauge(&value)?;
+        }
+        let help = "The engine's now, as of the last answered epoch";
+        encoder
+            .encode_descriptor("tick_timestamp", help, Some(&Unit::Seconds), MetricType::Gauge)?
+            .encode_gauge(&inner.tick.load(Ordering::Relaxed))?;
+        let help = "Alerts in the maintained state by what became of them";
+        let mut family = encoder.encode_descriptor("alerts", help, None, MetricType::Gauge)?;
+        for (word, number) in [
+            ("suppressed", &inner.suppressed),
+            ("standalone", &inner.standalone),
+            ("in_incident", &inner.in_incidents),
+        ] {
+            family.encode_family(&[("disposition", word)])?.encode_gauge(&read(number))?;
+        }
+        let help = "Revisions told";
+        let mut family =
+            encoder.encode_descriptor("revisions", help, None, MetricType::Counter)?;
+        for event in RevisionEvent::ALL {
+            family
+                .encode_family(&[("event", event.word())])?
+                .encode_counter::<[(&str, &str); 0], _, f64>(
+                    &read(&inner.revisions[event as usize]),
+                    None,
+                )?;
+        }
+        Ok(())
+    }
+}
