@@ -24,7 +24,7 @@ packages:
 	@./tools/packages.sh
 
 $(DENY):
-	$(CARGO) install --locked --root target/tools --version $(DENY_VERSION) cargo-deny
+	$(CARGO) install --locked --debug --root target/tools --version $(DENY_VERSION) cargo-deny
 
 deny: $(DENY) ## licences, bans and sources of every dependency
 	$(DENY) check bans licenses sources

@@ -1,7 +1,8 @@
 //! The command line: names, flags and exit codes are a contract with other programs.
 
-mod demo;
 mod config;
+mod demo;
+mod dlq;
 mod evaluate;
 mod explain;
 mod generate;
@@ -19,6 +20,8 @@ pub mod exit {
     pub const FAILED: u8 = 1;
     /// The input is not what it should be.
     pub const DATA: u8 = 65;
+    /// Something that is needed is not there.
+    pub const UNAVAILABLE: u8 = 69;
     /// Something could not be read or written.
     pub const IO: u8 = 74;
     /// The configuration is wrong.
@@ -51,6 +54,8 @@ enum Command {
     Graph(explain::GraphArgs),
     /// Check a configuration.
     Validate(config::Args),
+    /// Look at events that could not be used, and try them again.
+    Dlq(dlq::Args),
     /// Work with configurations.
     #[command(subcommand)]
     Config(config::Command),
@@ -97,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Graph(args) => explain::graph(&args),
         Command::Validate(args) => config::validate(&args),
+        Command::Dlq(args) => dlq::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {

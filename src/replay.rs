@@ -122,6 +122,11 @@ impl Replay {
         Ok(())
     }
 
+    /// Takes in context that holds before the first event and comes from no file.
+    pub fn standing(&mut self, events: Vec<ContextEvent>) {
+        self.rows.extend(events);
+    }
+
     /// Begins a new file: lines are counted from one again.
     pub fn begin_file(&mut self) {
         self.line = 1;

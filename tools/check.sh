@@ -23,7 +23,14 @@ fi
 step "tests"
 cargo test --workspace --locked
 
+step "benches build"
+# With the profile of the tests, so that nothing is compiled twice.
+cargo bench --workspace --locked --profile dev --no-run
+
 step "documentation"
-cargo doc --workspace --no-deps --locked --quiet
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+step "licences, bans and sources of dependencies"
+make --no-print-directory deny
 
 step "done"

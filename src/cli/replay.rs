@@ -4,12 +4,15 @@ use super::output::{summary, write_alerts, write_incidents};
 use super::{Failure, exit};
 use crate::canonical::{Counts, Decoder, Format, Origin, Reject, Source};
 use crate::clock::{Clock, WallClock};
+use crate::config::Surroundings;
 use crate::emit::ledger::Emission;
 use crate::emit::wire::Message;
 use crate::ingest::chunk::ChunkLimits;
-use crate::ingest::file::Files;
+use crate::ingest::file::{Files, matching};
 use crate::replay::{Finals, Outlet, Replay};
+use crate::settings::{Settings, SourceSettings};
 use anyhow::Context as _;
+use causeway_dataflows::model::ContextEvent;
 use causeway_dataflows::params::Params;
 use smol_str::SmolStr;
 use std::fs::File;
@@ -21,12 +24,19 @@ use std::sync::Arc;
 /// Flags of `replay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Configuration whose stages, topology, silences, windows and rules hold; file or
+    /// folder, may be given more than once.
+    #[arg(short = 'c', long = "config")]
+    config: Vec<PathBuf>,
+    /// Configured source whose policy holds for the events; the first by name without it.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
     /// Entities and relations that hold before the first event; may be given more than once.
     #[arg(long)]
     topology: Vec<PathBuf>,
-    /// Worker threads.
-    #[arg(long, default_value_t = 1)]
-    workers: usize,
+    /// Worker threads; as configured, or one without a configuration.
+    #[arg(long)]
+    workers: Option<usize>,
     /// Write incidents here: every revision, or with --final-only the last row of each.
     #[arg(long)]
     incidents: Option<PathBuf>,
@@ -96,7 +106,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         _ => None,
     };
     let outlet = FileOutlet { revisions, shown: 0 };
-    let (finals, counts) = replay(args, outlet)?;
+    let plan = Plan::of(args)?;
+    let (finals, counts) = replay(args, &plan, outlet)?;
     let seconds = (clock.monotonic_ns() - began) as f64 / 1e9;
     if let (Some(path), true) = (&args.incidents, args.final_only) {
         let mut file = create(path)?;
@@ -108,7 +119,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         let mut file = create(path)?;
         write_alerts(&finals, &mut file).and_then(|()| file.flush()).with_context(in_file(path))?;
     }
-    let summary = summary(&finals, &counts, args.workers, seconds);
+    let summary = summary(&finals, &counts, plan.workers, seconds);
     match args.summary {
         Some(SummaryFormat::Json) => println!("{}", summary.line()),
         None => {
@@ -122,13 +133,59 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn replay(args: &Args, outlet: FileOutlet) -> Result<(Finals, Counts), Failure> {
-    let source = Arc::new(Source::named("replay"));
-    let line_max = source.limits.event_bytes_max;
-    let decoder = Decoder::new(source, args.workers.max(1), None);
-    let params = Params::default();
-    let mut replay = Replay::start(args.workers, &params, Emission::default(), decoder, outlet)?;
-    for path in &args.topology {
+/// What the configuration says about a replay.
+struct Plan {
+    source: Arc<Source>,
+    params: Params,
+    emission: Emission,
+    workers: usize,
+    topology: Vec<PathBuf>,
+    standing: Vec<ContextEvent>,
+}
+
+impl Plan {
+    fn of(args: &Args) -> Result<Plan, Failure> {
+        let given = args.workers.map(|workers| workers.max(1));
+        if args.config.is_empty() {
+            return Ok(Plan {
+                source: Arc::new(Source::named("replay")),
+                params: Params::default(),
+                emission: Emission::default(),
+                workers: given.unwrap_or(1),
+                topology: args.topology.clone(),
+                standing: Vec::new(),
+            });
+        }
+        let (_, settings) = Settings::load(&args.config, &Surroundings::of_process())
+            .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+        let is_wanted = |source: &&SourceSettings| {
+            args.source.as_ref().is_none_or(|name| source.name() == name.as_str())
+        };
+        let source = settings.sources.iter().find(is_wanted).ok_or_else(|| {
+            let name = args.source.as_deref().unwrap_or_default();
+            let error = anyhow::anyhow!("--source: the configuration has no source `{name}`");
+            Failure { code: exit::CONFIG, error }
+        })?;
+        let configured = matching(&settings.topology)
+            .map_err(|e| Failure::with(exit::IO)(e.into()))?;
+        Ok(Plan {
+            source: Arc::clone(&source.decode),
+            params: settings.params.clone(),
+            emission: Emission::of(&settings.emission),
+            workers: given.unwrap_or(settings.workers),
+            topology: configured.into_iter().chain(args.topology.iter().cloned()).collect(),
+            // A replay has no clock: what the configuration holds has always held.
+            standing: settings.context_events(0),
+        })
+    }
+}
+
+fn replay(args: &Args, plan: &Plan, outlet: FileOutlet) -> Result<(Finals, Counts), Failure> {
+    let line_max = plan.source.limits.event_bytes_max;
+    let decoder = Decoder::new(Arc::clone(&plan.source), plan.workers, None);
+    let mut replay = Replay::start(plan.workers, &plan.params, plan.emission, decoder, outlet)?;
+    replay.standing(plan.standing.clone());
+    for path in &plan.topology {
         let bytes =
             std::fs::read(path).with_context(in_file(path)).map_err(Failure::with(exit::IO))?;
         let origin = Origin {

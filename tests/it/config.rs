@@ -160,6 +160,20 @@ fn the_defaults_are_those_of_the_documents() {
 }
 
 #[test]
+fn the_configuration_of_the_readme_is_one() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let ours: Vec<&str> = blocks.filter(|block| block.starts_with("version: 1")).collect();
+    assert_eq!(ours.len(), 1);
+    // Whatever variables it names, here they are all set.
+    let variable = |_: &str| Some(TOKEN.to_owned());
+    let around = Surroundings { variable: &variable, file: &read };
+    let settings = Settings::check(&load_text("README.md", ours[0], &around).unwrap()).unwrap();
+    assert_eq!((settings.sources.len(), settings.sinks.len()), (2, 2));
+}
+
+#[test]
 fn layers_merge_and_the_later_wins() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);

@@ -8,4 +8,5 @@ mod dlq;
 mod emit;
 mod engine;
 mod http;
+mod live;
 mod tidy;

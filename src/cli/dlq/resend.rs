@@ -1,0 +1,136 @@
+//! Dead letters sent to the running process, one request each.
+
+use super::{Failure, exit};
+use crate::canonical::DeadLetter;
+use crate::dlq::Outcome;
+use crate::settings::{Settings, SourceKind};
+use reqwest::{Client, StatusCode, Url};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest time for one request.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Sends letters and remembers why it had to stop.
+pub(super) struct Resender {
+    client: Client,
+    tokio: tokio::runtime::Runtime,
+    url: Url,
+    token: Option<String>,
+    /// Path under which each source takes requests.
+    prefixes: BTreeMap<String, String>,
+    problem: Option<String>,
+}
+
+impl Resender {
+    pub(super) fn new(
+        url: &str,
+        token: Option<&str>,
+        settings: &Settings,
+    ) -> Result<Resender, Failure> {
+        let url = Url::parse(url).map_err(|error| Failure {
+            code: 2,
+            error: anyhow::anyhow!("--url {url}: {error}; write it like http://127.0.0.1:9190"),
+        })?;
+        // Whoever was first has installed it; the second attempt changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut client = Client::builder().no_proxy().timeout(TIMEOUT);
+        if url.scheme() == "http" {
+            // Plain HTTP checks no certificate, so a system without any must not stop it.
+            client = client.tls_certs_only([]);
+        }
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::with(exit::IO)(e.into()))?;
+        let prefix = |kind: &SourceKind| match kind {
+            SourceKind::Http { prefix } => Some(prefix.clone().unwrap_or_default().to_string()),
+            SourceKind::File { .. } | SourceKind::Stdin { .. } => None,
+        };
+        let prefixes = settings
+            .sources
+            .iter()
+            .filter_map(|source| Some((source.name().to_string(), prefix(&source.kind)?)))
+            .collect();
+        Ok(Resender {
+            client: client.build()?,
+            tokio,
+            url,
+            token: token.map(str::to_owned),
+            prefixes,
+            problem: None,
+        })
+    }
+
+    /// Why sending stopped, if it did.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Sends one event.
+    pub(super) fn send(&mut self, letter: &DeadLetter, bytes: Vec<u8>) -> Outcome {
+        let prefix = self.prefixes.get(letter.data.source.as_str()).map_or("", String::as_str);
+        let (path, content_type, body) = request_of(bytes);
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{prefix}{path}", self.url.path().trim_end_matches('/')));
+        let mut request = self
+            .client
+            .post(url)
+            .header("content-type", content_type)
+            // A record may be tried again while the answer to it was lost.
+            .header("idempotency-key", format!("{}-{}", letter.id, letter.data.attempts))
+            .body(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        match self.tokio.block_on(request.send()) {
+            Ok(response) => self.judge(response.status()),
+            Err(error) => self.stop(format!("{error}; is `causeway run` up? --url names it")),
+        }
+    }
+
+    fn judge(&mut self, status: StatusCode) -> Outcome {
+        match status.as_u16() {
+            200..300 => Outcome::Done,
+            401 | 403 => self.stop(format!("the server answered {status}; set CAUSEWAY_TOKEN")),
+            408 | 429 | 500..600 => self.stop(format!("the server answered {status}; try later")),
+            _ => Outcome::Refused,
+        }
+    }
+
+    fn stop(&mut self, problem: String) -> Outcome {
+        self.problem = Some(problem);
+        Outcome::Stop
+    }
+}
+
+/// The path that takes an event of this shape, its content type, and the body.
+fn request_of(bytes: Vec<u8>) -> (&'static str, &'static str, Vec<u8>) {
+    let value = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
+    let has = |field: &str| value.as_ref().is_some_and(|value| value.get(field).is_some());
+    if has("specversion") {
+        return ("/v1/events", "application/cloudevents+json", bytes);
+    }
+    if has("labels") && !has("kind") {
+        let body = [b"[", &bytes[..], b"]"].concat();
+        return ("/api/v2/alerts", "application/json", body);
+    }
+    ("/v1/events", "application/x-ndjson", bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_of_an_event_says_where_it_goes() {
+        for (text, path) in [
+            (r#"{"kind":"alert","labels":{}}"#, "/v1/events"),
+            (r#"{"labels":{"alertname":"X"}}"#, "/api/v2/alerts"),
+            (r#"{"specversion":"1.0"}"#, "/v1/events"),
+            ("not json", "/v1/events"),
+        ] {
+            assert_eq!(request_of(text.as_bytes().to_vec()).0, path, "{text}");
+        }
+    }
+}

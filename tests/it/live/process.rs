@@ -1,0 +1,159 @@
+//! A running `causeway`, with its pipes in hand.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_causeway");
+
+/// Runs a command to its end with `input` on its standard input.
+pub(super) fn causeway(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(BINARY)
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails early closes its end, which is no failure of the test.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+/// `causeway run` on a free port with a data directory of its own.
+pub(super) struct Process {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+    /// Kept open, so that the process can go on writing to it.
+    _stderr: Lines<BufReader<ChildStderr>>,
+    address: SocketAddr,
+    directory: tempfile::TempDir,
+    client: reqwest::Client,
+}
+
+impl Process {
+    /// Starts with a configuration, version, data directory and address left out.
+    pub(super) fn start(yaml: &str) -> Process {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("causeway.yaml");
+        let text = format!(
+            "version: 1\ndata_dir: {}/data\nserver: {{listen: \"127.0.0.1:0\"}}\n{yaml}",
+            directory.path().display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut child = Command::new(BINARY)
+            .args(["run", "-c", config.to_str().unwrap()])
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let ready = stderr.by_ref().map(Result::unwrap).find_map(|line| {
+            let record: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            (record["message"] == "ready").then(|| record["address"].clone())
+        });
+        let ready = ready.expect("it ended before it was ready");
+        // The client asks for a provider even where it speaks plain HTTP only.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Process {
+            child,
+            stdout,
+            _stderr: stderr,
+            address: ready.as_str().unwrap().parse().unwrap(),
+            directory,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn send(&self, method: &str, path: &str, kind: &str, body: String) -> (u16, Value) {
+        let request = self.client.request(method.parse().unwrap(), self.url(path));
+        let response = request.header("content-type", kind).body(body).send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Sends lines of events.
+    pub(super) async fn post(&self, path: &str, lines: &str) -> (u16, Value) {
+        self.send("POST", path, "application/x-ndjson", lines.to_owned()).await
+    }
+
+    /// Sends one JSON body.
+    pub(super) async fn put(&self, path: &str, body: &str) -> (u16, Value) {
+        self.send("PUT", path, "application/json", body.to_owned()).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> (u16, Value) {
+        self.send("DELETE", path, "application/json", String::new()).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> (u16, Value) {
+        self.send("GET", path, "application/json", String::new()).await
+    }
+
+    /// Reads revisions from standard output up to the first that `wanted` admits.
+    pub(super) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        for line in self.stdout.by_ref().map(Result::unwrap) {
+            let envelope: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            if wanted(&envelope["data"]) {
+                return envelope["data"].clone();
+            }
+        }
+        panic!("it ended before it told of that");
+    }
+
+    /// Asks for the metrics until they hold `line`.
+    pub(super) async fn until_metric(&self, line: &str) {
+        loop {
+            let (_, text) = self.get("/metrics").await;
+            if text.as_str().unwrap().lines().any(|held| held == line) {
+                return;
+            }
+        }
+    }
+
+    /// Ends the process as a supervisor does; returns the summary that it left.
+    pub(super) fn terminate(mut self) -> Value {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "a drained process ends well");
+        summary(&self.data_dir())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A test that failed must not leave it running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The summary that a drain left, with its equations checked.
+fn summary(data_dir: &Path) -> Value {
+    let text = std::fs::read_to_string(data_dir.join("summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&text).unwrap();
+    let books: causeway::emit::summary::Books =
+        serde_json::from_value(summary["ledger"].clone()).unwrap();
+    assert_eq!(books.imbalance(), None);
+    summary
+}
