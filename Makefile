@@ -11,7 +11,7 @@ demo: packages ## build the release binary and run a storm through it
 	$(CARGO) build --release --locked
 	./target/release/causeway demo
 
-test: packages ## everything that CI runs: lints, tests, docs
+test: test-packages ## everything that CI runs: lints, tests, docs, licences
 	./tools/check.sh
 
 bench: packages ## the tables of README.md, each with the command that made it
@@ -20,8 +20,11 @@ bench: packages ## the tables of README.md, each with the command that made it
 quality: ## grouping and cause on public data sets: make quality DATA=path
 	$(CARGO) bench --locked --bench quality -- $(DATA)
 
-packages:
+packages: ## install what the build needs
 	@./tools/packages.sh
+
+test-packages: ## install what the tests need as well
+	@./tools/packages.sh tests
 
 $(DENY):
 	$(CARGO) install --locked --debug --root target/tools --version $(DENY_VERSION) cargo-deny
@@ -29,4 +32,4 @@ $(DENY):
 deny: $(DENY) ## licences, bans and sources of every dependency
 	$(DENY) check bans licenses sources
 
-.PHONY: help demo test bench quality packages deny
+.PHONY: help demo test bench quality packages test-packages deny

@@ -8,9 +8,9 @@
 use crate::clock::SharedClock;
 use crate::ingest::{Busy, BusyReason, Intake, Reservation, Submission};
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
+use crate::telemetry::EngineBooks;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
-use crate::telemetry::EngineBooks;
 use crossbeam_channel::Sender;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

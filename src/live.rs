@@ -27,11 +27,11 @@ use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
 use crate::emit::summary::Summary;
 use crate::epoch::{Queue, feed};
+use crate::ingest::Intake;
 use crate::ingest::file::{FileError, matching};
 use crate::ingest::http::server::{ServerError, bind, serve};
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Reception, Surroundings};
-use crate::ingest::Intake;
 use crate::runtime::{self, AbortOnPanic, RuntimeError};
 use crate::settings::{Settings, SourceSettings};
 use crate::telemetry::process::peak_resident_bytes;
@@ -347,8 +347,7 @@ fn engine(
     sinks: &Sinks,
     clock: &SharedClock,
 ) -> Result<(JoinHandle<Result<(), RuntimeError>>, JoinHandle<Tally>), LiveError> {
-    let (feeder, collector) =
-        runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
+    let (feeder, collector) = runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
     let (ticks, ticked) = unbounded();
     let emitter = Emitter::new(
         Ledger::new(Emission::of(&settings.emission)),

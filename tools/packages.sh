@@ -1,14 +1,20 @@
 #!/bin/sh
-# Makes sure that what Rust needs from the system is there: a C compiler and make.
+# Makes sure that what the build and the tests need from the system is there: a C compiler,
+# and the stock Prometheus and amtool that the tests hold the server against.
 # Installs Debian packages when it may, otherwise names them.
 set -eu
 missing=""
-command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+need cc "gcc libc6-dev"
+if [ "${1:-}" = tests ]; then
+	need prometheus prometheus
+	need amtool prometheus-alertmanager
+fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 	apt-get update -qq
 	# shellcheck disable=SC2086
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing </dev/null
 	exit 0
 fi
 echo "missing Debian packages:$missing; install them and run make again" >&2

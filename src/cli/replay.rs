@@ -166,8 +166,8 @@ impl Plan {
             let error = anyhow::anyhow!("--source: the configuration has no source `{name}`");
             Failure { code: exit::CONFIG, error }
         })?;
-        let configured = matching(&settings.topology)
-            .map_err(|e| Failure::with(exit::IO)(e.into()))?;
+        let configured =
+            matching(&settings.topology).map_err(|e| Failure::with(exit::IO)(e.into()))?;
         Ok(Plan {
             source: Arc::clone(&source.decode),
             params: settings.params.clone(),

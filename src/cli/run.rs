@@ -32,8 +32,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         println!("ok: {} sources, {} sinks", settings.sources.len(), settings.sinks.len());
         return Ok(ExitCode::SUCCESS);
     }
-    crate::telemetry::init(&settings.logging)
-        .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+    crate::telemetry::init(&settings.logging).map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
     let drain_max = Duration::from_secs(args.drain_timeout);
     let outcome = run_live(settings, WallClock::shared(), drain_max)
         .map_err(|error| Failure { code: code_of(&error), error: error.into() })?;

@@ -259,6 +259,12 @@ impl Ledger {
         };
         let counts = &self.counts;
         let revision = convert::revision(&incident, announcement, |key| counts.get(&key).copied());
+        // Something changed that readers cannot see, such as a count that was right already.
+        if event == RevisionEvent::Updated
+            && track.last.as_deref().is_some_and(|last| last.says_the_same(&revision))
+        {
+            return;
+        }
         track.revision += 1;
         track.sent(now, &incident, Arc::new(revision));
         told.extend(track.last.clone().map(Message::new));

@@ -71,6 +71,15 @@ pub struct Revision {
     pub degraded: bool,
 }
 
+impl Revision {
+    /// Whether another revision of the same incident tells readers nothing else; numbers,
+    /// events, times of making and lists of differences aside.
+    pub fn says_the_same(&self, other: &Revision) -> bool {
+        let Revision { revision, event, updated_at, difference, .. } = self.clone();
+        *self == Revision { revision, event, updated_at, difference, ..other.clone() }
+    }
+}
+
 /// Why a revision was sent.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

@@ -237,7 +237,12 @@ impl Reception {
     ///
     /// # Errors
     /// When there is no room; then nothing has happened.
-    pub fn take_rows(&self, bytes: &[u8], format: Format, origin: &Origin) -> Result<Receipt, Busy> {
+    pub fn take_rows(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        origin: &Origin,
+    ) -> Result<Receipt, Busy> {
         let delivery = Delivery {
             bytes,
             format,

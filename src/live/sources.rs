@@ -146,8 +146,7 @@ impl Reader {
     }
 
     fn follow(&self, paths: &[PathBuf], format: Format, poll: Duration) -> Ended {
-        let mut follower =
-            Follower::new(self.reception.name(), paths.to_vec(), self.limits());
+        let mut follower = Follower::new(self.reception.name(), paths.to_vec(), self.limits());
         let mut end = Ended::Stopped;
         let mut take = |chunk: Chunk| match self.take(&chunk, format) {
             ControlFlow::Continue(()) => ControlFlow::Continue(()),

@@ -117,8 +117,7 @@ impl Collector for EngineBooks {
             family.encode_family(&[("disposition", word)])?.encode_gauge(&read(number))?;
         }
         let help = "Revisions told";
-        let mut family =
-            encoder.encode_descriptor("revisions", help, None, MetricType::Counter)?;
+        let mut family = encoder.encode_descriptor("revisions", help, None, MetricType::Counter)?;
         for event in RevisionEvent::ALL {
             family
                 .encode_family(&[("event", event.word())])?

@@ -1,6 +1,7 @@
 //! The whole program, as its users start it: bytes in, incidents out, a clean end.
 
 mod process;
+mod tools;
 
 use process::{Process, causeway};
 use serde_json::{Value, json};
@@ -129,13 +130,31 @@ fn what_stops_a_start_is_told_with_its_remedy() {
     let listen = process.address();
     let directory = tempfile::tempdir().unwrap();
     let cases = [
-        (format!("data_dir: {}\nserver: {{listen: \"127.0.0.1:0\"}}\n",
-                 process.data_dir().display()), 74, "in use by another causeway"),
-        (format!("data_dir: {}/a\nserver: {{listen: \"{listen}\"}}\n",
-                 directory.path().display()), 74, "choose another `server.listen`"),
+        (
+            format!(
+                "data_dir: {}\nserver: {{listen: \"127.0.0.1:0\"}}\n",
+                process.data_dir().display()
+            ),
+            74,
+            "in use by another causeway",
+        ),
+        (
+            format!(
+                "data_dir: {}/a\nserver: {{listen: \"{listen}\"}}\n",
+                directory.path().display()
+            ),
+            74,
+            "choose another `server.listen`",
+        ),
         ("sinks: {x: {type: nothing}}\n".to_owned(), 78, "sinks.x"),
-        (format!("data_dir: {}/b\nserver: {{listen: \"127.0.0.1:0\"}}\ntopology: /none.ndjson\n",
-                 directory.path().display()), 74, "no file matches `/none.ndjson`"),
+        (
+            format!(
+                "data_dir: {}/b\nserver: {{listen: \"127.0.0.1:0\"}}\ntopology: /none.ndjson\n",
+                directory.path().display()
+            ),
+            74,
+            "no file matches `/none.ndjson`",
+        ),
     ];
     for (text, code, message) in cases {
         let config = directory.path().join("bad.yaml");

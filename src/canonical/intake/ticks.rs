@@ -93,7 +93,9 @@ impl Ticks {
         match self.mode {
             Mode::Live { receipt_ns } => Some(receipt_ns),
             // A record cannot have been received after now.
-            Mode::Followed { receipt_ns } => Some(own.map_or(receipt_ns, |own| own.min(receipt_ns))),
+            Mode::Followed { receipt_ns } => {
+                Some(own.map_or(receipt_ns, |own| own.min(receipt_ns)))
+            }
             Mode::Rows => Some(own.or(time).unwrap_or(0)),
             Mode::Replay => self.replayed(time, own, standing, quality),
         }
