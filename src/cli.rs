@@ -1,5 +1,6 @@
 //! The command line: names, flags and exit codes are a contract with other programs.
 
+mod client;
 mod config;
 mod demo;
 mod dlq;
@@ -10,6 +11,7 @@ mod output;
 mod replay;
 mod run;
 mod schema;
+mod send;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -18,6 +20,8 @@ use std::process::ExitCode;
 pub mod exit {
     /// A test or validation failed, or something went wrong at run time.
     pub const FAILED: u8 = 1;
+    /// The command was called in a way that means nothing; clap's own code.
+    pub const USAGE: u8 = 2;
     /// The input is not what it should be.
     pub const DATA: u8 = 65;
     /// Something that is needed is not there.
@@ -46,6 +50,8 @@ enum Command {
     Replay(replay::Args),
     /// Write a seeded storm with its ground truth.
     Generate(generate::Args),
+    /// Send a seeded storm to a running process at a steady rate, and measure.
+    Send(send::Args),
     /// Score incidents against ground truth.
     Evaluate(evaluate::Args),
     /// Say why an incident is what it is.
@@ -98,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Send(args) => send::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Graph(args) => explain::graph(&args),

@@ -36,6 +36,7 @@ pub mod vocabulary;
 pub mod storm;
 pub mod truth;
 pub mod scenario;
+pub mod retime;
 pub mod twin;
 pub mod pin;
 pub mod wire;

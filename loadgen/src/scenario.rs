@@ -120,6 +120,12 @@ impl Scenario {
         })
     }
 
+    /// Events a second, on average.
+    pub fn natural_rate(&self) -> f64 {
+        let span = (self.end - START).max(1) as f64 / 1000.0;
+        self.storm.events.len() as f64 / span
+    }
+
     /// Counts.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats { events: self.storm.events.len() as u64, ..Stats::default() };

@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             let filter = wanted.filter();
             if filter == Filter::default() && !all {
                 let error = anyhow::anyhow!("say which dead letters, or --all of them");
-                return Err(Failure { code: 2, error });
+                return Err(Failure { code: exit::USAGE, error });
             }
             let purged = store.purge(&filter).map_err(refuse)?;
             println!("{purged} dead letters purged");

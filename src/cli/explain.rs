@@ -1,13 +1,19 @@
 //! `causeway explain` and `causeway graph`: what people look at.
 
+use super::client::Client;
 use super::{Failure, exit};
+use crate::config::Surroundings;
+use crate::emit::store::PAGE_MAX;
 use crate::explain::graph::{GraphFormat, pipeline, topology};
-use crate::explain::{Style, find, render};
+use crate::explain::{Style, find, find_in, render};
+use crate::settings::Settings;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Incidents looked at when only the beginning of an id is given.
+const MATCHES_MAX: usize = 6;
 /// Columns of an explanation.
 const WIDTH: usize = 100;
 
@@ -19,9 +25,16 @@ pub struct Args {
     /// Which revision; the last when not given.
     #[arg(long)]
     revision: Option<u64>,
-    /// Incidents as `replay` or `demo` wrote them.
-    #[arg(long, default_value = "causeway-data/demo/incidents.ndjson")]
-    file: PathBuf,
+    /// Incidents as a file sink, `replay` or `demo` wrote them; without it the running
+    /// process is asked.
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// Where that process listens.
+    #[arg(long, default_value = "http://127.0.0.1:9190", conflicts_with = "file")]
+    url: String,
+    /// Token of a caller that may read.
+    #[arg(long, env = "CAUSEWAY_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Print the revision itself.
     #[arg(long, conflicts_with = "dot")]
     json: bool,
@@ -32,8 +45,14 @@ pub struct Args {
 
 /// Prints the explanation.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let revision = find(&args.file, &args.incident, args.revision)
-        .map_err(|e| Failure::with(exit::DATA)(e.into()))?;
+    let found = match &args.file {
+        Some(file) => find(file, &args.incident, args.revision),
+        None => {
+            let lines = asked(args)?;
+            find_in(lines.as_slice(), Path::new(&args.url), &args.incident, args.revision)
+        }
+    };
+    let revision = found.map_err(|e| Failure::with(exit::DATA)(e.into()))?;
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let style = match (args.json, args.dot) {
         (true, _) => Style::Json,
@@ -44,12 +63,50 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Every revision that the running process keeps of the incidents whose ids begin as asked,
+/// as lines.
+fn asked(args: &Args) -> Result<Vec<u8>, Failure> {
+    let client = Client::new(&args.url, args.token.as_deref())?;
+    let get = |path: &str| -> Result<serde_json::Value, Failure> {
+        let unavailable = |problem: String| Failure {
+            code: exit::UNAVAILABLE,
+            error: anyhow::anyhow!("{problem}, or name a file of incidents with --file"),
+        };
+        let answer = client.get(path).map_err(unavailable)?;
+        match answer.status.as_u16() {
+            200 => Ok(serde_json::from_slice(&answer.body)?),
+            404 => Ok(serde_json::Value::Null),
+            _ => Err(unavailable(format!("{}: answered {}", args.url, answer.status))),
+        }
+    };
+    let wanted = args.incident.trim_start_matches("inc-");
+    let mut ids = vec![format!("inc-{wanted}")];
+    if get(&format!("/v1/incidents/{}", ids[0]))?.is_null() {
+        let page = get(&format!("/v1/incidents?limit={PAGE_MAX}"))?;
+        let items = page["items"].as_array().into_iter().flatten();
+        let listed = items.filter_map(|item| item["incident_id"].as_str().map(str::to_owned));
+        ids = listed.filter(|id| id.starts_with(&ids[0])).take(MATCHES_MAX).collect();
+    }
+    let mut lines = Vec::new();
+    for id in ids {
+        let history = get(&format!("/v1/incidents/{id}"))?;
+        for envelope in history["revisions"].as_array().into_iter().flatten() {
+            serde_json::to_writer(&mut lines, envelope)?;
+            lines.push(b'\n');
+        }
+    }
+    Ok(lines)
+}
+
 /// Flags of `graph`.
 #[derive(Debug, clap::Args)]
 pub struct GraphArgs {
     /// In which language.
     #[arg(long, default_value = "mermaid")]
     format: Format,
+    /// Draw the pipeline of this configuration; file or folder, may be given more than once.
+    #[arg(short = 'c', long = "config", conflicts_with = "topology")]
+    config: Vec<PathBuf>,
     /// Draw this topology instead of the pipeline.
     #[arg(long)]
     topology: Option<PathBuf>,
@@ -70,7 +127,15 @@ pub fn graph(args: &GraphArgs) -> Result<ExitCode, Failure> {
             let file = File::open(path).map_err(|e| Failure::with(exit::IO)(e.into()))?;
             topology(BufReader::new(file)).map_err(|e| Failure::with(exit::DATA)(e.into()))?
         }
-        None => pipeline(&["http".to_owned()], &["stdout".to_owned()]),
+        None => {
+            let (_, settings) = Settings::load(&args.config, &Surroundings::of_process())
+                .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+            let sources: Vec<String> =
+                settings.sources.iter().map(|source| source.name().to_string()).collect();
+            let sinks: Vec<String> =
+                settings.sinks.iter().map(|sink| sink.name.to_string()).collect();
+            pipeline(&sources, &sinks)
+        }
     };
     let format = match args.format {
         Format::Dot => GraphFormat::Dot,

@@ -99,7 +99,7 @@ async fn a_file_is_followed_as_it_grows() {
 
 #[tokio::test]
 async fn dead_letters_are_listed_shown_sent_again_and_purged() {
-    let mut process = Process::start(QUICK);
+    let process = Process::start(QUICK);
     let bad = "{\"source\":\"x\",\"kind\":\"alert\",\"severity\":{}\n{\"kind\":\"nothing\"}\n";
     let (status, answer) = process.post("/v1/events", bad).await;
     assert_eq!((status, answer["rejected"].as_array().unwrap().len()), (400, 2), "{answer}");

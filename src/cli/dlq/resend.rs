@@ -1,22 +1,16 @@
 //! Dead letters sent to the running process, one request each.
 
-use super::{Failure, exit};
+use super::Failure;
 use crate::canonical::DeadLetter;
+use crate::cli::client::Client;
 use crate::dlq::Outcome;
 use crate::settings::{Settings, SourceKind};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::StatusCode;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// Longest time for one request.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends letters and remembers why it had to stop.
 pub(super) struct Resender {
     client: Client,
-    tokio: tokio::runtime::Runtime,
-    url: Url,
-    token: Option<String>,
     /// Path under which each source takes requests.
     prefixes: BTreeMap<String, String>,
     problem: Option<String>,
@@ -28,21 +22,6 @@ impl Resender {
         token: Option<&str>,
         settings: &Settings,
     ) -> Result<Resender, Failure> {
-        let url = Url::parse(url).map_err(|error| Failure {
-            code: 2,
-            error: anyhow::anyhow!("--url {url}: {error}; write it like http://127.0.0.1:9190"),
-        })?;
-        // Whoever was first has installed it; the second attempt changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = Client::builder().no_proxy().timeout(TIMEOUT);
-        if url.scheme() == "http" {
-            // Plain HTTP checks no certificate, so a system without any must not stop it.
-            client = client.tls_certs_only([]);
-        }
-        let tokio = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| Failure::with(exit::IO)(e.into()))?;
         let prefix = |kind: &SourceKind| match kind {
             SourceKind::Http { prefix } => Some(prefix.clone().unwrap_or_default().to_string()),
             SourceKind::File { .. } | SourceKind::Stdin { .. } => None,
@@ -52,14 +31,7 @@ impl Resender {
             .iter()
             .filter_map(|source| Some((source.name().to_string(), prefix(&source.kind)?)))
             .collect();
-        Ok(Resender {
-            client: client.build()?,
-            tokio,
-            url,
-            token: token.map(str::to_owned),
-            prefixes,
-            problem: None,
-        })
+        Ok(Resender { client: Client::new(url, token)?, prefixes, problem: None })
     }
 
     /// Why sending stopped, if it did.
@@ -71,21 +43,14 @@ impl Resender {
     pub(super) fn send(&mut self, letter: &DeadLetter, bytes: Vec<u8>) -> Outcome {
         let prefix = self.prefixes.get(letter.data.source.as_str()).map_or("", String::as_str);
         let (path, content_type, body) = request_of(bytes);
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}{prefix}{path}", self.url.path().trim_end_matches('/')));
-        let mut request = self
-            .client
-            .post(url)
-            .header("content-type", content_type)
+        let headers = [
+            ("content-type", content_type.to_owned()),
             // A record may be tried again while the answer to it was lost.
-            .header("idempotency-key", format!("{}-{}", letter.id, letter.data.attempts))
-            .body(body);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        match self.tokio.block_on(request.send()) {
-            Ok(response) => self.judge(response.status()),
-            Err(error) => self.stop(format!("{error}; is `causeway run` up? --url names it")),
+            ("idempotency-key", format!("{}-{}", letter.id, letter.data.attempts)),
+        ];
+        match self.client.post(&format!("{prefix}{path}"), &headers, body) {
+            Ok(answer) => self.judge(answer.status),
+            Err(problem) => self.stop(problem),
         }
     }
 
