@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Between two looks.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(100);
 /// Looks without an answered epoch, while one is under way, after which the engine is behind.
-const STALLED_LOOKS: u32 = 10;
+const STALLED_LOOKS: u32 = 100;
 
 /// Looks until it is aborted.
 pub(super) async fn keep_up(health: Health, engine: EngineBooks, sinks: Vec<Arc<Outbox>>) {
@@ -33,7 +33,8 @@ fn engine_condition(answered: u64, stalled: u32) -> Condition {
         return Condition::Unwell("no epoch is answered yet".to_owned());
     }
     if stalled >= STALLED_LOOKS {
-        return Condition::Unwell(format!("no epoch was answered for {stalled} s"));
+        let seconds = EVERY.as_secs_f64() * f64::from(stalled);
+        return Condition::Unwell(format!("no epoch was answered for {seconds:.0} s"));
     }
     Condition::Well
 }

@@ -167,7 +167,7 @@ fn the_configuration_of_the_readme_is_one() {
     let ours: Vec<&str> = blocks.filter(|block| block.starts_with("version: 1")).collect();
     assert_eq!(ours.len(), 1);
     // Whatever variables it names, here they are all set.
-    let variable = |_: &str| Some(TOKEN.to_owned());
+    let variable = |name: &str| Some(format!("{TOKEN}-{name}"));
     let around = Surroundings { variable: &variable, file: &read };
     let settings = Settings::check(&load_text("README.md", ours[0], &around).unwrap()).unwrap();
     assert_eq!((settings.sources.len(), settings.sinks.len()), (2, 2));

@@ -38,7 +38,7 @@ async fn an_alert_becomes_an_incident_and_the_books_balance() {
     let (_, alerts) = process.get("/v1/alerts").await;
     let homes = alerts["items"].as_array().unwrap().iter().map(|row| &row["incident_id"]);
     assert!(homes.clone().count() == 2 && homes.clone().all(|home| home == id), "{alerts}");
-    assert_eq!(process.get("/readyz").await.0, 200);
+    process.until_ready().await;
 
     let summary = process.terminate();
     let ledger = &summary["ledger"];

@@ -130,6 +130,11 @@ impl Process {
         }
     }
 
+    /// Asks until the process says that it is ready.
+    pub(super) async fn until_ready(&self) {
+        while self.get("/readyz").await.0 != 200 {}
+    }
+
     /// Ends the process as a supervisor does; returns the summary that it left.
     pub(super) fn terminate(mut self) -> Value {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
