@@ -174,7 +174,12 @@ fn listed<T: Clone>(entries: &Entries<T>, tenant: Option<&SmolStr>) -> Vec<Entry
 fn one<T: Clone>(entries: &Entries<T>, tenant: Option<&SmolStr>, id: &str) -> Option<Entry<T>> {
     let found = match tenant {
         Some(tenant) => entries.get(&(tenant.clone(), SmolStr::new(id))),
-        None => entries.iter().find(|((_, held), _)| held == id).map(|(_, entry)| entry),
+        // Another tenant's deletion does not hide the one that stands.
+        None => entries
+            .iter()
+            .filter(|((_, held), _)| held == id)
+            .map(|(_, entry)| entry)
+            .find(|entry| entry.op == Op::Upsert),
     };
     found.filter(|entry| entry.op == Op::Upsert).cloned()
 }
@@ -224,6 +229,7 @@ mod tests {
             assert_eq!(ids(&registry, Some("t")), ["b@1"]);
             assert_eq!(registry.rule(Some(&"t".into()), "a"), None);
             assert_eq!(registry.rule(None, "b").unwrap().id, EventId::new("e4"));
+            assert_eq!(registry.rule(None, "a").unwrap().tenant, "u");
         }
     }
 
