@@ -188,6 +188,8 @@ fn percent_decoded(text: &str) -> String {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let hex = text.get(at + 1..at + 3).filter(|_| byte == b'%');
+        // Rust would take a sign for a digit.
+        let hex = hex.filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
         match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(value) => {
                 decoded.push(value);
@@ -209,6 +211,6 @@ mod tests {
     #[test]
     fn headers_are_decoded() {
         assert_eq!(percent_decoded("a%20b%C3%A4"), "a bä");
-        assert_eq!(percent_decoded("100% %zz %4"), "100% %zz %4");
+        assert_eq!(percent_decoded("100% %zz %+5 %4"), "100% %zz %+5 %4");
     }
 }

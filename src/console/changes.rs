@@ -62,6 +62,10 @@ pub async fn delete_topology(
         match serde_json::from_slice::<Value>(text) {
             Ok(Value::Object(mut event)) => {
                 event.insert("op".to_owned(), Value::from("delete"));
+                // An envelope of another standard would hide the `op`, and add what it holds.
+                if event.get("kind").is_none_or(Value::is_null) {
+                    event.insert("kind".to_owned(), Value::from(""));
+                }
                 write_line(&mut events, &Value::Object(event));
             }
             // What is no event is refused by the decoder, under its line.
@@ -182,7 +186,8 @@ fn json_format(media_type: &str) -> Result<Format, Problem> {
     }
 }
 
-/// The bodies in a request: the elements of an array, else one object, else lines.
+/// The bodies in a request: the elements of an array, else one object, else lines, blank
+/// ones included so that each keeps its number.
 fn texts(bytes: &[u8]) -> Vec<&[u8]> {
     let text = trim(bytes);
     if let Some(elements) = elements(text) {
@@ -195,7 +200,7 @@ fn texts(bytes: &[u8]) -> Vec<&[u8]> {
     if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
         return vec![text];
     }
-    Lines::of(text).map(trim).filter(|line| !line.is_empty()).collect()
+    Lines::of(bytes).map(trim).collect()
 }
 
 /// Each body as an event; a body that is no JSON stays as it is, to be refused in its place.

@@ -6,6 +6,7 @@ mod harness;
 mod alertmanager;
 mod changes;
 mod events;
+mod hostile;
 mod guard;
 mod reading;
 mod stream;

@@ -101,6 +101,11 @@ pub(super) async fn post(
         }
     }
     let event = event(&posted, now_ns);
+    // Whoever sees every tenant's silences changes the one that was shown.
+    let caller = match &standing {
+        Some(standing) => caller.acting_for(&standing.tenant),
+        None => caller,
+    };
     let receipt = hand_on_one(&console, &caller, &event).await?;
     if let Some(refused) = receipt.rejects.first() {
         return Err(Problem::bad_request(refused.message.clone()).into());

@@ -34,6 +34,18 @@ struct Job {
 }
 
 impl Job {
+    /// A hash of what was sent. The format is part of it, and so are the attributes of a
+    /// CloudEvent in binary mode: the same bytes may mean something else.
+    fn hash(&self) -> u128 {
+        let attributes = self.headers.as_ref().map(|headers| {
+            let mut headers = headers.clone();
+            headers.sort();
+            xxh3_128(format!("{headers:?}").as_bytes())
+        });
+        let head = [self.format as u128, attributes.unwrap_or(0), xxh3_128(&self.bytes)];
+        xxh3_128(&head.map(u128::to_le_bytes).concat())
+    }
+
     fn run(&self) -> Result<Receipt, Problem> {
         let headers: Option<Vec<(&str, &str)>> = self.headers.as_ref().map(|headers| {
             headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
@@ -108,10 +120,15 @@ pub async fn native(
     body: Body,
 ) -> Result<Response, Problem> {
     let tenant = tenant_of(&caller, &state.reception)?;
-    let attributes = cloud_event_attributes(&headers);
+    let media_type = media_type(&headers)?;
+    // The content type goes before the attributes (HTTP binding of CloudEvents, section 3).
+    let attributes = match media_type.starts_with("application/cloudevents") {
+        true => None,
+        false => cloud_event_attributes(&headers),
+    };
     let format = match attributes {
         Some(_) => Format::CloudEvents,
-        None => format_of(&media_type(&headers)?)?,
+        None => format_of(&media_type)?,
     };
     let bytes = body::read(&state.http, &headers, body).await?;
     let key = key_text(headers.get(IDEMPOTENCY_KEY)).map_err(Problem::bad_request)?;
@@ -137,22 +154,18 @@ pub async fn native(
 async fn answered_once(http: &Http, key: Option<Key>, job: Job) -> Result<Remembered, Problem> {
     let guard = match key {
         None => None,
-        Some(key) => {
-            // The format is part of what was sent: the same bytes may mean something else.
-            let hash = xxh3_128(&job.bytes) ^ (job.format as u128);
-            match http.keys.begin(key, hash, http.clock.now_ns()) {
-                Begin::Fresh(guard) => Some(guard),
-                Begin::Again(answer) => return Ok(answer),
-                Begin::OtherBody => {
-                    let detail = "this idempotency-key was used for another body";
-                    return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
-                }
-                Begin::UnderWay => {
-                    let detail = "a request with this idempotency-key is being served";
-                    return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(1));
-                }
+        Some(key) => match http.keys.begin(key, job.hash(), http.clock.now_ns()) {
+            Begin::Fresh(guard) => Some(guard),
+            Begin::Again(answer) => return Ok(answer),
+            Begin::OtherBody => {
+                let detail = "this idempotency-key was used for another body";
+                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
             }
-        }
+            Begin::UnderWay => {
+                let detail = "a request with this idempotency-key is being served";
+                return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(1));
+            }
+        },
     };
     run(job.bytes.len(), move || {
         let answer = Answer::of(&job.run()?);
@@ -176,8 +189,7 @@ fn format_of(media_type: &str) -> Result<Format, Problem> {
         | "application/x-ndjson"
         | "application/ndjson"
         | "application/jsonl"
-        | "application/json"
-        | "application/json-seq" => Format::Native,
+        | "application/json" => Format::Native,
         "application/cloudevents+json" | "application/cloudevents-batch+json" => {
             Format::CloudEvents
         }
