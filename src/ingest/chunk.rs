@@ -66,6 +66,8 @@ pub struct Chunker<R> {
     skipped: Option<u64>,
     next_line: u64,
     offset: u64,
+    /// What went wrong behind the lines that were handed over last.
+    damage: Option<io::Error>,
 }
 
 impl<R: Read> Chunker<R> {
@@ -81,6 +83,7 @@ impl<R: Read> Chunker<R> {
             skipped: None,
             next_line: 1,
             offset: 0,
+            damage: None,
         }
     }
 
@@ -98,6 +101,7 @@ impl<R: Read> Chunker<R> {
         self.skipped = None;
         self.next_line = 1;
         self.offset = 0;
+        self.damage = None;
     }
 
     /// How far the stream was read, after decompression.
@@ -109,8 +113,11 @@ impl<R: Read> Chunker<R> {
     /// asked again. An unfinished last line is kept until [`Chunker::finish`].
     ///
     /// # Errors
-    /// When the stream cannot be read or decompressed.
+    /// When the stream cannot be read or decompressed; whole lines before that come first.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        if let Some(damage) = self.damage.take() {
+            return Err(damage);
+        }
         loop {
             if self.skipped.is_some() && !self.skip_line()? {
                 return Ok(None);
@@ -118,6 +125,10 @@ impl<R: Read> Chunker<R> {
             let mut bytes = std::mem::take(&mut self.carry);
             let ended = match self.fill(&mut bytes) {
                 Ok(ended) => ended,
+                Err(error) if last_line_feed(&bytes).is_some() => {
+                    self.damage = Some(error);
+                    true
+                }
                 Err(error) => {
                     self.carry = bytes;
                     return Err(error);
@@ -316,6 +327,23 @@ mod tests {
         assert_eq!(chunk.bytes.len(), (4 << 10) + 2);
         assert!(chunker.carry.capacity() <= 8 << 10, "{}", chunker.carry.capacity());
         assert_eq!(chunker.next_chunk().unwrap(), None);
+    }
+
+    #[test]
+    fn whole_lines_before_damage_come_first() {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+        for number in 0..5_000 {
+            writeln!(encoder, "line {number} {}", u64::wrapping_mul(number, 0x9e37_79b9_7f4a_7c15))
+                .unwrap();
+        }
+        let whole = encoder.finish().unwrap();
+        let torn = &whole[..whole.len() / 2];
+        let stream = flate2::read::MultiGzDecoder::new(torn);
+        let mut chunker = Chunker::new(stream, "s", None, limits(1 << 20, 1 << 10));
+        let chunk = chunker.next_chunk().unwrap().unwrap();
+        assert!(line_feeds(&chunk.bytes) > 1_000 && chunk.bytes.ends_with(b"\n"));
+        assert!(chunker.next_chunk().is_err());
     }
 
     #[test]
