@@ -139,7 +139,11 @@ impl Replay {
     pub fn events(&mut self, bytes: &[u8], origin: &Origin) -> Result<(), ReplayError> {
         let decoded = self.decode(bytes, origin, Format::Native, Mode::Replay)?;
         for segment in decoded.segments {
-            let Some(tick) = segment.tick else { continue };
+            let Some(tick) = segment.tick else {
+                // What stands before the first event has no tick of its own.
+                self.rows.extend(segment.context);
+                continue;
+            };
             self.tick = Some(tick);
             let mut context = std::mem::take(&mut self.rows);
             context.extend(segment.context);
