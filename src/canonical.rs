@@ -29,7 +29,7 @@ pub mod intake;
 pub mod decoded;
 
 pub use decoded::{ByCode, ByKind, Counts, Decoded, Kind, Segment};
-pub use intake::{IdWindow, Mode};
+pub use intake::{IdWindow, Kept, Mode};
 pub use reject::{Code, DeadLetter, DeadLetterData, Origin, Reject};
 pub use source::{EntityStep, Limits, OnReject, OnRepair, Source};
 
@@ -146,6 +146,14 @@ impl Decoder {
     /// source's clock runs ahead.
     pub fn skew_ns(&self) -> i64 {
         self.intake.skew_ns()
+    }
+
+    /// What is kept between calls.
+    pub fn kept(&self) -> Kept {
+        let mut kept = self.intake.kept();
+        kept.buffer_bytes +=
+            self.reader.kept_bytes() + self.inner.kept_bytes() + self.scanner.kept_bytes();
+        kept
     }
 
     /// Decodes a body or a stretch of lines.

@@ -50,10 +50,27 @@ const NAME_BYTES_MAX: usize = 256;
 const SOURCE_BYTES_MAX: usize = 512;
 /// Bytes of a summary.
 const SUMMARY_BYTES_MAX: usize = 1_024;
+/// Bytes of what a reject says.
+const MESSAGE_BYTES_MAX: usize = 1_024;
+/// Bytes of scratch that are kept between calls.
+const SCRATCH_BYTES_MAX: usize = 64 << 10;
 /// How far event time may lie ahead of receipt.
 const AHEAD_NS_MAX: i64 = 300 * NANOS;
 /// A source whose clock runs ahead by more than this, on average, is skewed.
 const SKEW_NS_MAX: i64 = 2 * NANOS;
+
+/// How much a decoder keeps between calls; each has a bound in [`super::source::Limits`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Identities of alerts, in both generations.
+    pub identities: usize,
+    /// Lines without an id whose repeats are told apart.
+    pub ordinals: usize,
+    /// Event ids, when they are deduplicated; shared by the decoders of the source.
+    pub ids: usize,
+    /// Buffers for parsing, bytes.
+    pub buffer_bytes: usize,
+}
 
 /// The normaliser of one source.
 pub struct Intake {
@@ -127,6 +144,20 @@ impl Intake {
         self.skew_ns
     }
 
+    /// What is kept between calls, without the decoder's own buffers.
+    pub fn kept(&self) -> Kept {
+        let ids = self
+            .ids
+            .as_ref()
+            .map_or(0, |ids| ids.lock().unwrap_or_else(PoisonError::into_inner).len());
+        Kept {
+            identities: self.identities.len(),
+            ordinals: self.ordinals.len(),
+            ids,
+            buffer_bytes: self.scratch.capacity() + self.entity.capacity(),
+        }
+    }
+
     /// Begins a call.
     pub fn begin(&mut self, tenant: &SmolStr, mode: Mode, origin: &Origin) {
         self.tenant.clone_from(tenant);
@@ -142,6 +173,9 @@ impl Intake {
     /// Ends a call.
     pub fn finish(&mut self) -> Decoded {
         self.close_segment();
+        // One huge event is no reason to hold its room for ever.
+        self.scratch.clear();
+        self.scratch.shrink_to(SCRATCH_BYTES_MAX);
         std::mem::take(&mut self.out)
     }
 
@@ -202,11 +236,14 @@ impl Intake {
                 &written
             }
         };
+        let mut message: String = message.into();
+        // A message may quote the event.
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
         self.out.rejects.push(Reject {
             line,
             code,
-            field: SmolStr::new(field),
-            message: message.into(),
+            field: SmolStr::new(&field[..field.floor_char_boundary(NAME_BYTES_MAX)]),
+            message,
             payload: Box::from(&bytes[..bytes.len().min(Reject::PAYLOAD_BYTES_MAX)]),
             payload_bytes: bytes.len() as u64,
             origin: self.origin.clone(),

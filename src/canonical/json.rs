@@ -44,6 +44,12 @@ impl Reader {
         }
     }
 
+    /// Bytes that are kept between texts, without the parser's own buffers, which grow
+    /// with these.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.padded.capacity() + self.tape.0.capacity() * size_of::<Node<'static>>()
+    }
+
     /// Parses `text` and hands its root to `then`.
     ///
     /// # Errors

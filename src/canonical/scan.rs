@@ -30,6 +30,11 @@ impl Default for Scanner {
 }
 
 impl Scanner {
+    /// Bytes that are kept between texts.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.padded.capacity() + size_of_val(self.buffers.structural_indexes())
+    }
+
     /// The text and the positions of its structure: of every bracket, colon, comma
     /// and opening quote outside strings, and of the first byte of everything else
     /// that is no white space.

@@ -92,8 +92,7 @@ impl Identities {
     }
 
     /// How many are remembered.
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 }

@@ -25,6 +25,11 @@ impl Ordinals {
         self.seen.clear();
     }
 
+    /// How many lines are told apart.
+    pub(super) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
     /// How many lines like this came before; 0 for all once too many differ.
     fn next(&mut self, payload: u128) -> u32 {
         let low = payload as u64;

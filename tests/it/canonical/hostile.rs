@@ -1,7 +1,14 @@
 //! Input made to hurt: it costs its own reject, and nothing else.
 
-use super::Bench;
-use causeway::canonical::{Code, Decoded};
+mod mutate;
+mod storm;
+
+use super::{Bench, LIVE, shown};
+use causeway::canonical::{Code, Decoded, Decoder, Format, Framing, Input, Origin, Source};
+use causeway::ingest::chunk::{ChunkLimits, Chunker};
+use smol_str::SmolStr;
+use std::io::Read;
+use std::sync::Arc;
 
 const GOOD: &str = r#"{"id":"g","kind":"alert","name":"G","time":"2026-11-23T07:01:30Z","severity":"error","entity":"host:a"}"#;
 
@@ -115,17 +122,116 @@ fn values_longer_than_their_limits() {
 }
 
 #[test]
+fn a_hundred_megabytes_in_one_line_of_a_stream() {
+    let line = |id: &str| GOOD.replace("\"g\"", &format!("\"{id}\"")) + "\n";
+    let (before, after) = (line("before"), line("after"));
+    let long = std::io::repeat(b'x').take(100_000_000);
+    let stream = before.as_bytes().chain(long).chain(&b"\n"[..]).chain(after.as_bytes());
+    let mut chunker = Chunker::new(stream, "test", None, ChunkLimits::lines_of(1 << 20));
+    let (mut bench, mut rows, mut rejects, mut longest) =
+        (Bench::native(), Vec::new(), Vec::new(), 0);
+    let mut cut = Vec::new();
+    while let Some(chunk) = chunker.next_chunk().unwrap() {
+        assert_eq!(chunk.first_line, bench.next_line);
+        longest = longest.max(chunk.bytes.capacity());
+        cut.extend(chunk.cut.clone());
+        let decoded = bench.decode(&chunk.bytes);
+        rows.extend(shown::alert_lines(&decoded));
+        rejects.extend(decoded.rejects);
+    }
+    assert!(chunker.finish().is_none() && longest <= 3 << 20, "{longest}");
+    assert_eq!(cut.iter().map(|cut| (cut.line, cut.bytes)).collect::<Vec<_>>(), [(2, 100_000_000)]);
+    assert_eq!(rejects.iter().map(|r| (r.line, r.code)).collect::<Vec<_>>(), [(2, Code::E002)]);
+    assert_eq!(rows, shown::alert_lines(&Bench::native().text(&(before + &after))));
+}
+
+#[test]
 fn a_million_values_of_one_label() {
-    let mut bench = Bench::native();
+    const GENERATION: usize = 10_000;
+    let mut source = Source::named("test");
+    source.limits.identities_max = GENERATION;
+    source.limits.ordinals_max = 1_000;
+    let mut bench = Bench::new(source, Format::Native, LIVE);
     let mut seen = 0;
-    for chunk in 0..100u32 {
-        let lines: String = (0..1_000u32)
+    for chunk in 0..200u32 {
+        let lines: String = (0..5_000u32)
             .map(|n| {
-                let value = chunk * 1_000 + n;
+                let value = chunk * 5_000 + n;
                 format!(r#"{{"kind":"alert","name":"N","time":"2026-11-23T07:01:30Z","severity":"error","entity":"host:a","labels":{{"request":"{value}"}}}}"#) + "\n"
             })
             .collect();
         seen += bench.text(&lines).counts.folded;
+        let kept = bench.decoder.kept();
+        assert!(kept.identities <= 2 * (GENERATION + 5_000) && kept.ordinals <= 1_000, "{kept:?}");
+        assert!(kept.buffer_bytes < 1 << 20, "{kept:?}");
     }
-    assert_eq!(seen, 100_000);
+    assert_eq!(seen, 1_000_000);
+}
+
+/// What one document of a catalogue yields beside a good one.
+fn document(text: &str) -> Decoded {
+    let good = "kind: Component\nmetadata: {name: good}\nspec: {type: service}\n";
+    let mut bench = Bench::new(Source::named("test"), Format::Backstage, LIVE);
+    bench.framing = Framing::Body;
+    let decoded = bench.text(&format!("{good}---\n{text}\n---\n{good}"));
+    assert!(decoded.counts.context >= 2, "{:?}", decoded.counts);
+    decoded
+}
+
+#[test]
+fn catalogues_nested_and_repeated() {
+    let head = "kind: Component\nmetadata: {name: a}\nspec:\n  type: ";
+    for depth in [65, 1_000, 100_000] {
+        for (open, close) in [("[", "]"), ("{a: ", "}")] {
+            for close in [close, ""] {
+                let text = format!("{head}{}1{}", open.repeat(depth), close.repeat(depth));
+                assert_eq!(document(&text).counts.rejected, 1, "{open} {depth}");
+            }
+        }
+        let indented: String = (0..depth.min(1_000)).map(|n| " ".repeat(n) + "a:\n").collect();
+        assert_eq!(document(&indented).counts.rejected, 1, "{depth}");
+        assert_eq!(
+            document(&format!("{head}{}1", "- ".repeat(depth))).counts.rejected,
+            1,
+            "{depth}"
+        );
+    }
+    // Ten to the ninth entries, said in ten lines.
+    let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for n in 1..10 {
+        let before = format!("*a{}, ", n - 1).repeat(10);
+        laughs += &format!("a{n}: &a{n} [{before}]\n");
+    }
+    assert_eq!(document(&laughs).counts.rejected, 1);
+    assert_eq!(document("a: &a [*a]").counts.rejected, 1);
+    let huge = format!("{head}{}", "x".repeat(2 << 20));
+    assert_eq!(document(&huge).rejects[0].code, Code::E002);
+}
+
+#[test]
+fn binary_events_of_hostile_headers_and_bodies() {
+    let mut decoder = Decoder::new(Arc::new(Source::named("test")), 1, None);
+    let (tenant, origin) = (SmolStr::new_static("default"), Origin::default());
+    let input = Input {
+        format: Format::CloudEvents,
+        framing: Framing::Body,
+        tenant: &tenant,
+        mode: LIVE,
+        origin: &origin,
+        first_line: 1,
+    };
+    let deep = "[".repeat(100_000);
+    for value in ["", "%", "%+5%zz%", "%00%ff", &deep] {
+        for body in [b"" as &[u8], b"\xff", b"[", b"[{\"kind\":\"heartbeat\"},7]", deep.as_bytes()]
+        {
+            let head = [
+                ("ce-specversion", "1.0"),
+                ("ce-id", value),
+                ("CE-Source", value),
+                ("ce-type", value),
+            ];
+            let counts = decoder.decode_binary(&head, body, &input).counts;
+            assert!(counts.balanced() && counts.received > 0, "{value:.9} {counts:?}");
+        }
+    }
 }
