@@ -9,6 +9,7 @@ mod fields;
 mod lookup;
 mod plain;
 
+pub mod schema;
 pub mod alert;
 pub mod topology;
 pub mod change;
@@ -147,6 +148,10 @@ fn envelope<'a>(
     }
     let fields = Fields::of(root);
     let kind = checked(intake, &fields)?;
+    let mut quality = quality;
+    if fields.mistyped {
+        quality.note(Code::W106);
+    }
     let common = common(&fields, line, payload, quality, defaults);
     Ok(Event { kind, fields, common })
 }

@@ -36,7 +36,7 @@ pub enum Code {
     W104,
     /// A severity that no table has.
     W105,
-    /// A value was cut.
+    /// A value was cut, or dropped because it is of another type than the schema's.
     W106,
     /// Labels were dropped.
     W107,
@@ -120,7 +120,11 @@ impl Code {
             }
             Code::W104 => ("W104", "unit unknown", "send a UCUM unit"),
             Code::W105 => ("W105", "severity unmapped, info taken", "map the word for this source"),
-            Code::W106 => ("W106", "value cut to its limit", "send shorter values"),
+            Code::W106 => (
+                "W106",
+                "value cut to its limit, or of another type and dropped",
+                "send shorter values, of the types in `causeway schema event`",
+            ),
             Code::W107 => ("W107", "labels dropped", "send fewer labels, as strings"),
             Code::W108 => ("W108", "end before time, dropped", "send end_time after time"),
             Code::W109 => ("W109", "not a finite number, dropped", "send finite numbers"),

@@ -1,6 +1,7 @@
 //! `causeway schema`: the contracts as JSON Schemas.
 
 use super::Failure;
+use crate::canonical::native::schema as event;
 use crate::emit::schema::{SchemaKind, schema};
 use std::process::ExitCode;
 
@@ -13,6 +14,8 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum What {
+    /// A line of input in the native form.
+    Event,
     /// A line of incidents.
     Revision,
     /// A line of alerts.
@@ -26,6 +29,7 @@ enum What {
 /// Prints the schema.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schema = match args.what {
+        What::Event => event::schema(),
         What::Revision => schema(SchemaKind::Revision),
         What::Alert => schema(SchemaKind::Alert),
         What::Summary => schema(SchemaKind::Summary),

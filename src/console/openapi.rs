@@ -4,6 +4,7 @@ use super::Console;
 use super::changes::{MaintenanceList, RuleList, SilenceList};
 use super::incidents::{AlertPage, IncidentHistory, IncidentPage};
 use crate::canonical::native::controls::{MaintenanceBody, RuleBody, SilenceBody};
+use crate::canonical::native::schema::NativeEvent;
 use crate::emit::wire::{AlertRow, Envelope};
 use crate::ingest::http::answer::{Answer, Problem, json};
 use crate::ingest::http::auth::CanRead;

@@ -66,7 +66,7 @@ fn generate<T: JsonSchema>() -> Schema {
 }
 
 /// Formats such as `uint64` are no part of JSON Schema, and strict validators stumble over them.
-fn drop_rust_formats(schema: &mut Schema) {
+pub fn drop_rust_formats(schema: &mut Schema) {
     let is_foreign = schema.get("format").and_then(Value::as_str).is_some_and(|format| {
         matches!(format, "uint" | "uint8" | "uint32" | "uint64" | "int32" | "int64" | "double")
     });

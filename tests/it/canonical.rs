@@ -3,6 +3,7 @@
 mod shown;
 mod fixtures;
 mod shared_data;
+mod schema;
 mod rules;
 mod properties;
 mod hostile;

@@ -17,9 +17,12 @@ use super::{Event, Refusal, op};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::{Intake, cut};
 use crate::canonical::json::Json;
+use crate::canonical::reject::{Code, Quality};
 use causeway_dataflows::model::{Change, ChangeKind, ChangePhase, Context, Feedback};
 use smol_str::SmolStr;
 
+/// What is read of the body of a change.
+const CHANGE_TEXTS: [&str; 6] = ["id", "type", "phase", "class", "risk", "version"];
 const VERDICTS: [&str; 5] = ["correct", "false_positive", "missed", "wrong_cause", "bad_grouping"];
 
 pub(super) fn change(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {
@@ -28,6 +31,7 @@ pub(super) fn change(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
     let Some(given) = fields.get(Field::Change).filter(|change| change.is_object()) else {
         return Err(Refusal::invalid("change", "change is missing"));
     };
+    note_mistyped(given, &CHANGE_TEXTS, &mut common.quality);
     let text = |key| given.text(key).unwrap_or_default();
     let change_id = match text("id") {
         "" if common.id.is_empty() => {
@@ -64,6 +68,7 @@ pub(super) fn feedback(intake: &mut Intake, event: Event<'_>) -> Result<(), Refu
     let Some(given) = fields.get(Field::Feedback).filter(|feedback| feedback.is_object()) else {
         return Err(Refusal::invalid("feedback", "feedback is missing"));
     };
+    note_mistyped(given, &["correct_entity", "actor", "note"], &mut common.quality);
     let text = |key| given.text(key).unwrap_or_default();
     let incident_id = text("incident_id");
     if incident_id.is_empty() {
@@ -86,6 +91,14 @@ pub(super) fn feedback(intake: &mut Intake, event: Event<'_>) -> Result<(), Refu
     let op = op(&fields)?;
     intake.context(common, Kind::Feedback, op, incident_id, Context::Feedback(feedback));
     Ok(())
+}
+
+/// Notes texts of a body that are none, and so count as absent.
+fn note_mistyped(body: Json<'_, '_>, keys: &[&str], quality: &mut Quality) {
+    let mistyped = |key: &&str| body.get(key).is_some_and(|value| value.str().is_none());
+    if keys.iter().any(mistyped) {
+        quality.note(Code::W106);
+    }
 }
 
 fn kind(word: &str) -> ChangeKind {

@@ -15,19 +15,19 @@
 //! `op` delete needs the `id` (of a model the `version`) and nothing else. An
 //! `upsert` without an `id` takes the event's.
 
-use super::fields::Field;
+mod take;
+
+pub(super) use take::decode;
+
 use super::interval::IntervalBody;
 use super::matcher::{MatcherBody, check_all};
-use super::{Event, Refusal, op};
-use crate::canonical::decoded::Kind;
-use crate::canonical::intake::Intake;
-use crate::canonical::json::Json;
 use crate::canonical::time::{instant_text, seconds_after, seconds_of};
 use causeway_dataflows::model::{
-    Context, EntityRef, Maintenance, Matcher, ModelUpdate, Op, Rule, RuleAction, Severity, Silence,
+    EntityRef, Maintenance, Matcher, ModelUpdate, Rule, RuleAction, Severity, Silence,
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -37,6 +37,9 @@ const ENTITIES_MAX: usize = 10_000;
 const INTERVALS_MAX: usize = 64;
 /// Weights that one model may have.
 const WEIGHTS_MAX: usize = 1_024;
+
+/// What a text that is an instant looks like.
+const INSTANT: &str = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})|\s*[+-]?[0-9]+\s*)$";
 
 /// What is wrong with a body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,8 +61,8 @@ impl Invalid {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum InstantBody {
-    /// RFC 3339.
-    Text(String),
+    /// RFC 3339, or nanoseconds as text.
+    Text(#[schemars(regex(pattern = INSTANT))] String),
     /// Nanoseconds since the Unix epoch.
     Nanoseconds(i64),
 }
@@ -79,9 +82,11 @@ impl InstantBody {
 pub struct SilenceBody {
     /// Its id.
     #[serde(default)]
+    #[schemars(length(max = 256))]
     pub id: String,
     /// All must hold; at least one.
     #[serde(default)]
+    #[schemars(length(max = 64))]
     pub matchers: Vec<MatcherBody>,
     /// From; the event's time without it.
     #[serde(rename = "startsAt", default)]
@@ -136,12 +141,15 @@ impl SilenceBody {
 pub struct MaintenanceBody {
     /// Its id.
     #[serde(default)]
+    #[schemars(length(max = 256))]
     pub id: String,
     /// Entities it covers; all that match when empty.
     #[serde(default)]
+    #[schemars(length(max = 10_000), inner(length(min = 1)))]
     pub entities: Vec<String>,
     /// All must hold.
     #[serde(default)]
+    #[schemars(length(max = 64))]
     pub matchers: Vec<MatcherBody>,
     /// From; no bound without it.
     #[serde(default)]
@@ -151,6 +159,7 @@ pub struct MaintenanceBody {
     pub ends_at: Option<InstantBody>,
     /// Within the bounds only when one of these holds; always when empty.
     #[serde(default)]
+    #[schemars(length(max = 64))]
     pub time_intervals: Vec<IntervalBody>,
     /// Why.
     #[serde(default)]
@@ -216,9 +225,11 @@ impl MaintenanceBody {
 pub struct RuleBody {
     /// Its id.
     #[serde(default)]
+    #[schemars(length(max = 256))]
     pub id: String,
     /// All must hold; at least one.
     #[serde(default)]
+    #[schemars(length(max = 64))]
     pub matchers: Vec<MatcherBody>,
     /// What to do.
     #[serde(default)]
@@ -242,7 +253,7 @@ pub enum SeverityBody {
     /// fatal, critical, error, warning, info, debug, and what means the same.
     Word(String),
     /// OpenTelemetry's number.
-    Number(i64),
+    Number(#[schemars(range(min = 1, max = 24))] i64),
 }
 
 impl RuleBody {
@@ -272,10 +283,18 @@ impl RuleBody {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelBody {
     /// Name and version.
+    #[schemars(length(min = 1, max = 256))]
     pub version: String,
-    /// Weight by name of feature or level.
+    /// Weight by name of feature or level, within a million, kept in thousandths.
     #[serde(default)]
+    #[schemars(transform = limit_weights)]
     pub weights: BTreeMap<String, f64>,
+}
+
+fn limit_weights(schema: &mut Schema) {
+    schema.insert("maxProperties".to_owned(), WEIGHTS_MAX.into());
+    let limits = json!({"type": "number", "minimum": -1e6, "maximum": 1e6});
+    schema.insert("additionalProperties".to_owned(), limits);
 }
 
 impl ModelBody {
@@ -309,89 +328,4 @@ fn some_matchers(bodies: &[MatcherBody]) -> Result<Vec<Matcher>, Invalid> {
         return Err(Invalid::new("matchers", "at least one matcher is needed"));
     }
     matchers(bodies)
-}
-
-pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {
-    let (kind, common) = (event.kind, event.common);
-    let op = op(&event.fields)?;
-    let upsert = op == Op::Upsert;
-    let field = match kind {
-        Kind::Silence => Field::Silence,
-        Kind::Maintenance => Field::Maintenance,
-        Kind::Rule => Field::Rule,
-        _ => Field::Model,
-    };
-    let Some(given) = event.fields.get(field) else {
-        return Err(Refusal::invalid(kind.word(), format!("{} is missing", kind.word())));
-    };
-    // Without an id a deletion means nothing, and an upsert takes the event's.
-    let default_id = if upsert { common.id } else { "" };
-    let refuse = |wrong: Invalid| {
-        let dot = if wrong.field.is_empty() { "" } else { "." };
-        Refusal::invalid(&format!("{}{dot}{}", kind.word(), wrong.field), wrong.message)
-    };
-    let body = match kind {
-        Kind::Silence => {
-            let mut body: SilenceBody = read(given, &refuse)?;
-            require_id(&mut body.id, default_id).map_err(refuse)?;
-            let now = common.time.or(common.observed).unwrap_or(0);
-            let silence = if upsert { body.check(now).map_err(refuse)? } else { body.named() };
-            Context::Silence(silence)
-        }
-        Kind::Maintenance => {
-            let mut body: MaintenanceBody = read(given, &refuse)?;
-            require_id(&mut body.id, default_id).map_err(refuse)?;
-            let window =
-                if upsert { body.check(intake.tenant()).map_err(refuse)? } else { body.named() };
-            Context::Maintenance(window)
-        }
-        Kind::Rule => {
-            let mut body: RuleBody = read(given, &refuse)?;
-            require_id(&mut body.id, default_id).map_err(refuse)?;
-            Context::Rule(if upsert {
-                body.check().map_err(refuse)?
-            } else {
-                let rule_id = SmolStr::new(&body.id);
-                Rule { rule_id, matchers: Vec::new(), action: RuleAction::Suppress }
-            })
-        }
-        _ => {
-            let mut body: ModelBody = read(given, &refuse)?;
-            require_id(&mut body.version, "").map_err(refuse)?;
-            Context::Model(body.check().map_err(refuse)?)
-        }
-    };
-    let subject = match &body {
-        Context::Silence(silence) => silence.silence_id.clone(),
-        Context::Maintenance(window) => window.maintenance_id.clone(),
-        Context::Rule(rule) => rule.rule_id.clone(),
-        Context::Model(model) => model.version.clone(),
-        _ => SmolStr::default(),
-    };
-    intake.context(common, kind, op, &subject, body);
-    Ok(())
-}
-
-fn read<T: for<'de> Deserialize<'de>>(
-    given: Json<'_, '_>,
-    refuse: &impl Fn(Invalid) -> Refusal,
-) -> Result<T, Refusal> {
-    if !given.is_object() {
-        return Err(refuse(Invalid::new("", "it is no object")));
-    }
-    serde_json::from_value(given.to_value())
-        .map_err(|error| refuse(Invalid::new("", error.to_string())))
-}
-
-fn require_id(id: &mut String, default: &str) -> Result<(), Invalid> {
-    if id.is_empty() {
-        default.clone_into(id);
-    }
-    if id.is_empty() {
-        return Err(Invalid::new("id", "id is missing"));
-    }
-    if id.len() > 256 {
-        return Err(Invalid::new("id", "id is longer than 256 bytes"));
-    }
-    Ok(())
 }

@@ -2,8 +2,51 @@
 
 use crate::canonical::json::Json;
 
+/// What the value of a field must be to be read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// A string.
+    Text,
+    /// A string or a number: instants.
+    Scalar,
+    /// An object.
+    Object,
+    /// An array.
+    Array,
+    /// Whoever reads the field looks for itself, or nobody reads it.
+    Any,
+}
+
+impl Shape {
+    #[inline]
+    fn fits(self, value: Json<'_, '_>) -> bool {
+        match self {
+            Shape::Text => value.str().is_some(),
+            Shape::Scalar => value.str().is_some() || value.float().is_some(),
+            Shape::Object => value.is_object(),
+            Shape::Array => value.is_array(),
+            Shape::Any => true,
+        }
+    }
+}
+
+impl Field {
+    /// Whether a value that begins with `byte` may be what the field holds, or null.
+    #[inline]
+    pub(super) fn may_begin(self, byte: u8) -> bool {
+        byte == b'n'
+            || match Field::SHAPES[self as usize] {
+                Shape::Text => byte == b'"',
+                Shape::Scalar => matches!(byte, b'"' | b'-' | b'0'..=b'9'),
+                Shape::Object => byte == b'{',
+                Shape::Array => byte == b'[',
+                Shape::Any => true,
+            }
+    }
+}
+
 macro_rules! fields {
-    ($($variant:ident = $name:literal,)*) => {
+    ($($variant:ident = $name:literal $shape:ident,)*) => {
         /// A field of the envelope or the body of a kind.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
@@ -14,6 +57,9 @@ macro_rules! fields {
         impl Field {
             /// How many there are.
             const COUNT: usize = [$($name),*].len();
+
+            /// What their values must be, in the order of their numbers.
+            const SHAPES: [Shape; Field::COUNT] = [$(Shape::$shape),*];
 
             /// How many fields the short way keeps: those before the labels.
             pub(super) const PLAIN: usize = Field::Labels as usize;
@@ -26,60 +72,60 @@ macro_rules! fields {
 
 fields! {
     // What an alert on the short way may have; `Field::PLAIN` of them.
-    Schema = "schema",
-    Id = "id",
-    Source = "source",
-    Kind = "kind",
-    Name = "name",
-    Time = "time",
-    ObservedTime = "observed_time",
-    EndTime = "end_time",
-    Status = "status",
-    Severity = "severity",
-    Summary = "summary",
-    Body = "body",
-    Entity = "entity",
-    Service = "service",
-    Env = "env",
-    Region = "region",
-    Host = "host",
-    Instance = "instance",
-    Fingerprint = "fingerprint",
-    Tenant = "tenant",
-    Labels = "labels",
-    TraceId = "trace_id",
-    SpanId = "span_id",
-    Op = "op",
-    Type = "type",
-    Owner = "owner",
-    Criticality = "criticality",
-    Aliases = "aliases",
-    From = "from",
-    To = "to",
-    Relation = "relation",
-    Confidence = "confidence",
-    Ttl = "ttl",
-    Change = "change",
-    Feedback = "feedback",
-    Metric = "metric",
-    Value = "value",
-    Span = "span",
-    Silence = "silence",
-    Maintenance = "maintenance",
-    Rule = "rule",
-    Model = "model",
+    Schema = "schema" Any,
+    Id = "id" Text,
+    Source = "source" Text,
+    Kind = "kind" Text,
+    Name = "name" Text,
+    Time = "time" Scalar,
+    ObservedTime = "observed_time" Scalar,
+    EndTime = "end_time" Scalar,
+    Status = "status" Text,
+    Severity = "severity" Any,
+    Summary = "summary" Text,
+    Body = "body" Any,
+    Entity = "entity" Text,
+    Service = "service" Text,
+    Env = "env" Text,
+    Region = "region" Text,
+    Host = "host" Text,
+    Instance = "instance" Text,
+    Fingerprint = "fingerprint" Text,
+    Tenant = "tenant" Text,
+    Labels = "labels" Object,
+    TraceId = "trace_id" Text,
+    SpanId = "span_id" Text,
+    Op = "op" Text,
+    Type = "type" Text,
+    Owner = "owner" Text,
+    Criticality = "criticality" Text,
+    Aliases = "aliases" Array,
+    From = "from" Text,
+    To = "to" Text,
+    Relation = "relation" Text,
+    Confidence = "confidence" Any,
+    Ttl = "ttl" Any,
+    Change = "change" Object,
+    Feedback = "feedback" Object,
+    Metric = "metric" Object,
+    Value = "value" Any,
+    Span = "span" Object,
+    Silence = "silence" Object,
+    Maintenance = "maintenance" Object,
+    Rule = "rule" Object,
+    Model = "model" Object,
     // Known to the schema, and read by nobody yet.
-    SeverityText = "severity_text",
-    Attributes = "attributes",
-    Links = "links",
-    Origin = "origin",
-    Quality = "quality",
-    Lifecycle = "lifecycle",
-    ValidFrom = "valid_from",
-    ValidTo = "valid_to",
-    DiscoveredBy = "discovered_by",
-    StartTime = "start_time",
-    Log = "log",
+    SeverityText = "severity_text" Text,
+    Attributes = "attributes" Object,
+    Links = "links" Array,
+    Origin = "origin" Object,
+    Quality = "quality" Any,
+    Lifecycle = "lifecycle" Text,
+    ValidFrom = "valid_from" Scalar,
+    ValidTo = "valid_to" Scalar,
+    DiscoveredBy = "discovered_by" Text,
+    StartTime = "start_time" Scalar,
+    Log = "log" Object,
 }
 
 /// Tells fields apart by length first: comparing every key with fifty names one
@@ -190,6 +236,8 @@ pub(super) struct Fields<'t, 'i> {
     at: [u32; Field::COUNT],
     /// Keys that the schema does not have.
     pub(super) unknown: u64,
+    /// A field has a value of another type than the schema's, which counts as absent.
+    pub(super) mistyped: bool,
 }
 
 impl<'t, 'i> Fields<'t, 'i> {
@@ -197,14 +245,16 @@ impl<'t, 'i> Fields<'t, 'i> {
     /// `null` is absent.
     #[inline]
     pub(super) fn of(root: Json<'t, 'i>) -> Self {
-        let mut fields = Fields { root, at: [0; Field::COUNT], unknown: 0 };
+        let mut fields = Fields { root, at: [0; Field::COUNT], unknown: 0, mistyped: false };
         // Values end where the object does, not where the tape does.
         let whole = root.size();
         for (key, value) in root.members() {
             match field_of(key) {
                 Some(field) => {
                     let index = whole - value.nodes().len();
-                    fields.at[field as usize] = if value.is_null() { 0 } else { index as u32 };
+                    let absent = value.is_null();
+                    fields.mistyped |= !absent && !Field::SHAPES[field as usize].fits(value);
+                    fields.at[field as usize] = if absent { 0 } else { index as u32 };
                 }
                 None => fields.unknown += 1,
             }

@@ -35,13 +35,17 @@ pub struct IntervalBody {
     pub location: String,
 }
 
+const TIME_OF_DAY: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$";
+
 /// A part of the day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimesBody {
     /// Inclusive, `HH:MM`.
+    #[schemars(regex(pattern = TIME_OF_DAY))]
     pub start_time: String,
     /// Exclusive, `HH:MM` up to `24:00`.
+    #[schemars(regex(pattern = TIME_OF_DAY))]
     pub end_time: String,
 }
 

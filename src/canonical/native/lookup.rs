@@ -62,7 +62,8 @@ impl<'a> Lookup<'a> for Fields<'a, 'a> {
 /// A minor version only adds, so any `event/1.x` is read.
 #[inline]
 pub(super) fn known_schema(word: &str) -> Result<(), &str> {
-    let minor =
-        |word: &str| word.strip_prefix("event/1.").is_some_and(|m| m.parse::<u16>().is_ok());
+    // Rust would take a sign before the digits.
+    let number = |m: &str| !m.starts_with('+') && m.parse::<u16>().is_ok();
+    let minor = |word: &str| word.strip_prefix("event/1.").is_some_and(number);
     if word == "event/1.0" || word == "event/1" || minor(word) { Ok(()) } else { Err(word) }
 }

@@ -18,10 +18,11 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 #[serde(untagged)]
 pub enum MatcherBody {
     /// Prometheus syntax: `name=~"regex"`.
-    Text(String),
+    Text(#[schemars(regex(pattern = r"=|!~"))] String),
     /// Alertmanager's API.
     Parts {
         /// The label.
+        #[schemars(length(min = 1))]
         name: String,
         /// What it is compared with.
         value: String,

@@ -2,7 +2,7 @@
 //!
 //! A line takes it when it has no escapes and nothing odd: fields and labels
 //! are strings, instants and severity strings or integers, and what is nested
-//! otherwise is only stepped over. Everything else, whether sound or broken,
+//! otherwise is only stepped over. Null is absent. Everything else, whether sound or broken,
 //! is left to the tape, which gives the same answer for every line that both
 //! take; a test holds them to that.
 
@@ -62,16 +62,13 @@ impl<'a> Plain<'a> {
             }
             self.texts[place] = (0, 0);
             match walk.value()? {
-                Value::Integer(number) => {
-                    if let Some(integer) = integer {
-                        self.integers[integer] = Some(number);
-                    }
+                Value::Integer(number) if integer.is_some() => {
+                    self.integers[integer?] = Some(number);
                 }
-                // A fraction may still be a whole number, and a schema must be a string.
-                Value::Fraction if integer.is_some() => return None,
                 Value::Null => {}
-                _ if field == Field::Schema => return None,
-                _ => {}
+                // A fraction may still be a whole number; a body may be anything.
+                _ if field == Field::Body => {}
+                _ => return None,
             }
             return Some(());
         }
@@ -83,6 +80,8 @@ impl<'a> Plain<'a> {
                 Some(())
             });
         }
+        // What the tape would call mistyped is left to it.
+        field.may_begin(walk.byte()?).then_some(())?;
         walk.skip()
     }
 }

@@ -6,7 +6,7 @@ use super::parts::{
 };
 use super::{
     AlertPage, AlertRow, Envelope, IncidentHistory, IncidentPage, MaintenanceBody, MaintenanceList,
-    Named, RuleBody, RuleList, SilenceBody, SilenceList,
+    Named, NativeEvent, RuleBody, RuleList, SilenceBody, SilenceList,
 };
 use crate::console::incidents::{ALERT_PARAMS, INCIDENT_PARAMS};
 use crate::console::stream::STREAM_PARAMS;
@@ -119,11 +119,23 @@ fn events(named: &mut Named<'_>) -> Value {
         header("Idempotency-Key", "The same key with the same body has an effect once, for a day"),
         header("Content-Encoding", "gzip or zstd"),
     ]);
+    let event = event(named);
+    let one_or_more = json!({"anyOf": [event, {"type": "array", "items": event}]});
     operation["requestBody"] = json!({"required": true, "content": {
-        NDJSON: {}, JSON: {},
+        NDJSON: {"schema": event}, JSON: {"schema": one_or_more},
         "application/cloudevents+json": {}, "application/cloudevents-batch+json": {},
     }});
     json!({"post": operation})
+}
+
+/// A native event, or what is told apart from one by its fields.
+fn event(named: &mut Named<'_>) -> Value {
+    let native = named.of::<NativeEvent>();
+    json!({"anyOf": [
+        native,
+        {"description": "A CloudEvent, structured", "type": "object", "required": ["specversion"]},
+        {"description": "A CDEvent", "type": "object", "required": ["context", "subject"]},
+    ]})
 }
 
 fn alertmanager_paths(named: &mut Named<'_>) -> Value {

@@ -198,8 +198,8 @@ fn storm(subject: &Subject, seed: u64) -> usize {
         }
         if subject.format != Format::Backstage {
             assert_eq!(decoded.lines, 2 * BATCH as u64 + 1);
-            let good = |reject: &&Reject| (reject.line - first_line) % 2 == 0;
-            assert!(decoded.rejects.iter().find(good).is_none(), "{:?}", decoded.rejects);
+            let good = |reject: &Reject| (reject.line - first_line).is_multiple_of(2);
+            assert!(!decoded.rejects.iter().any(good), "{:?}", decoded.rejects);
         }
         check_kept(&bench.decoder);
         sent += BATCH;
@@ -291,7 +291,7 @@ fn storm_of_requests(seed: u64) -> usize {
         let body = spoil(&mut dice, &samples[record], &samples[other], serial);
         let counts = request(&headers, &body).counts;
         assert!(counts.received > 0, "a request without an event");
-        if sent % BATCH == 0 {
+        if sent.is_multiple_of(BATCH) {
             assert_eq!(good_rows(&request(&head, good_native(0).as_bytes())), good);
         }
     }
