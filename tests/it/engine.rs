@@ -5,6 +5,7 @@
 //! rules, changes, models. It is cut into epochs at random.
 
 mod history;
+mod replay;
 mod run;
 
 use causeway::emit::digest::Digest;
