@@ -11,15 +11,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Where and when something changed.
 pub type Seed = (Seconds, NodeIndex);
 
-/// Decides again everything that the seeds can have influenced.
+/// Decides again everything that the seeds can have influenced and that is not older than
+/// `frozen`: what earlier slices decided is a fixed input (SEMANTICS rule 16), whether or not
+/// all of its alerts have left the horizon yet.
 ///
 /// Returns the groups whose members may be others now, by earliest alert, old and new.
 pub fn decide(
     world: &mut World,
     seeds: &BTreeSet<Seed>,
+    frozen: Seconds,
     params: &CorrelateParams,
 ) -> BTreeSet<AlertKey> {
-    let region = flood(world, seeds, params);
+    let mut region = flood(world, seeds, frozen, params);
+    // A frozen alert that has no group yet still needs one; the others keep theirs.
+    let open = |key: &AlertKey| world.alerts.get(key).is_some_and(|p| p.group.is_none());
+    region.retain(|key| key.onset >= frozen || open(key));
     let mut touched = BTreeSet::new();
     for key in &region {
         touched.extend(unassign(world, *key));
@@ -42,8 +48,19 @@ pub fn cut(onset: Seconds, params: &CorrelateParams) -> Seconds {
     (onset - params.lag_max_seconds).div_euclid(params.slice_seconds) * params.slice_seconds
 }
 
-/// The alerts that what happened at the seeds can have influenced.
-fn flood(world: &World, seeds: &BTreeSet<Seed>, params: &CorrelateParams) -> BTreeSet<AlertKey> {
+/// The first instant that is not frozen at tick `now`: slices before it ended a horizon ago.
+pub fn frozen(now: Seconds, horizon: Seconds, params: &CorrelateParams) -> Seconds {
+    (now - horizon).div_euclid(params.slice_seconds) * params.slice_seconds
+}
+
+/// The alerts that what happened at the seeds can have influenced, frozen ones only around
+/// the seeds themselves.
+fn flood(
+    world: &World,
+    seeds: &BTreeSet<Seed>,
+    frozen: Seconds,
+    params: &CorrelateParams,
+) -> BTreeSet<AlertKey> {
     let mut visited = BTreeSet::new();
     let mut queue: Vec<AlertKey> = Vec::new();
     // In order of onset, so that an alert is first visited with the earliest cut.
@@ -51,7 +68,7 @@ fn flood(world: &World, seeds: &BTreeSet<Seed>, params: &CorrelateParams) -> BTr
         let cut = cut(*onset, params);
         for_each_near(world, *node, *onset, cut, params, &mut |key| queue.push(key));
         while let Some(key) = queue.pop() {
-            if !visited.insert(key) {
+            if !visited.insert(key) || key.onset < frozen {
                 continue;
             }
             if let Some(placed) = world.alerts.get(&key) {

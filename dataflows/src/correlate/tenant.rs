@@ -1,12 +1,13 @@
 //! One tenant's correlation, an epoch at a time.
 
 use super::assemble;
-use super::region::{Seed, decide, leave_group};
+use super::region::{Seed, decide, frozen, leave_group};
 use super::unit::Unit;
 use super::world::{Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
-    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Group, IncidentKey, Rated, Seconds,
+    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Fingerprint, Group, IncidentKey,
+    Rated, Seconds,
 };
 use crate::params::Params;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +27,11 @@ pub struct Tenant {
 /// Where changes go.
 pub type Emit<'a> = dyn FnMut(Outcome, isize) + 'a;
 
+/// What an epoch made dirty.
 #[derive(Default)]
 struct Dirt {
+    /// Alerts older than this cannot be touched by a change of topology.
+    settled: Seconds,
     seeds: BTreeSet<Seed>,
     groups: BTreeSet<AlertKey>,
 }
@@ -41,7 +45,9 @@ impl Tenant {
         params: &Params,
         emit: &mut Emit<'_>,
     ) {
-        let mut dirt = Dirt::default();
+        let frozen = frozen(now, params.dedup.revise_horizon_seconds, &params.correlate);
+        let reach = params.correlate.same_entity_seconds.max(params.correlate.lag_max_seconds);
+        let mut dirt = Dirt { settled: frozen.saturating_sub(reach), ..Dirt::default() };
         let mut alerts: BTreeMap<AlertKey, (Option<Rated>, Option<Rated>)> = BTreeMap::new();
         // Retractions first: a replaced profile or model must not erase its successor.
         let (gone, come): (Vec<_>, Vec<_>) = facts.into_iter().partition(|(_, diff)| *diff < 0);
@@ -70,16 +76,18 @@ impl Tenant {
         for (key, (old, new)) in alerts {
             match new {
                 Some(new) => self.upsert(key, old, new, &mut dirt, emit),
-                None => self.remove(key, now, params, &mut dirt, emit),
+                None => self.remove(key, frozen, &mut dirt, emit),
             }
         }
-        let touched = decide(&mut self.world, &dirt.seeds, &params.correlate);
+        let touched = decide(&mut self.world, &dirt.seeds, frozen, &params.correlate);
         dirt.groups.extend(touched);
         if std::mem::take(&mut self.all_dirty) {
             dirt.groups.extend(self.world.groups.keys().copied());
         }
         for group in dirt.groups {
             self.publish(group, params, emit);
+            // Its last open member may have moved to another group.
+            self.forget_if_sealed(group, emit);
         }
         self.world.sweep();
     }
@@ -123,7 +131,8 @@ impl Tenant {
 
     fn seed_unit(&self, unit: &Unit, dirt: &mut Dirt) {
         for node in &unit.members {
-            for key in &self.world.node(*node).timeline {
+            let from = AlertKey { onset: dirt.settled, fingerprint: Fingerprint(0) };
+            for key in self.world.node(*node).timeline.range(from..) {
                 dirt.seeds.insert((key.onset, *node));
             }
         }
@@ -195,21 +204,11 @@ impl Tenant {
         }
     }
 
-    fn remove(
-        &mut self,
-        key: AlertKey,
-        now: Seconds,
-        params: &Params,
-        dirt: &mut Dirt,
-        emit: &mut Emit<'_>,
-    ) {
-        let slice = params.correlate.slice_seconds;
-        let slice_end = (key.onset.div_euclid(slice) + 1) * slice;
+    fn remove(&mut self, key: AlertKey, frozen: Seconds, dirt: &mut Dirt, emit: &mut Emit<'_>) {
         let group = self.world.alerts.get(&key).and_then(|placed| placed.group);
-        let sealed = slice_end + params.dedup.revise_horizon_seconds <= now;
         match group {
-            Some(group) if sealed => {
-                self.world.leave_timeline(key);
+            // It stays on its timeline: later slices may go on with its group.
+            Some(group) if key.onset < frozen => {
                 if let Some(placed) = self.world.alerts.get_mut(&key) {
                     placed.sealed = true;
                 }

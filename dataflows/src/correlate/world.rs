@@ -31,7 +31,7 @@ pub struct Node {
     pub depends: Vec<Link>,
     /// What depends on it, ordered likewise.
     pub users: Vec<Link>,
-    /// Onsets of its alerts inside the horizon.
+    /// Onsets of its alerts inside the horizon, and of sealed members of standing groups.
     pub timeline: BTreeSet<AlertKey>,
     /// Changes on it.
     pub changes: BTreeSet<Arc<ContextEvent>>,
@@ -56,7 +56,7 @@ pub struct Placed {
     pub group: Option<AlertKey>,
     /// Why.
     pub because: Because,
-    /// Beyond the horizon: out of the timelines, still a member.
+    /// Beyond the horizon: as good as gone, but still a member of a standing group.
     pub sealed: bool,
 }
 
@@ -212,14 +212,6 @@ impl World {
         self.units.note(placed.node, key, false);
         self.doubtful.push(placed.node);
         Some(placed)
-    }
-
-    /// Takes an alert off its entity's timeline; the caller decides about its group.
-    pub fn leave_timeline(&mut self, key: AlertKey) {
-        if let Some(node) = self.alerts.get(&key).map(|placed| placed.node) {
-            self.node_mut(node).timeline.remove(&key);
-            self.units.note(node, key, false);
-        }
     }
 
     /// Adds or removes a change.
