@@ -148,8 +148,8 @@ impl Load {
         for i in 0..BATCH as u64 - 4 {
             // Strides over the window, so that each entity is heard of every ten batches.
             let entity = from + (i * 10 + number % 10) % WINDOW;
-            let (name, severity) = [("HighErrorRate", "error"), ("HighLatency", "warning")]
-                [(entity % 2) as usize];
+            let (name, severity) =
+                [("HighErrorRate", "error"), ("HighLatency", "warning")][(entity % 2) as usize];
             let _ = writeln!(
                 body,
                 r#"{{"source":"soak","kind":"alert","name":"{name}","severity":"{severity}","entity":"service:soak/s-{entity}","summary":"over its limit","labels":{{"env":"prod","cluster":"c-{}"}}}}"#,

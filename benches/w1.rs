@@ -28,8 +28,8 @@ use harness::report::{self, Figure, Target};
 use harness::{Common, Meter, Outcome, RowDigest, rounds};
 use serde_json::json;
 use std::sync::Arc;
-use work::ndjson::{self, Heard, Lines};
 use work::lines::{self, Chunk};
+use work::ndjson::{self, Heard, Lines};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -13,37 +13,32 @@ mod data_dir;
 mod emitter;
 mod sinks;
 mod sources;
+mod start;
 mod stop;
 mod watch;
 
-use crate::canonical::{Format, Origin};
 use crate::clock::SharedClock;
 use crate::console::health::Condition;
-use crate::console::{Console, Health, Parts, Registry, SOURCE};
+use crate::console::{Console, Health, Parts, SOURCE};
 use crate::dlq;
-use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::SinkBooks;
 use crate::emit::standing::Tally;
-use crate::emit::store::{Store, StoreLimits};
+use crate::emit::store::Store;
 use crate::emit::summary::Summary;
-use crate::epoch::{Queue, feed};
-use crate::ingest::Intake;
-use crate::ingest::file::{FileError, matching};
+use crate::epoch::Queue;
+use crate::ingest::file::FileError;
 use crate::ingest::http::server::{ServerError, bind, serve};
 use crate::ingest::http::{Http, routes};
-use crate::ingest::reception::{Reception, Surroundings};
-use crate::runtime::{self, AbortOnPanic, RuntimeError};
-use crate::settings::{Settings, SourceSettings};
+use crate::ingest::reception::Reception;
+use crate::runtime::RuntimeError;
+use crate::settings::Settings;
 use crate::telemetry::process::peak_resident_bytes;
-use crate::telemetry::{EngineBooks, Metrics, Repeats};
-use causeway_dataflows::model::ContextEvent;
-use crossbeam_channel::unbounded;
+use crate::telemetry::{Metrics, Repeats};
 use data_dir::DataDir;
-use emitter::Emitter;
 use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Readers};
-use std::path::PathBuf;
+use start::{Core, announce, engine, receptions, standing_context, store_limits};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -144,54 +139,6 @@ struct Live {
     stop_server: oneshot::Sender<()>,
     server: tokio::task::JoinHandle<Result<(), ServerError>>,
     watch: tokio::task::JoinHandle<()>,
-}
-
-/// What does not depend on sources: queue, engine and what they share.
-struct Core {
-    metrics: Metrics,
-    engine: EngineBooks,
-    registry: Registry,
-    queue: Arc<Queue>,
-    letters: dlq::Letters,
-    writer: dlq::Writer,
-}
-
-impl Core {
-    fn start(
-        settings: &Settings,
-        data_dir: &DataDir,
-        clock: &SharedClock,
-    ) -> Result<Core, LiveError> {
-        let metrics = Metrics::new(&**clock);
-        let bounds = dlq::StoreLimits {
-            bytes_max: settings.dead_letters.bytes_max,
-            age_max: settings.dead_letters.age_max,
-        };
-        let store = dlq::Store::open(&data_dir.path().join(dlq::DIRECTORY), bounds)?;
-        let (letters, writer) = dlq::Writer::start(
-            store,
-            settings.dead_letters.queue_max,
-            settings.dead_letters.payload_bytes_max,
-            Arc::clone(clock),
-        )?;
-        let engine = EngineBooks::default();
-        metrics.add(Box::new(letters.clone()));
-        metrics.add(Box::new(engine.clone()));
-        let queue = Queue::new(settings.input_queue_bytes, engine.clone());
-        Ok(Core { metrics, engine, registry: Registry::default(), queue, letters, writer })
-    }
-
-    fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
-        let listed = self.registry.clone();
-        Surroundings {
-            intake: Arc::clone(&self.queue) as Arc<dyn Intake>,
-            letters: Some(self.letters.clone()),
-            listener: Some(Arc::new(move |event: &ContextEvent| listed.apply(event))),
-            metrics: self.metrics.clone(),
-            clock: Arc::clone(clock),
-            workers: settings.workers,
-        }
-    }
 }
 
 impl Live {
@@ -337,118 +284,4 @@ impl Live {
         data_dir.write_summary(&summary)?;
         Ok(summary)
     }
-}
-
-/// Starts workers, the feeding thread and the emitting thread.
-fn engine(
-    settings: &Settings,
-    core: &Core,
-    store: &Store,
-    sinks: &Sinks,
-    clock: &SharedClock,
-) -> Result<(JoinHandle<Result<(), RuntimeError>>, JoinHandle<Tally>), LiveError> {
-    let (feeder, collector) = runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
-    let (ticks, ticked) = unbounded();
-    let emitter = Emitter::new(
-        Ledger::new(Emission::of(&settings.emission)),
-        settings.params.dedup.revise_horizon_seconds,
-        store.clone(),
-        sinks.outboxes.clone(),
-        core.engine.clone(),
-    );
-    let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    let emitting = named("emitter").spawn(move || {
-        let _abort = AbortOnPanic;
-        emitter.run(collector, &ticked)
-    })?;
-    let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
-    let feeding = named("epochs").spawn(move || {
-        let _abort = AbortOnPanic;
-        feed(&queue, feeder, &clock, &ticks)
-    })?;
-    Ok((feeding, emitting))
-}
-
-/// One reception a source, made when it is first asked for.
-fn receptions(
-    settings: &Settings,
-    around: &Surroundings,
-) -> impl FnMut(&SourceSettings) -> Arc<Reception> {
-    let all: Vec<Arc<Reception>> = settings
-        .sources
-        .iter()
-        .map(|source| Arc::new(Reception::new(source, around.clone())))
-        .collect();
-    move |source| Arc::clone(&all[usize::from(source.index())])
-}
-
-/// What holds before the first event: the configured topology, silences, windows and rules.
-fn standing_context(
-    settings: &Settings,
-    core: &Core,
-    around: &Surroundings,
-    clock: &SharedClock,
-) -> Result<(), LiveError> {
-    let own = settings.context_events(clock.now_ns());
-    own.iter().for_each(|event| core.registry.apply(event));
-    core.queue.context(own);
-    if settings.topology.is_empty() {
-        return Ok(());
-    }
-    let reception = Reception::internal(TOPOLOGY, around.clone());
-    for pattern in &settings.topology {
-        let paths = matching(std::slice::from_ref(pattern))?;
-        if paths.is_empty() {
-            let pattern = pattern.to_string_lossy().into_owned();
-            return Err(FileError::NoMatch { pattern }.into());
-        }
-        for path in paths {
-            topology_file(&reception, path)?;
-        }
-    }
-    Ok(())
-}
-
-fn topology_file(reception: &Reception, path: PathBuf) -> Result<(), LiveError> {
-    let read = |source| FileError::Read { path: path.clone(), source };
-    let bytes = std::fs::read(&path).map_err(read)?;
-    let format = Format::of_topology(&path);
-    let origin = Origin {
-        source_id: SmolStr::new_static(TOPOLOGY),
-        partition: Some(SmolStr::new(path.to_string_lossy())),
-        ..Origin::default()
-    };
-    // The first batch always fits, and nothing else has been offered yet.
-    let receipt = reception
-        .take_rows(&bytes, format, &origin)
-        .map_err(|busy| read(std::io::Error::other(busy.to_string())))?;
-    for refused in receipt.rejects.iter().take(10) {
-        let (line, code, message) = (refused.line, refused.code, &refused.message);
-        tracing::warn!(path = %path.display(), line, code, message, "a topology row is refused");
-    }
-    Ok(())
-}
-
-fn store_limits(settings: &Settings) -> StoreLimits {
-    let resolved_for = settings.emission.resolved_for.as_millis();
-    StoreLimits {
-        resolved_max: settings.emission.resolved_incidents_max,
-        resolved_age_ms: i64::try_from(resolved_for).unwrap_or(i64::MAX),
-        ..StoreLimits::default()
-    }
-}
-
-fn announce(settings: &Settings, address: std::net::SocketAddr, data_dir: &DataDir) {
-    let names = |names: Vec<&SmolStr>| {
-        names.into_iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ")
-    };
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        %address,
-        workers = settings.workers,
-        sources = names(settings.sources.iter().map(SourceSettings::name).collect()),
-        sinks = names(settings.sinks.iter().map(|sink| &sink.name).collect()),
-        data_dir = %data_dir.path().display(),
-        "ready"
-    );
 }

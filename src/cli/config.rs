@@ -1,5 +1,6 @@
 //! `causeway validate` and `causeway config show`.
 
+use super::output::put;
 use super::{Failure, exit};
 use crate::config::Surroundings;
 use crate::settings::Settings;
@@ -31,9 +32,8 @@ pub fn validate(args: &Args) -> Result<ExitCode, Failure> {
 /// Runs a subcommand of `config`.
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Show(args) => print!("{}", load(args)?.0.show()),
+        Command::Show(args) => put(&load(args)?.0.show()),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn load(args: &Args) -> Result<(crate::config::Config, Settings), Failure> {

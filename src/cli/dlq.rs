@@ -1,5 +1,6 @@
 //! `causeway dlq`: what could not be used, listed, shown, tried again, thrown away.
 
+use super::output::put;
 use super::{Failure, exit};
 use crate::canonical::DeadLetter;
 use crate::config::Surroundings;
@@ -159,13 +160,15 @@ fn refuse(error: DlqError) -> Failure {
 
 fn list(store: &Store, filter: &Filter, limit: usize, json: bool) -> Result<ExitCode, Failure> {
     let listed = store.list(filter, limit).map_err(refuse)?;
+    let mut text = String::new();
     if json {
         for letter in &listed.letters {
-            println!("{}", serde_json::to_string(letter)?);
+            text += &(serde_json::to_string(letter)? + "\n");
         }
     } else {
-        println!("{}", table(&listed.letters));
+        text = format!("{}\n", table(&listed.letters));
     }
+    put(&text)?;
     if listed.omitted > 0 {
         eprintln!("{} more; raise --limit to see them", listed.omitted);
     }

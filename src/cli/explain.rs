@@ -1,6 +1,7 @@
 //! `causeway explain` and `causeway graph`: what people look at.
 
 use super::client::Client;
+use super::output::put;
 use super::{Failure, exit};
 use crate::config::Surroundings;
 use crate::emit::store::PAGE_MAX;
@@ -59,8 +60,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         (_, true) => Style::Dot,
         _ => Style::Text { width: WIDTH, color },
     };
-    print!("{}", render(&revision, style));
-    Ok(ExitCode::SUCCESS)
+    put(&render(&revision, style))
 }
 
 /// Every revision that the running process keeps of the incidents whose ids begin as asked,
@@ -141,6 +141,5 @@ pub fn graph(args: &GraphArgs) -> Result<ExitCode, Failure> {
         Format::Dot => GraphFormat::Dot,
         Format::Mermaid => GraphFormat::Mermaid,
     };
-    print!("{}", graph.render(format));
-    Ok(ExitCode::SUCCESS)
+    put(&graph.render(format))
 }

@@ -1,5 +1,6 @@
 //! Writing what stands at the end, and the one-object summary.
 
+use super::{Failure, exit};
 use crate::canonical::Counts;
 use crate::emit::digest::Digest;
 use crate::emit::summary::{Books, Summary};
@@ -9,6 +10,21 @@ use crate::replay::Finals;
 use causeway_dataflows::model::Disposition;
 use smol_str::ToSmolStr;
 use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Prints; a reader that has seen enough, such as `head`, is no failure.
+///
+/// # Errors
+/// When standard output fails otherwise.
+pub fn put(text: &str) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::with(exit::IO)(error.into()))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
 
 /// What a run came to.
 pub fn summary(finals: &Finals, counts: &Counts, workers: usize, seconds: f64) -> Summary {

@@ -1,6 +1,7 @@
 //! `causeway schema`: the contracts as JSON Schemas.
 
 use super::Failure;
+use super::output::put;
 use crate::canonical::native::schema as event;
 use crate::emit::schema::{SchemaKind, schema};
 use std::process::ExitCode;
@@ -35,6 +36,5 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         What::Summary => schema(SchemaKind::Summary),
         What::Config => crate::config::schema(),
     };
-    println!("{}", serde_json::to_string_pretty(&schema)?);
-    Ok(ExitCode::SUCCESS)
+    put(&(serde_json::to_string_pretty(&schema)? + "\n"))
 }

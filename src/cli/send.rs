@@ -104,9 +104,7 @@ fn options(format: Format, address: SocketAddr) -> Options {
             content_type: "application/json".to_owned(),
             ..native
         },
-        Format::Cloudevents => {
-            Options { content_type: cloudevents::BATCHED.to_owned(), ..native }
-        }
+        Format::Cloudevents => Options { content_type: cloudevents::BATCHED.to_owned(), ..native },
     }
 }
 
@@ -133,10 +131,8 @@ fn batches(scenario: &Scenario, format: Format, size: usize) -> Vec<Batch> {
 
 /// The estate, before the first event.
 fn tell_topology(scenario: &Scenario, address: SocketAddr) -> Result<(), Failure> {
-    let unavailable = |problem: String| Failure {
-        code: exit::UNAVAILABLE,
-        error: anyhow::anyhow!(problem),
-    };
+    let unavailable =
+        |problem: String| Failure { code: exit::UNAVAILABLE, error: anyhow::anyhow!(problem) };
     let client = Client::new(&format!("http://{address}"), None)?;
     let headers = [("content-type", "application/x-ndjson".to_owned())];
     let answer =
