@@ -156,8 +156,8 @@ pub fn feed(
         notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
         // Waits while two epochs are under way; what arrives meanwhile is the next epoch.
         feeder.submit(tick, input)?;
-        queue.books.closed(queue.bytes());
         drop(rooms);
+        queue.books.closed(queue.bytes());
         if tick.drain {
             return Ok(());
         }
