@@ -155,6 +155,27 @@ pub struct CorrelateParams {
     pub lag_max_seconds: i64,
     /// How much earlier than its cause an effect may seem, seconds: clock skew.
     pub lag_min_seconds: i64,
+    /// The middle of the lags that fit an effect following its cause best, seconds; any lag
+    /// between zero and twice this fits fully.
+    pub lag_usual_seconds: i64,
+    /// Beyond that the fit of a lag falls by e in this time, seconds.
+    pub lag_fade_seconds: i64,
+    /// An effect that fits less than this is not covered by a cone, thousandths.
+    pub fit_min_milli: i64,
+    /// What one hop leaves of the fit, thousandths.
+    pub hop_milli: i64,
+    /// What a cone gains for a cause that alerts itself, thousandths.
+    pub alerting_milli: i64,
+    /// What it gains for a silent one: less than nothing.
+    pub silent_milli: i64,
+    /// What it gains when all that depend on its cause alert, thousandths.
+    pub callers_milli: i64,
+    /// What it loses for each that depends on its cause and does not alert, thousandths.
+    pub quiet_milli: i64,
+    /// The most that it can lose that way, thousandths.
+    pub quiet_max_milli: i64,
+    /// What it gains for going on with a group that stands, thousandths.
+    pub standing_milli: i64,
     /// Hops of a causal cone.
     pub hops_max: u8,
     /// Alerts of one component beyond which it is recut.
@@ -170,11 +191,24 @@ pub struct CorrelateParams {
 impl Default for CorrelateParams {
     fn default() -> Self {
         CorrelateParams {
-            same_entity_seconds: 600,
+            same_entity_seconds: 300,
             neighbour_seconds: 120,
             slice_seconds: 60,
-            lag_max_seconds: 240,
+            lag_max_seconds: 120,
             lag_min_seconds: 30,
+            lag_usual_seconds: 22,
+            lag_fade_seconds: 50,
+            fit_min_milli: 0,
+            hop_milli: 800,
+            alerting_milli: 300,
+            silent_milli: -1600,
+            callers_milli: 1000,
+            quiet_milli: 100,
+            quiet_max_milli: 1000,
+            // As much as a new cone on the same entity could gain by alerting and by all its
+            // callers alerting, and a little more, so that a cause that goes on alerting does
+            // not begin a group of its own in every slice.
+            standing_milli: 2000,
             hops_max: 5,
             component_max: 2000,
             hub_degree_max: 20,

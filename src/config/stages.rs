@@ -90,10 +90,10 @@ pub struct Correlation {
 impl Default for Correlation {
     fn default() -> Self {
         Correlation {
-            same_entity: Period::minutes(10),
+            same_entity: Period::minutes(5),
             neighbour: Period::minutes(2),
             slice: Period::minutes(1),
-            lag_max: Period::minutes(4),
+            lag_max: Period::minutes(2),
             skew: Period::seconds(30),
             hops: 5,
             group_alerts: 2_000,

@@ -1,6 +1,6 @@
 //! The features of every entity of a group (ALGORITHMS.md 4.3 and 4.4).
 
-use super::kinds::{Kind, kind};
+use super::kinds::{Kind, kind_of};
 use crate::model::{ChangeKind, Context, Feature, Group, RelationKind, Seconds};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,11 +35,9 @@ impl<'a> Features<'a> {
         let mut first: Vec<Option<Seconds>> = vec![None; len];
         let mut specific = vec![0.0f64; len];
         let mut onsets: Vec<Seconds> = Vec::with_capacity(group.members.len());
-        let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
         let mut lines = Vec::new();
         for member in &group.members {
-            let name = member.row.alert.identity.name.as_str();
-            let kind = kinds.entry(name).or_insert_with(|| kind(name)).clone();
+            let kind = kind_of(&member.row.alert.identity);
             let at = member.entity as usize;
             let nats = f64::from(member.surprise_milli) / 1000.0;
             specific[at] = specific[at].max(f64::from(member.specific_milli) / 1000.0);

@@ -5,6 +5,7 @@
 //! of its own, because a rare alert with a particular name is the best evidence
 //! there is.
 
+use crate::model::Identity;
 use smol_str::SmolStr;
 
 /// The sort of an alert.
@@ -97,8 +98,37 @@ const RESOURCES: &[&str] = &[
     "probe",
 ];
 
+/// Words that count only when they stand alone, because they are short: mean response time,
+/// success rate, request rate.
+const SHORT: &[(&str, Kind)] =
+    &[("mrt", Kind::Latency), ("rt", Kind::Latency), ("sr", Kind::Errors), ("rr", Kind::Rate)];
+
+/// The sort of an alert: what its label `signal` says it was made of, else what its name says.
+///
+/// A trace alert is named after an operation, which says nothing of what is wrong with it but
+/// a status at its end; a log alert is a line whatever its template is called.
+pub fn kind_of(identity: &Identity) -> Kind {
+    match identity.label("signal") {
+        Some("log" | "logs") => Kind::Log,
+        Some("trace" | "traces" | "span") => {
+            let last = identity.name.rsplit(|c: char| !c.is_alphanumeric()).next();
+            let status = last.and_then(|word| word.parse::<u16>().ok());
+            if status.is_some_and(|status| (400..600).contains(&status)) {
+                Kind::Errors
+            } else {
+                Kind::Latency
+            }
+        }
+        _ => kind(&identity.name),
+    }
+}
+
 /// The sort of an alert called `name`.
 pub fn kind(name: &str) -> Kind {
+    let alone = |word: &str| name.split(|c: char| !c.is_ascii_alphanumeric()).any(|w| w == word);
+    if let Some((_, kind)) = SHORT.iter().find(|(word, _)| alone(word)) {
+        return kind.clone();
+    }
     let squeezed: String = name
         .chars()
         .filter(|c| c.is_alphanumeric() || *c == ':')
@@ -133,5 +163,26 @@ mod tests {
         assert_eq!(kind("ContainerCPUThrottling"), Kind::Resource("cpu".into()));
         assert_eq!(kind("NodeDiskWillFill"), kind("DiskPressure"));
         assert_eq!(kind("FluxCapacitor"), Kind::Resource("fluxcapacitor".into()));
+        assert_eq!(kind("grpc-mrt up"), Kind::Latency);
+        assert_eq!(kind("grpc-sr down"), Kind::Errors);
+        assert_eq!(kind("disk-srv"), Kind::Resource("disk".into()));
+    }
+
+    #[test]
+    fn what_a_trace_or_a_line_is_called_does_not_make_it_a_resource() {
+        let of = |signal: &str, name: &str| {
+            kind_of(&Identity {
+                fingerprint: crate::model::Fingerprint(0),
+                tenant: "t".into(),
+                source: "s".into(),
+                entity: crate::model::EntityRef::new("t", "pod:a/b"),
+                name: name.into(),
+                labels: vec![("signal".into(), signal.into())],
+            })
+        };
+        assert_eq!(of("trace", "shop.Cart/Get (rpc) 500"), Kind::Errors);
+        assert_eq!(of("trace", "shop.Cart/Get (rpc) PD"), Kind::Latency);
+        assert_eq!(of("log", "template 7"), Kind::Log);
+        assert_eq!(of("metric", "container_cpu up"), Kind::Resource("cpu".into()));
     }
 }

@@ -4,7 +4,7 @@ use super::features::Features;
 use crate::model::{Feature, ModelUpdate};
 
 /// The version of the weights below.
-pub const DEFAULT_VERSION: &str = "fitted/1";
+pub const DEFAULT_VERSION: &str = "fitted/2";
 
 /// Weights in log-odds per unit of the feature.
 #[derive(Clone, Debug)]
@@ -73,41 +73,41 @@ impl Weights {
 }
 
 /// Fitted by softmax regression with shrinkage towards the proposals of ALGORITHMS.md 4.3
-/// and 4.4, on generated storms: stress seeds 11 to 13, moderate 21, quiet 31. The features
-/// that need signals or feedback keep the proposal.
+/// and 4.4, on generated storms: stress seeds 11 to 18, moderate 21 to 26, quiet 31 to 34. The
+/// features that need signals or feedback keep the proposal.
 fn default(feature: Feature) -> f64 {
     match feature {
-        Feature::Own => 0.18,
-        Feature::Explained => -0.09,
-        Feature::Peer => -0.84,
+        Feature::Own => 0.21,
+        Feature::Explained => 0.10,
+        Feature::Peer => -0.85,
         Feature::Log => 0.37,
         Feature::Mention => 0.49,
         Feature::Impact => 2.0,
-        Feature::Cover => 0.85,
-        Feature::Onset => -1.21,
-        Feature::Change => 4.31,
+        Feature::Cover => 0.70,
+        Feature::Onset => -1.03,
+        Feature::Change => 4.06,
         Feature::History => 1.0,
-        Feature::Symptom => -2.74,
-        Feature::Silent => -2.13,
-        Feature::Proxy => -0.46,
-        Feature::Specific => 0.94,
-        Feature::Support => 3.51,
+        Feature::Symptom => -1.75,
+        Feature::Silent => -1.89,
+        Feature::Proxy => -0.82,
+        Feature::Specific => 1.03,
+        Feature::Support => 4.59,
         Feature::Level => 0.0,
     }
 }
 
 /// What "none of them" scores.
-const UNKNOWN: f64 = 5.46;
+const UNKNOWN: f64 = 7.44;
 
 /// Priors of levels, from the same fit; a level that is not listed has none.
 const LEVELS: [(&str, f64); 9] = [
-    ("service", -0.11),
-    ("host", -0.89),
-    ("database", 1.01),
-    ("zone", -1.42),
-    ("queue", 0.19),
-    ("pod", -2.71),
-    ("external", 2.23),
-    ("lb", -0.11),
-    ("deployment", -1.24),
+    ("service", 0.42),
+    ("host", -0.91),
+    ("database", 1.46),
+    ("zone", -2.16),
+    ("queue", 0.73),
+    ("pod", -3.62),
+    ("external", 2.52),
+    ("lb", -0.46),
+    ("deployment", -2.99),
 ];

@@ -3,7 +3,7 @@
 //! A cone grows from its sources against the direction of dependence, hop by
 //! hop, and only over entities that alert: a path that nobody felt is no path.
 
-use super::links::{HOP_MILLI, lag_milli};
+use super::links::lag_milli;
 use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, RelationKind, Seconds};
 use crate::params::CorrelateParams;
@@ -65,7 +65,7 @@ pub fn grow(
     }
     let mut fit = 1000;
     for hops in 1..=params.hops_max {
-        fit = fit * HOP_MILLI / 1000;
+        fit = fit * params.hop_milli / 1000;
         let mut next: BTreeMap<NodeIndex, Reached> = BTreeMap::new();
         for (cause, onset) in &level {
             for (node, kind) in &world.unit_of(*cause).users {
@@ -115,12 +115,14 @@ fn effect(
         .iter()
         .filter(|key| {
             let lag = key.onset - onset;
-            -params.lag_min_seconds <= lag && lag <= params.lag_max_seconds
+            -params.lag_min_seconds <= lag
+                && lag <= params.lag_max_seconds
+                && lag_milli(lag, params) >= params.fit_min_milli
         })
         .copied()
         .collect();
     let lag = covered.first()?.onset - onset;
-    let best = covered.iter().map(|key| lag_milli(key.onset - onset)).max()?;
+    let best = covered.iter().map(|key| lag_milli(key.onset - onset, params)).max()?;
     Some(Reached {
         node,
         via: node,

@@ -5,18 +5,15 @@ use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, Seconds};
 use crate::params::CorrelateParams;
 
-/// Weight of one hop against none, thousandths.
-pub const HOP_MILLI: i64 = 800;
-
 /// The lag kernel: how well a lag of `seconds` fits an effect following its cause,
-/// thousandths. Flat within 22 s of 22 s, then falling with 50 s (ALGORITHMS.md 3.4).
-pub fn lag_milli(seconds: Seconds) -> i64 {
-    let off = (seconds - 22).abs() - 22;
+/// thousandths. Flat around the usual lag, then falling (ALGORITHMS.md 3.4).
+pub fn lag_milli(seconds: Seconds, params: &CorrelateParams) -> i64 {
+    let off = (seconds - params.lag_usual_seconds).abs() - params.lag_usual_seconds;
     if off <= 0 {
         return 1000;
     }
-    // exp(-off/50) in thousandths; whole seconds make this a table in all but name.
-    (1000.0 * (-(off as f64) / 50.0).exp()).round() as i64
+    // In thousandths; whole seconds make this a table in all but name.
+    (1000.0 * (-(off as f64) / params.lag_fade_seconds.max(1) as f64).exp()).round() as i64
 }
 
 /// Visits every alert that may influence, or be influenced by, an alert on `node` at
@@ -72,8 +69,10 @@ mod tests {
 
     #[test]
     fn the_kernel_is_flat_where_effects_are_usual() {
-        assert_eq!([lag_milli(0), lag_milli(22), lag_milli(44)], [1000; 3]);
-        assert!(lag_milli(94) < 400 && lag_milli(94) > 300);
-        assert!(lag_milli(-28) < 600);
+        let params = CorrelateParams::default();
+        let fit = |lag| lag_milli(lag, &params);
+        assert_eq!([fit(0), fit(22), fit(44)], [1000; 3]);
+        assert!(fit(94) < 400 && fit(94) > 300);
+        assert!(fit(-28) < 600);
     }
 }

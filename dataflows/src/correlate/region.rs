@@ -86,6 +86,12 @@ fn flood(
 
 fn unassign(world: &mut World, key: AlertKey) -> Option<AlertKey> {
     let group = world.alerts.get_mut(&key)?.group.take()?;
+    if group == key
+        && let Some(members) = world.groups.get_mut(&group)
+    {
+        // The slice that founded it is decided again.
+        members.source = None;
+    }
     leave_group(world, group, key);
     Some(group)
 }
@@ -139,6 +145,10 @@ fn commit(
     let first = chosen.reached.iter().flat_map(|site| site.alerts.iter().filter(now)).min();
     let Some(first) = first.copied() else { return };
     let group = chosen.standing.unwrap_or(first);
+    if let Some((node, onset)) = chosen.source {
+        let source = (world.node(node).entity.id, onset);
+        world.groups.entry(group).or_default().source = Some(source);
+    }
     for site in &chosen.reached {
         let via = world.node(site.via).entity.clone();
         for key in site.alerts.iter().filter(now) {
@@ -181,6 +191,7 @@ fn standing(
         });
     }
     let mut standing: BTreeMap<AlertKey, Vec<Source>> = BTreeMap::new();
+    let mut founded = BTreeSet::new();
     for (node, span) in nodes {
         let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
         world.unit_of(node).alerts(start - span, start - 1, &mut |key| {
@@ -189,6 +200,17 @@ fn standing(
             }
         });
         for (group, onset) in seen {
+            standing.entry(group).or_default().push(Source { node, onset, decided: true });
+            founded.insert(group);
+        }
+    }
+    for group in founded {
+        let source = world.groups.get(&group).and_then(|members| members.source);
+        let Some((entity, onset)) = source else { continue };
+        if let Some(node) = world.find(entity)
+            && start - onset <= params.lag_max_seconds
+        {
+            let node = world.unit_of(node).root;
             standing.entry(group).or_default().push(Source { node, onset, decided: true });
         }
     }

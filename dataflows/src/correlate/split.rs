@@ -11,20 +11,13 @@ use crate::params::CorrelateParams;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-/// What a cone gains for a cause that alerts itself, thousandths.
-const ALERTS_MILLI: i64 = 300;
-/// What it loses for one that is silent.
-const SILENT_MILLI: i64 = -1600;
-/// What it gains for going on with a group that stands: as much as a new cone on the same
-/// entity could gain by alerting and by all its callers alerting, and a little more, so that
-/// a cause that goes on alerting does not begin a group of its own in every slice.
-const STANDING_MILLI: i64 = 1500;
-
 /// What the cover chose.
 #[derive(Debug)]
 pub struct Chosen {
     /// The standing group that it continues, if it does.
     pub standing: Option<AlertKey>,
+    /// Where a new group grows from, and when that began.
+    pub source: Option<(NodeIndex, Seconds)>,
     /// What it covers, in order of node.
     pub reached: Vec<Reached>,
 }
@@ -76,6 +69,10 @@ pub fn split(
             heap.push((now, Reverse(onset), Reverse(candidate)));
             continue;
         }
+        let began = match &candidate {
+            Candidate::Entity(node) => began(&sites, &silent, *node).map(|onset| (*node, onset)),
+            Candidate::Standing(_) => None,
+        };
         take(&mut sites, &reached);
         if let Candidate::Entity(node) = candidate
             && sites.by_node.contains_key(&node)
@@ -83,11 +80,10 @@ pub fn split(
             // Its later alerts may need a cone of their own.
             offer(&mut heap, candidate.clone(), &sites);
         }
-        let standing = match candidate {
-            Candidate::Standing(group) => Some(group),
-            Candidate::Entity(_) => None,
-        };
-        chosen.push(Chosen { standing, reached });
+        chosen.push(match candidate {
+            Candidate::Standing(group) => Chosen { standing: Some(group), source: None, reached },
+            Candidate::Entity(_) => Chosen { standing: None, source: began, reached },
+        });
     }
     chosen
 }
@@ -123,7 +119,14 @@ fn silent_candidates(
         onsets.windows(2).any(|pair| pair[1] - pair[0] <= params.slice_seconds)
     });
     // Its own beginning was not seen: it lies a usual lag before its first effect.
-    callers.into_iter().map(|(node, onsets)| (node, onsets[0] - 22)).collect()
+    let began = |onsets: &[Seconds]| onsets[0] - params.lag_usual_seconds;
+    callers.into_iter().map(|(node, onsets)| (node, began(&onsets))).collect()
+}
+
+/// When trouble began at an entity: at its first undecided alert, or as its effects tell.
+fn began(sites: &Sites, silent: &BTreeMap<NodeIndex, Seconds>, node: NodeIndex) -> Option<Seconds> {
+    let first = sites.by_node.get(&node).map(|alerts| alerts[0].onset);
+    first.or_else(|| silent.get(&node).copied())
 }
 
 fn gain(
@@ -136,12 +139,18 @@ fn gain(
 ) -> Option<(i64, Vec<Reached>)> {
     let own: [Source; 1];
     let (sources, bonus) = match candidate {
-        Candidate::Standing(group) => (standing.get(group)?.as_slice(), STANDING_MILLI),
+        Candidate::Standing(group) => (standing.get(group)?.as_slice(), params.standing_milli),
         Candidate::Entity(node) => {
-            let first = sites.by_node.get(node).map(|alerts| alerts[0].onset);
-            let onset = first.or_else(|| silent.get(node).copied())?;
+            let onset = began(sites, silent, *node)?;
             own = [Source { node: *node, onset, decided: false }];
-            (own.as_slice(), if first.is_some() { ALERTS_MILLI } else { SILENT_MILLI })
+            (
+                own.as_slice(),
+                if sites.by_node.contains_key(node) {
+                    params.alerting_milli
+                } else {
+                    params.silent_milli
+                },
+            )
         }
     };
     let reached = grow(world, sites, sources, params);
@@ -151,11 +160,12 @@ fn gain(
     let weights: i64 = reached.iter().map(|site| site.weight_milli).sum();
     let callers = match candidate {
         Candidate::Entity(node) => {
-            let total = world.unit_of(*node).users.len();
-            let direct = reached.iter().filter(|site| site.hops == 1).count();
-            1000 * direct as i64 / (total.max(1) as i64)
+            let total = world.unit_of(*node).users.len() as i64;
+            let direct = reached.iter().filter(|site| site.hops == 1).count() as i64;
+            let quiet = (params.quiet_milli * (total - direct)).min(params.quiet_max_milli);
+            params.callers_milli * direct / total.max(1) - quiet
         }
         Candidate::Standing(_) => 0,
     };
-    Some((weights + callers.min(1000) + bonus, reached))
+    Some((weights + callers + bonus, reached))
 }

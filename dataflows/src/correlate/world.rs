@@ -3,7 +3,7 @@
 use super::unit::{Unit, Units};
 use crate::model::{
     AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate,
-    RelationKind,
+    RelationKind, Seconds,
 };
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,9 @@ pub struct Placed {
 pub struct Members {
     /// Its alerts.
     pub keys: BTreeSet<AlertKey>,
+    /// Where the cone that founded it grew from, and when that began, if it is not told by its
+    /// alerts: a silent entity, or one whose alert lies in a later slice than its effects.
+    pub source: Option<(EntityId, Seconds)>,
     /// Its component had to be cut.
     pub degraded: bool,
 }
