@@ -25,6 +25,8 @@ pub struct Source {
     pub onset: Seconds,
     /// Whether what lies there is already decided, so that the cone continues a group.
     pub decided: bool,
+    /// How far from that alerts on the same entity may lie and still be its own, seconds.
+    pub own_seconds: Seconds,
 }
 
 /// One unit that a cone covers.
@@ -91,9 +93,9 @@ pub fn grow(
 }
 
 /// What a source covers on its own entity.
-fn own(sites: &Sites, source: &Source, params: &CorrelateParams) -> Option<Reached> {
+fn own(sites: &Sites, source: &Source) -> Option<Reached> {
     let alerts = sites.by_node.get(&source.node)?;
-    let span = params.same_entity_seconds;
+    let span = source.own_seconds.max(1);
     let covered: Vec<AlertKey> =
         alerts.iter().filter(|key| (key.onset - source.onset).abs() <= span).copied().collect();
     let lag = covered.first()?.onset - source.onset;

@@ -200,7 +200,9 @@ fn standing(
             }
         });
         for (group, onset) in seen {
-            standing.entry(group).or_default().push(Source { node, onset, decided: true });
+            let own_seconds = params.same_entity_seconds;
+            let source = Source { node, onset, decided: true, own_seconds };
+            standing.entry(group).or_default().push(source);
             founded.insert(group);
         }
     }
@@ -211,7 +213,11 @@ fn standing(
             && start - onset <= params.lag_max_seconds
         {
             let node = world.unit_of(node).root;
-            standing.entry(group).or_default().push(Source { node, onset, decided: true });
+            // A silent source began a usual lag before its first effect; what lies further
+            // from that effect than a link reaches is not in the region of a change there.
+            let own_seconds = params.lag_max_seconds - params.lag_usual_seconds;
+            let source = Source { node, onset, decided: true, own_seconds };
+            standing.entry(group).or_default().push(source);
         }
     }
     standing

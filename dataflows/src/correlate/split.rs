@@ -142,7 +142,8 @@ fn gain(
         Candidate::Standing(group) => (standing.get(group)?.as_slice(), params.standing_milli),
         Candidate::Entity(node) => {
             let onset = began(sites, silent, *node)?;
-            own = [Source { node: *node, onset, decided: false }];
+            let own_seconds = params.same_entity_seconds;
+            own = [Source { node: *node, onset, decided: false, own_seconds }];
             (
                 own.as_slice(),
                 if sites.by_node.contains_key(node) {
