@@ -18,5 +18,4 @@ pub mod latency;
 pub use args::Common;
 pub use digest::RowDigest;
 pub use outcome::Outcome;
-pub use report::{Figure, Target};
 pub use usage::Meter;

@@ -238,11 +238,11 @@ fn deduped(chunks: Vec<Chunk>, live_keys: u64, outcome: Outcome) -> Outcome {
     let meter = Meter::start();
     let heard: Heard = ndjson::run(chunks, outcome.workers, &params);
     let outcome = outcome.spent(meter.stop());
-    let outputs = heard.standing as u64;
-    let outcome = Outcome { outputs, digest: heard.digest().text(), ..outcome };
+    let (outputs, digest) = heard.digest();
+    let outcome = Outcome { outputs, digest: digest.text(), ..outcome };
     outcome
         .figure("rejected", heard.rejected as f64)
-        .figure("changes", heard.changes as f64)
+        .figure("changes", heard.changes.len() as f64)
         .figure("counts", heard.counts.len() as f64)
 }
 

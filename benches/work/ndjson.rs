@@ -53,10 +53,8 @@ impl Lines {
 pub struct Heard {
     /// Net digest of the alerts.
     pub alerts: RowDigest,
-    /// Alerts that stand.
-    pub standing: i64,
-    /// Changes of the collection.
-    pub changes: u64,
+    /// Changes of the collection, in order.
+    pub changes: Vec<(AlertKey, isize)>,
     /// Exact counts in order; of one key the last holds.
     pub counts: Vec<AlertCount>,
     /// Refused lines.
@@ -84,21 +82,26 @@ pub fn toggle_count(digest: &mut RowDigest, count: &AlertCount) {
 }
 
 impl Heard {
-    /// Alerts and their exact counts together.
-    pub fn digest(&self) -> RowDigest {
+    /// How many alerts stand, and the digest of them and their exact counts together.
+    pub fn digest(&self) -> (u64, RowDigest) {
+        let mut standing: HashMap<AlertKey, isize> = HashMap::new();
+        for (key, diff) in &self.changes {
+            *standing.entry(*key).or_default() += diff;
+        }
+        // A late event may give an alert an earlier onset; its old key's count is then nobody's.
+        standing.retain(|_, copies| *copies != 0);
         let mut newest: HashMap<AlertKey, AlertCount> = HashMap::new();
-        for count in &self.counts {
+        for count in self.counts.iter().filter(|count| standing.contains_key(&count.key)) {
             newest.insert(count.key, *count);
         }
         let mut digest = self.alerts;
         newest.values().for_each(|count| toggle_count(&mut digest, count));
-        digest
+        (standing.len() as u64, digest)
     }
 
     fn merge(&mut self, other: Heard) {
         self.alerts.merge(other.alerts);
-        self.standing += other.standing;
-        self.changes += other.changes;
+        self.changes.extend(other.changes);
         self.counts.extend(other.counts);
         self.rejected += other.rejected;
     }
@@ -170,8 +173,7 @@ fn build(
         let tap = heard.clone();
         let alerts = deduped.alerts.inner.inspect(move |(alert, _, diff)| {
             let mut heard = tap.borrow_mut();
-            heard.changes += 1;
-            heard.standing += *diff as i64;
+            heard.changes.push((alert.key, *diff));
             toggle(&mut heard.alerts, alert);
         });
         let tap = heard.clone();
