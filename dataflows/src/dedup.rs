@@ -12,6 +12,8 @@
 
 pub mod flap;
 pub mod fold;
+mod hot;
+pub mod retention;
 pub mod key;
 pub mod table;
 mod operator;

@@ -6,7 +6,7 @@
 //! is all that the rest needs, so old entries are replaced by it.
 
 use super::flap::{Flap, FlapModel};
-use crate::model::{EventId, Seconds, Severity};
+use crate::model::{AlertEvent, EventId, Seconds, Severity};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -33,6 +33,50 @@ pub struct Entry {
     pub greatest: EventId,
     /// What the least one said; kept only where a run may begin.
     pub summary: SmolStr,
+}
+
+impl Entry {
+    /// A second in which nothing has happened yet.
+    pub fn blank(second: Seconds) -> Entry {
+        Entry {
+            second,
+            onset: second,
+            ends: Seconds::MAX,
+            count: 0,
+            late: 0,
+            severity: Severity::DEBUG,
+            resolved: false,
+            least: EventId::default(),
+            greatest: EventId::default(),
+            summary: SmolStr::default(),
+        }
+    }
+
+    /// Adds a firing event: the greatest id speaks for severity and end, the least for the
+    /// summary.
+    #[inline]
+    pub fn merge_firing(&mut self, event: &AlertEvent, id: &str, summary: &str) {
+        if self.count == 0 {
+            self.least = EventId::new(id);
+            self.greatest = self.least.clone();
+            self.summary = SmolStr::new(summary);
+            self.severity = event.severity;
+            self.ends = event.ends;
+            self.onset = event.onset;
+        } else {
+            if id < self.least.0.as_str() {
+                self.least = EventId::new(id);
+                self.summary = SmolStr::new(summary);
+            }
+            if id >= self.greatest.0.as_str() {
+                self.greatest = EventId::new(id);
+                self.severity = event.severity;
+                self.ends = event.ends;
+            }
+            self.onset = self.onset.min(event.onset);
+        }
+        self.count += 1;
+    }
 }
 
 /// A run of firing events.
@@ -154,8 +198,8 @@ fn floor_of(floor: Option<Seconds>) -> Seconds {
 
 /// The runs of `entries` after `base`, as they stand at `tick`: closed ones, then
 /// perhaps an open one.
-pub fn runs(base: &State, entries: &[Entry], tick: Seconds, params: &FoldParams) -> Vec<Run> {
-    let mut state = base.clone();
+pub fn runs(base: State, entries: &[Entry], tick: Seconds, params: &FoldParams) -> Vec<Run> {
+    let mut state = base;
     let mut runs = Vec::new();
     for entry in entries {
         state.step(entry, params, &mut |run| runs.push(run));
@@ -191,7 +235,7 @@ mod tests {
     }
 
     fn spans(entries: &[Entry], tick: Seconds) -> Vec<(Seconds, Seconds, Option<Seconds>)> {
-        runs(&State::default(), entries, tick, &params())
+        runs(State::default(), entries, tick, &params())
             .into_iter()
             .map(|run| (run.onset, run.last, run.closed))
             .collect()
@@ -245,7 +289,7 @@ mod tests {
         let mut late = firing(200);
         late.count = 0;
         late.late = 3;
-        let runs = runs(&State::default(), &[firing(0), late], 301, &params());
+        let runs = runs(State::default(), &[firing(0), late], 301, &params());
         assert_eq!((runs[0].count, runs[0].last, runs[0].closed), (4, 0, Some(300)));
     }
 }

@@ -1,34 +1,46 @@
 //! One fingerprint's state and what of it stands in the collection.
 
 use super::fold::{Entry, FoldParams, Run, State, runs};
+use super::hot::Hot;
+use super::retention::Retention;
 use crate::model::{
-    Alert, AlertCount, AlertEvent, AlertFlags, AlertKey, EventId, Fingerprint, Identity, Seconds,
+    Alert, AlertCount, AlertEvent, AlertFlags, AlertKey, Fingerprint, Identity, Seconds,
     SourceIndex, Status,
 };
-use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// One fingerprint.
 #[derive(Debug)]
 pub struct Key {
-    /// Which.
-    pub fingerprint: Fingerprint,
-    /// The words behind it.
-    pub identity: Arc<Identity>,
-    /// Whose policy applies: that of the source that spoke first.
-    pub source: SourceIndex,
-    /// The fold of everything older than the entries.
-    base: State,
+    /// Which it is, and all that a duplicate reads.
+    hot: Hot,
     /// One per second of event time inside the lateness bound, in order.
     entries: Vec<Entry>,
-    /// What stands in the collection, in order of onset.
-    published: Vec<Published>,
-    /// Whether a fold is needed before the epoch ends.
-    pub dirty: bool,
     /// When the last change of a count happened, if it has not been published.
     counted_at: Option<Seconds>,
     /// The deadline that the wheel holds for this key.
     pub scheduled: Seconds,
+    /// What is needed before the epoch ends.
+    pub needs: Needs,
+    /// Whose policy applies: that of the source that spoke first.
+    pub source: SourceIndex,
+    /// What stands in the collection, in order of onset.
+    published: Vec<Published>,
+    /// The fold of everything older than the entries; `None` while nothing is.
+    base: Option<Box<State>>,
+    /// The words behind it.
+    pub identity: Arc<Identity>,
+}
+
+/// What a key needs before the epoch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// The alert that fires has grown by an order of magnitude, and is otherwise as it was.
+    Grade,
+    /// A fold.
+    Fold,
 }
 
 /// An alert in the collection, with the count that is not in it.
@@ -55,22 +67,41 @@ impl Key {
     /// A key that has seen nothing.
     pub fn new(identity: Arc<Identity>, source: SourceIndex) -> Self {
         Key {
-            fingerprint: identity.fingerprint,
-            identity,
-            source,
-            base: State::default(),
+            hot: Hot::new(identity.fingerprint),
             entries: Vec::new(),
-            published: Vec::new(),
-            dirty: false,
             counted_at: None,
             scheduled: Seconds::MAX,
+            needs: Needs::Nothing,
+            source,
+            published: Vec::new(),
+            base: None,
+            identity,
         }
+    }
+
+    /// Which it is.
+    #[inline]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.hot.fingerprint
+    }
+
+    /// A number from the places that the next event will read, so that they are fetched.
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        self.entries.last().map_or(0, |entry| entry.second) ^ self.scheduled
+    }
+
+    /// The same for a visit.
+    #[inline]
+    pub fn touch_for_visit(&self) -> i64 {
+        let entry = self.entries.first().map_or(0, |entry| entry.second);
+        self.published.last().map_or(0, |top| top.alert.key.onset) ^ entry
     }
 
     /// Takes in one event. The strings are its id and summary.
     ///
-    /// Sets `dirty` when the fold has to be made again; an event that only adds to the
-    /// count of the run that fires now leaves it as it was.
+    /// Sets `needs` when the fold has to be made again; an event that only adds to the
+    /// count of the run that fires now leaves it as it was, or asks for a grade.
     #[inline]
     pub fn insert(&mut self, event: &AlertEvent, id: &str, summary: &str, quiet: Seconds) {
         let late = event.flags.has(AlertFlags::LATE);
@@ -81,13 +112,18 @@ impl Key {
         }
         match self.entries.last_mut() {
             Some(last) if last.second == event.time => {
-                self.dirty |= id < last.least.0.as_str();
-                merge_firing(last, event, id, summary);
+                if id < last.least.0.as_str() {
+                    self.needs = Needs::Fold;
+                }
+                last.merge_firing(event, id, summary);
             }
             _ => {
-                let mut entry = blank(event.time);
-                merge_firing(&mut entry, event, id, "");
+                let mut entry = Entry::blank(event.time);
+                let summary = if self.needs == Needs::Grade { summary } else { "" };
+                entry.merge_firing(event, id, summary);
+                self.make_room();
                 self.entries.push(entry);
+                self.hot.newest = event.time;
             }
         }
     }
@@ -96,28 +132,22 @@ impl Key {
     /// the collection and changes nothing that is seen there; counts it if so.
     #[inline]
     fn continues(&mut self, event: &AlertEvent, quiet: Seconds) -> bool {
-        if self.dirty || self.entries.last().is_some_and(|last| last.second > event.time) {
+        if self.needs == Needs::Fold || !self.hot.continues(event, quiet) {
             return false;
         }
-        let Some(top) = self.published.last_mut() else { return false };
-        let alert = &*top.alert;
-        if alert.status != Status::Firing
-            || event.time < top.last
-            || event.time > top.deadline
-            || event.severity != alert.severity
-            || event.onset < alert.key.onset
-            || (top.count + 1).ilog2() as u8 != alert.magnitude
-        {
-            return false;
+        if self.hot.has_outgrown() {
+            self.needs = Needs::Grade;
         }
-        if event.time == top.last && event.ends != Seconds::MAX {
-            // Two ends in one second: the greater id speaks, which the fold sorts out.
-            return false;
-        }
-        top.count += 1;
-        top.last = event.time;
-        top.deadline = event.ends.min(event.time.saturating_add(quiet));
         true
+    }
+
+    /// Most keys have few seconds: a vector's usual first four would be mostly empty pages.
+    #[inline]
+    fn make_room(&mut self) {
+        let len = self.entries.len();
+        if len == self.entries.capacity() && len < 4 {
+            self.entries.reserve_exact(len.max(1));
+        }
     }
 
     fn insert_slow(
@@ -128,10 +158,11 @@ impl Key {
         second: Seconds,
         late: bool,
     ) {
-        self.dirty = true;
+        self.needs = Needs::Fold;
         let at = self.entries.partition_point(|entry| entry.second < second);
         if self.entries.get(at).is_none_or(|entry| entry.second != second) {
-            self.entries.insert(at, blank(second));
+            self.make_room();
+            self.entries.insert(at, Entry::blank(second));
         }
         let entry = &mut self.entries[at];
         if late {
@@ -139,8 +170,9 @@ impl Key {
         } else if event.flags.has(AlertFlags::RESOLVED) {
             entry.resolved = true;
         } else {
-            merge_firing(entry, event, id, summary);
+            entry.merge_firing(event, id, summary);
         }
+        self.hot.newest = self.entries.last().map_or(Seconds::MIN, |entry| entry.second);
     }
 
     /// The second before which events are too old to be told apart.
@@ -154,18 +186,68 @@ impl Key {
         if upto == 0 {
             return;
         }
+        let base = self.base.get_or_insert_default();
         for entry in self.entries.drain(..upto) {
-            self.base.step(&entry, params, &mut |_| {});
+            base.step(&entry, params, &mut |_| {});
         }
         if self.entries.is_empty() {
             self.entries.shrink_to_fit();
+            self.hot.newest = Seconds::MIN;
+        }
+    }
+
+    /// Brings the collection up to date at `tick`, doing no more than is needed.
+    pub fn update(&mut self, tick: Seconds, params: &FoldParams, out: &mut impl Output) {
+        self.write_back();
+        let lapsed = |top: &Published| {
+            let alert = &top.alert;
+            top.deadline < tick || (alert.flapping && top.flaps_until <= tick)
+        };
+        let firing = self.published.last().filter(|_| self.hot.firing);
+        if self.needs == Needs::Fold || firing.is_some_and(lapsed) {
+            self.refold(tick, params, out);
+        } else if self.needs == Needs::Grade {
+            self.grade(out);
+        }
+        self.needs = Needs::Nothing;
+    }
+
+    /// What duplicates have added, back to where it belongs.
+    fn write_back(&mut self) {
+        let hot = self.hot;
+        if let Some(top) = self.published.last_mut()
+            && hot.firing
+        {
+            (top.count, top.last, top.deadline) = (hot.count, hot.last, hot.deadline);
+        }
+    }
+
+    /// The same alert with another order of magnitude.
+    fn grade(&mut self, out: &mut impl Output) {
+        let Some(top) = self.published.last_mut() else { return };
+        let magnitude = top.count.ilog2() as u8;
+        out.alert(&top.alert, -1);
+        top.alert = Arc::new(Alert { magnitude, ..Alert::clone(&top.alert) });
+        out.alert(&top.alert, 1);
+        self.hot.magnitude = magnitude;
+    }
+
+    fn heat(&mut self) {
+        let hot = &mut self.hot;
+        hot.firing = false;
+        if let Some(top) = self.published.last() {
+            let alert = &*top.alert;
+            hot.firing = alert.status == Status::Firing;
+            (hot.onset, hot.severity, hot.magnitude) =
+                (alert.key.onset, alert.severity, alert.magnitude);
+            (hot.count, hot.last, hot.deadline) = (top.count, top.last, top.deadline);
         }
     }
 
     /// Brings the collection up to date with the fold at `tick`.
-    pub fn refold(&mut self, tick: Seconds, params: &FoldParams, out: &mut impl Output) {
-        self.dirty = false;
-        let runs = runs(&self.base, &self.entries, tick, params);
+    fn refold(&mut self, tick: Seconds, params: &FoldParams, out: &mut impl Output) {
+        let base = self.base.as_deref().cloned().unwrap_or_default();
+        let runs = runs(base, &self.entries, tick, params);
         let keep = self.kept();
         let mut next = Vec::with_capacity(keep + runs.len());
         let mut old = std::mem::take(&mut self.published).into_iter();
@@ -180,12 +262,13 @@ impl Key {
         }
         old.for_each(|published| retract(Some(published), out));
         self.published = next;
+        self.heat();
     }
 
     /// How many published alerts belong to the settled part and are beyond change: every
     /// later run begins after the floor.
     fn kept(&self) -> usize {
-        self.base.floor.map_or(0, |floor| {
+        self.base.as_ref().and_then(|base| base.floor).map_or(0, |floor| {
             self.published.partition_point(|published| published.alert.key.onset <= floor)
         })
     }
@@ -203,7 +286,7 @@ impl Key {
             Some(at) => Status::Resolved { at, last: run.last },
         };
         let alert = Alert {
-            key: AlertKey { onset: run.onset, fingerprint: self.fingerprint },
+            key: AlertKey { onset: run.onset, fingerprint: self.hot.fingerprint },
             first: run.first,
             severity: run.severity,
             status,
@@ -242,6 +325,7 @@ impl Key {
             return;
         }
         self.counted_at = None;
+        self.write_back();
         for published in &self.published {
             out.count(AlertCount {
                 key: published.alert.key,
@@ -260,13 +344,20 @@ impl Key {
             }
             keep
         });
+        if self.published.is_empty() {
+            self.hot.firing = false;
+        }
     }
 
     /// Whether nothing is left to remember.
     pub fn is_spent(&self, tick: Seconds, quiet: Seconds) -> bool {
         self.entries.is_empty()
             && self.published.is_empty()
-            && self.base.open.as_ref().is_none_or(|run| run.deadline(quiet) < tick)
+            && self
+                .base
+                .as_ref()
+                .and_then(|base| base.open.as_ref())
+                .is_none_or(|run| run.deadline(quiet) < tick)
     }
 
     /// The next tick at which this key has something to do.
@@ -291,75 +382,8 @@ impl Key {
     }
 }
 
-/// How long alerts stay.
-#[derive(Clone, Copy, Debug)]
-pub struct Retention {
-    /// After the slice of the onset, seconds of tick.
-    pub horizon: Seconds,
-    /// After the end, seconds of tick: a late event may still change it.
-    pub after_end: Seconds,
-    /// Exact counts are published this long after the last change.
-    pub count_delay: Seconds,
-    /// Length of a slice of onset, seconds.
-    pub slice: Seconds,
-}
-
-impl Retention {
-    /// When `alert` leaves the collection; `None` while it fires.
-    pub fn until(&self, alert: &Alert) -> Option<Seconds> {
-        match alert.status {
-            Status::Firing => None,
-            Status::Resolved { at, .. } => {
-                let slice_end = (alert.key.onset.div_euclid(self.slice) + 1) * self.slice;
-                Some((slice_end + self.horizon).max(at + self.after_end))
-            }
-        }
-    }
-}
-
 fn retract(published: Option<Published>, out: &mut impl Output) {
     if let Some(published) = published {
         out.alert(&published.alert, -1);
     }
-}
-
-fn blank(second: Seconds) -> Entry {
-    Entry {
-        second,
-        onset: second,
-        ends: Seconds::MAX,
-        count: 0,
-        late: 0,
-        severity: crate::model::Severity::DEBUG,
-        resolved: false,
-        least: EventId::default(),
-        greatest: EventId::default(),
-        summary: SmolStr::default(),
-    }
-}
-
-/// Adds a firing event to its second: the greatest id speaks for severity and end, the
-/// least for the summary.
-#[inline]
-fn merge_firing(entry: &mut Entry, event: &AlertEvent, id: &str, summary: &str) {
-    if entry.count == 0 {
-        entry.least = EventId::new(id);
-        entry.greatest = entry.least.clone();
-        entry.summary = SmolStr::new(summary);
-        entry.severity = event.severity;
-        entry.ends = event.ends;
-        entry.onset = event.onset;
-    } else {
-        if id < entry.least.0.as_str() {
-            entry.least = EventId::new(id);
-            entry.summary = SmolStr::new(summary);
-        }
-        if id >= entry.greatest.0.as_str() {
-            entry.greatest = EventId::new(id);
-            entry.severity = event.severity;
-            entry.ends = event.ends;
-        }
-        entry.onset = entry.onset.min(event.onset);
-    }
-    entry.count += 1;
 }

@@ -2,11 +2,16 @@
 
 use super::flap::FlapModel;
 use super::fold::FoldParams;
-use super::key::{Key, Output, Retention};
-use crate::model::{AlertBatch, AlertFlags, Fingerprint, Seconds, SourceIndex};
+use super::key::{Key, Needs, Output};
+use super::retention::Retention;
+use crate::model::{AlertBatch, AlertEvent, AlertFlags, Fingerprint, Seconds};
 use crate::ops::wheel::Wheel;
 use crate::params::{Params, SourceParams};
 use hashbrown::HashTable;
+
+/// Events whose keys are asked for together: enough to keep memory busy, few enough to stay in
+/// the nearest cache.
+const TOGETHER: usize = 16;
 
 /// The keys of one worker.
 pub struct Table {
@@ -66,52 +71,78 @@ impl Table {
     }
 
     /// Takes in a batch received at `tick`.
+    ///
+    /// A few events at a time: with many keys most of the cost is waiting for memory, so
+    /// all of their keys are asked for before the first is used.
     pub fn insert(&mut self, batch: &AlertBatch, tick: Seconds) {
-        for event in &batch.events {
-            let policy = self.sources.get(event.source as usize).unwrap_or(&self.sources[0]);
-            if event.flags.has(AlertFlags::LATE) && !policy.fold_late {
-                continue;
+        for events in batch.events.chunks(TOGETHER) {
+            let mut slots = [None; TOGETHER];
+            for (slot, event) in slots.iter_mut().zip(events) {
+                *slot = self.find(event.fingerprint);
             }
-            let slot = self.slot(event.fingerprint, batch, event.identity, event.source);
-            let Some(key) = self.keys[slot as usize].as_mut() else { continue };
-            let source = &self.sources[key.source as usize];
-            let settled = Key::settled_before(tick, source.lateness_seconds, self.disorder);
-            let mut event = *event;
-            if event.time < settled && !event.flags.has(AlertFlags::LATE) {
-                // It came later than disorder allows: the seconds around it are settled.
-                self.overdue += 1;
-                event.flags = event.flags.with(AlertFlags::LATE);
-                event.observed = event.observed.max(settled);
-            }
-            let was_dirty = key.dirty;
-            key.insert(&event, batch.id(&event), batch.summary(&event), source.quiet_seconds);
-            key.counted(tick);
-            let due = tick + self.retention.count_delay;
-            if key.dirty && !was_dirty {
-                self.dirty.push(slot);
-            } else if key.scheduled > due {
-                key.scheduled = due;
-                self.wheel.schedule(due, slot);
+            let keys = slots.iter().flatten().filter_map(|at| self.keys[*at as usize].as_ref());
+            std::hint::black_box(keys.fold(0, |sum, key| sum ^ key.touch()));
+            for (slot, event) in slots.into_iter().zip(events) {
+                self.insert_one(slot, event, batch, tick);
             }
         }
     }
 
-    fn slot(
+    #[inline]
+    fn insert_one(
         &mut self,
-        fingerprint: Fingerprint,
+        slot: Option<u32>,
+        event: &AlertEvent,
         batch: &AlertBatch,
-        identity: u32,
-        source: SourceIndex,
-    ) -> u32 {
+        tick: Seconds,
+    ) {
+        let policy = self.sources.get(event.source as usize).unwrap_or(&self.sources[0]);
+        if event.flags.has(AlertFlags::LATE) && !policy.fold_late {
+            return;
+        }
+        let slot = match slot {
+            Some(slot) => slot,
+            None => self.open(event, batch),
+        };
+        let Some(key) = self.keys[slot as usize].as_mut() else { return };
+        let source = &self.sources[key.source as usize];
+        let settled = Key::settled_before(tick, source.lateness_seconds, self.disorder);
+        let mut event = *event;
+        if event.time < settled && !event.flags.has(AlertFlags::LATE) {
+            // It came later than disorder allows: the seconds around it are settled.
+            self.overdue += 1;
+            event.flags = event.flags.with(AlertFlags::LATE);
+            event.observed = event.observed.max(settled);
+        }
+        let needed = key.needs;
+        key.insert(&event, batch.id(&event), batch.summary(&event), source.quiet_seconds);
+        key.counted(tick);
+        let due = tick + self.retention.count_delay;
+        if needed == Needs::Nothing && key.needs != Needs::Nothing {
+            self.dirty.push(slot);
+        } else if key.scheduled > due {
+            key.scheduled = due;
+            self.wheel.schedule(due, slot);
+        }
+    }
+
+    #[inline]
+    fn find(&self, fingerprint: Fingerprint) -> Option<u32> {
         let keys = &self.keys;
         let same = |slot: &u32| {
-            keys[*slot as usize].as_ref().is_some_and(|key| key.fingerprint == fingerprint)
+            keys[*slot as usize].as_ref().is_some_and(|key| key.fingerprint() == fingerprint)
         };
-        if let Some(slot) = self.index.find(fingerprint.low64(), same) {
-            return *slot;
+        self.index.find(fingerprint.low64(), same).copied()
+    }
+
+    /// The slot of an event's key, which may have come to be since it was looked for.
+    fn open(&mut self, event: &AlertEvent, batch: &AlertBatch) -> u32 {
+        let (fingerprint, source) = (event.fingerprint, event.source);
+        if let Some(slot) = self.find(fingerprint) {
+            return slot;
         }
         let source = if (source as usize) < self.sources.len() { source } else { 0 };
-        let key = Key::new(batch.identities[identity as usize].clone(), source);
+        let key = Key::new(batch.identities[event.identity as usize].clone(), source);
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.keys[slot as usize] = Some(key);
@@ -124,7 +155,7 @@ impl Table {
         };
         let keys = &self.keys;
         let hash =
-            |slot: &u32| keys[*slot as usize].as_ref().map_or(0, |key| key.fingerprint.low64());
+            |slot: &u32| keys[*slot as usize].as_ref().map_or(0, |key| key.fingerprint().low64());
         self.index.insert_unique(fingerprint.low64(), slot, hash);
         slot
     }
@@ -138,11 +169,15 @@ impl Table {
             self.visit(slot, out);
         }
         while let Some(due) = self.wheel.pop_due(self.tick) {
-            for slot in due {
-                if let Some(key) = &self.keys[slot as usize]
-                    && key.scheduled <= self.tick
-                {
-                    self.visit(slot, out);
+            for slots in due.chunks(TOGETHER) {
+                let keys = slots.iter().filter_map(|slot| self.keys[*slot as usize].as_ref());
+                std::hint::black_box(keys.fold(0, |sum, key| sum ^ key.touch_for_visit()));
+                for slot in slots {
+                    if let Some(key) = &self.keys[*slot as usize]
+                        && key.scheduled <= self.tick
+                    {
+                        self.visit(*slot, out);
+                    }
                 }
             }
         }
@@ -159,12 +194,12 @@ impl Table {
         let source = self.sources[key.source as usize];
         let params = FoldParams { quiet: source.quiet_seconds, flap: self.flap };
         let window = source.lateness_seconds + self.disorder;
-        key.refold(self.tick, &params, out);
+        key.update(self.tick, &params, out);
         key.publish_counts(self.tick, self.retention.count_delay, out);
         key.settle(self.tick - window, &params);
         key.retire(self.tick, &self.retention, out);
         if key.is_spent(self.tick, source.quiet_seconds) {
-            let hash = key.fingerprint.low64();
+            let hash = key.fingerprint().low64();
             if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
                 entry.remove();
             }

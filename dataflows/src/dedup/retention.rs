@@ -1,0 +1,29 @@
+//! How long alerts stay in the collection.
+
+use crate::model::{Alert, Seconds, Status};
+
+/// How long alerts stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// After the slice of the onset, seconds of tick.
+    pub horizon: Seconds,
+    /// After the end, seconds of tick: a late event may still change it.
+    pub after_end: Seconds,
+    /// Exact counts are published this long after the last change.
+    pub count_delay: Seconds,
+    /// Length of a slice of onset, seconds.
+    pub slice: Seconds,
+}
+
+impl Retention {
+    /// When `alert` leaves the collection; `None` while it fires.
+    pub fn until(&self, alert: &Alert) -> Option<Seconds> {
+        match alert.status {
+            Status::Firing => None,
+            Status::Resolved { at, .. } => {
+                let slice_end = (alert.key.onset.div_euclid(self.slice) + 1) * self.slice;
+                Some((slice_end + self.horizon).max(at + self.after_end))
+            }
+        }
+    }
+}
