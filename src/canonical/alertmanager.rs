@@ -14,7 +14,7 @@
 //! as in Prometheus; `alertname` is the name and `entity`, if it reads like a
 //! reference, the entity, and neither is then a label.
 
-use super::intake::{AlertDraft, Common, Intake, Labels, Payload, SeverityGiven, When};
+use super::intake::{AlertDraft, Common, Intake, Labels, Payload, Said, SeverityGiven, When};
 use super::json::Json;
 use super::native::alert::{push_labels, scalar_texts};
 use super::native::{Refusal, too_many_keys};
@@ -99,17 +99,19 @@ fn take<'a>(
         name: labels.take("alertname").or_else(|| alert.text("title")).unwrap_or_default(),
         key: "",
         entity: entity(&mut labels),
-        severity,
-        summary: summary(alert),
-        when: When::Repeated {
-            starts: instant("startsAt"),
-            ends: instant("endsAt"),
-            resolved,
-            timeout_seconds,
+        said: Said {
+            severity,
+            summary: summary(alert),
+            when: When::Repeated {
+                starts: instant("startsAt"),
+                ends: instant("endsAt"),
+                resolved,
+                timeout_seconds,
+            },
         },
         labels,
     };
-    intake.alert(common, draft);
+    intake.alert(common, draft, None);
     Ok(())
 }
 

@@ -18,7 +18,7 @@
 
 use super::decoded::Kind;
 use super::intake::{
-    AlertDraft, Common, DEFAULT_NAMESPACE, Intake, Labels, Payload, SeverityGiven, When, cut,
+    AlertDraft, Common, DEFAULT_NAMESPACE, Intake, Labels, Payload, Said, SeverityGiven, When, cut,
 };
 use super::json::Json;
 use super::native::{Defaults, Refusal};
@@ -253,11 +253,13 @@ fn incident(
         key,
         entity: &entity,
         labels,
-        severity: SeverityGiven::Number(i64::from(Severity::ERROR.0)),
-        summary: subject.text("description").unwrap_or_default(),
-        when: When::Event { resolved: subject.verb == "resolved", end: None },
+        said: Said {
+            severity: SeverityGiven::Number(i64::from(Severity::ERROR.0)),
+            summary: subject.text("description").unwrap_or_default(),
+            when: When::Event { resolved: subject.verb == "resolved", end: None },
+        },
     };
-    intake.alert(common, draft);
+    intake.alert(common, draft, None);
     Ok(())
 }
 

@@ -19,7 +19,7 @@ mod labels;
 mod moment;
 mod ticks;
 
-pub use draft::{AlertDraft, Common, Payload, SeverityGiven, When};
+pub use draft::{AlertDraft, Common, Known, Payload, Said, SeverityGiven, Spelling, When};
 pub use entity::DEFAULT_NAMESPACE;
 pub use ids::IdWindow;
 pub use labels::{Labels, cut};
@@ -40,7 +40,7 @@ use ids::{Ordinals, id_key};
 use smol_str::SmolStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use ticks::Ticks;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Bytes of an event's id.
 const ID_BYTES_MAX: usize = 256;
@@ -84,6 +84,8 @@ pub struct Intake {
     scratch: Vec<u8>,
     entity: String,
     tenant: SmolStr,
+    /// Sets the spellings of one tenant apart from those of another.
+    tenant_seed: u64,
     origin: Origin,
     out: Decoded,
     segment: Segment,
@@ -105,6 +107,7 @@ impl Intake {
             scratch: Vec::with_capacity(1024),
             entity: String::new(),
             tenant: SmolStr::new_static("default"),
+            tenant_seed: xxh3_64(b"default"),
             origin: Origin::default(),
             out: Decoded::default(),
             segment: Segment::default(),
@@ -161,6 +164,7 @@ impl Intake {
     /// Begins a call.
     pub fn begin(&mut self, tenant: &SmolStr, mode: Mode, origin: &Origin) {
         self.tenant.clone_from(tenant);
+        self.tenant_seed = xxh3_64(tenant.as_bytes());
         self.origin.clone_from(origin);
         self.out = Decoded::default();
         self.ticks.set_mode(mode);

@@ -7,6 +7,7 @@
 
 mod fields;
 mod lookup;
+mod walk;
 mod plain;
 
 pub mod schema;
@@ -111,14 +112,31 @@ pub(super) fn read_plain(
     text: &[u8],
 ) -> bool {
     let Some((words, marks)) = scanner.structure(text) else { return false };
-    let Some(plain) = Plain::of(words, marks, intake.source().limits.keys_max) else {
-        return false;
+    let keys_max = intake.source().limits.keys_max;
+    let Some(plain) = Plain::of(words, marks, keys_max) else { return false };
+    // A source's own key replaces name and labels, and of different ones those seen first are
+    // shown: such a spelling does not say which alert it is.
+    let keyed = !plain.text(Field::Fingerprint).is_empty();
+    let spelling = (!keyed).then(|| intake.spelling(|out| plain.spell(out)));
+    let known = spelling.and_then(|spelling| intake.knows(spelling));
+    let mut quality = Quality::default();
+    let labels = match known {
+        Some(_) => None,
+        None => match plain.labels(marks, keys_max, &mut quality) {
+            None => return false,
+            labels => labels,
+        },
     };
     let payload = Payload::Raw(text);
     let done = checked(intake, &plain).map(|_| {
-        let common = common(&plain, line, payload, plain.quality, Defaults::default());
-        let labels = plain.labels.clone();
-        alert::take(intake, &plain, labels, common);
+        let common = common(&plain, line, payload, quality, Defaults::default());
+        match (known, labels) {
+            (Some(known), _) => intake.known_alert(common, known, alert::said(&plain)),
+            (None, labels) => {
+                let labels = labels.unwrap_or_default();
+                alert::take(intake, &plain, labels, common, spelling);
+            }
+        }
     });
     if let Err(refusal) = done {
         refusal.record(intake, line, payload);

@@ -4,30 +4,93 @@ use super::*;
 use causeway_dataflows::model::SourceIndex;
 
 impl Intake {
-    /// Takes an alert event.
+    /// The hash of what `spell` writes: the bytes that say which alert an event is about.
     #[inline]
-    pub fn alert(&mut self, common: Common<'_>, mut draft: AlertDraft<'_>) {
+    pub fn spelling(&mut self, spell: impl FnOnce(&mut Vec<u8>)) -> Spelling {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&self.tenant_seed.to_le_bytes());
+        spell(&mut self.scratch);
+        Spelling(xxh3_128(&self.scratch))
+    }
+
+    /// Whether an event of the same spelling was taken before.
+    #[inline]
+    pub fn knows(&mut self, spelling: Spelling) -> Option<Known> {
+        let fingerprint = self.identities.known(spelling.0)?;
+        Some(Known { spelling, fingerprint })
+    }
+
+    /// Takes an event of a spelling that is known.
+    #[inline]
+    pub fn known_alert(&mut self, common: Common<'_>, known: Known, said: Said<'_>) {
         let mut quality = common.quality;
-        let Some(moment) = self.moment(&common, draft.when, &mut quality) else {
+        let Some(moment) = self.moment(&common, said.when, &mut quality) else {
+            return self.reject_timeless(&common);
+        };
+        let forgotten = || unreachable!("a spelling was forgotten within its own line");
+        let key = known.spelling.0;
+        self.take(&common, &moment, said, quality, known.fingerprint, key, |_| forgotten());
+    }
+
+    /// Takes an alert event; `spelling`, if it has one, will be known after it.
+    #[inline]
+    pub fn alert(
+        &mut self,
+        common: Common<'_>,
+        mut draft: AlertDraft<'_>,
+        spelling: Option<Spelling>,
+    ) {
+        let mut quality = common.quality;
+        let Some(moment) = self.moment(&common, draft.said.when, &mut quality) else {
             return self.reject_timeless(&common);
         };
         let limits = &self.source.limits;
         draft.labels.settle(&self.source.replica_labels, limits.labels_max, &mut quality);
         let name = or(draft.name, Kind::Alert.word(), NAME_BYTES_MAX, &mut quality);
         let explicit = cut(draft.entity, NAME_BYTES_MAX, &mut quality);
+        let mut derived = std::mem::take(&mut self.entity);
         let order = &self.source.entity_order;
-        let found = entity::find(order, explicit, &draft.labels, &mut self.entity);
+        let found = entity::find(order, explicit, &draft.labels, &mut derived);
         let given = match found {
             Found::Explicit => explicit,
-            Found::Derived => cut(&self.entity, NAME_BYTES_MAX, &mut quality),
+            Found::Derived => cut(&derived, NAME_BYTES_MAX, &mut quality),
             Found::Unknown => {
                 quality.note(Code::W112);
                 ""
             }
         };
         let fingerprint = fingerprint(&mut self.scratch, &self.tenant, given, name, &draft);
-        let severity = self.severity(draft.severity, &mut quality);
-        let summary = cut(draft.summary, SUMMARY_BYTES_MAX, &mut quality);
+        // What had to be repaired must be repaired, and counted, again.
+        let key = spelling.filter(|_| quality.is_clean()).map_or(fingerprint.0, |own| own.0);
+        let tenant = self.tenant.clone();
+        self.take(&common, &moment, draft.said, quality, fingerprint, key, |source| Identity {
+            fingerprint,
+            entity: match found {
+                Found::Unknown => unknown(&tenant, source, fingerprint),
+                _ => EntityRef::new(&tenant, given),
+            },
+            tenant: tenant.clone(),
+            source: SmolStr::new(source),
+            name: SmolStr::new(name),
+            labels: draft.labels.iter().map(|(k, v)| (SmolStr::new(k), SmolStr::new(v))).collect(),
+        });
+        self.entity = derived;
+    }
+
+    /// Puts an event into its worker's batch, once it is known which alert it is about.
+    #[inline]
+    fn take(
+        &mut self,
+        common: &Common<'_>,
+        moment: &Moment,
+        said: Said<'_>,
+        mut quality: Quality,
+        fingerprint: Fingerprint,
+        key: u128,
+        build: impl FnOnce(&str) -> Identity,
+    ) {
+        let severity = self.severity(said.severity, &mut quality);
+        let summary = cut(said.summary, SUMMARY_BYTES_MAX, &mut quality);
         let source = or(common.source, &self.source.name, SOURCE_BYTES_MAX, &mut quality);
         let long;
         let mut digits = [0; 22];
@@ -46,7 +109,7 @@ impl Intake {
             }
         };
         if !quality.is_clean() && refuses(&self.source, quality) {
-            return self.reject_repaired(&common, quality);
+            return self.reject_repaired(common, quality);
         }
         if let Some(ids) = &self.ids {
             let key = id_key(&mut self.scratch, &self.tenant, source, id);
@@ -54,21 +117,9 @@ impl Intake {
                 return;
             }
         }
-
         let batch = &mut self.segment.alerts[(fingerprint.low64() % self.workers) as usize];
-        let tenant = &self.tenant;
-        let place = self.identities.place(fingerprint, &mut batch.identities, || Identity {
-            fingerprint,
-            tenant: tenant.clone(),
-            source: SmolStr::new(source),
-            entity: match found {
-                Found::Unknown => unknown(tenant, source, fingerprint),
-                _ => EntityRef::new(tenant, given),
-            },
-            name: SmolStr::new(name),
-            labels: draft.labels.iter().map(|(k, v)| (SmolStr::new(k), SmolStr::new(v))).collect(),
-        });
-        let event = event(&moment, fingerprint, place, self.source.index, severity, quality);
+        let place = self.identities.place(key, &mut batch.identities, || build(source));
+        let event = event(moment, fingerprint, place, self.source.index, severity, quality);
         batch.push(event, id, summary);
         self.out.counts.folded += 1;
         self.accept(Kind::Alert, quality);

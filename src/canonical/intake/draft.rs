@@ -84,12 +84,30 @@ pub struct AlertDraft<'a> {
     pub entity: &'a str,
     /// Identity labels.
     pub labels: Labels<'a>,
+    /// What is said of it.
+    pub said: Said<'a>,
+}
+
+/// What an event says of an alert, whichever alert it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
     /// How bad.
     pub severity: SeverityGiven<'a>,
     /// For people.
     pub summary: &'a str,
     /// When.
     pub when: When,
+}
+
+/// The hash of the bytes that say which alert an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spelling(pub(super) u128);
+
+/// A spelling that was taken before, with what it means.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub(super) spelling: Spelling,
+    pub(super) fingerprint: Fingerprint,
 }
 
 /// The instants of an alert event.

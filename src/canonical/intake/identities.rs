@@ -5,7 +5,11 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 use std::sync::Arc;
 
-/// A cache from fingerprint to identity in two generations.
+/// A cache of identities in two generations, by fingerprint and by spelling.
+///
+/// A spelling is the hash of the bytes that say which alert an event is about. Most events
+/// spell it as one before them did; then nothing of it need be taken apart, sorted or hashed
+/// again.
 ///
 /// Lookups go to the young generation, then to the old one, from where a hit
 /// moves. When the young one is full it becomes the old one and the old one is
@@ -22,8 +26,10 @@ pub(super) struct Identities {
     batch: u32,
 }
 
-/// 32 bytes beside the identity, which the engine shares.
+/// 48 bytes beside the identity, which the engine shares.
 struct Entry {
+    /// A fingerprint's own bits, or a spelling's hash.
+    key: u128,
     fingerprint: Fingerprint,
     identity: Arc<Identity>,
     /// The batch for which `place` is meant.
@@ -60,24 +66,41 @@ impl Identities {
         }
     }
 
-    /// The place of `fingerprint` in `listed`, the current batch's identities;
-    /// appends it there when it has none, and calls `build` when it is not known.
+    /// The fingerprint of a key that is known; it then stays known for this batch and the next.
+    #[inline]
+    pub(super) fn known(&mut self, key: u128) -> Option<Fingerprint> {
+        if let Some(entry) = self.young.find(key as u64, |entry| entry.key == key) {
+            return Some(entry.fingerprint);
+        }
+        self.revive(key).map(|entry| entry.fingerprint)
+    }
+
+    /// Moves an old entry to the young ones.
+    fn revive(&mut self, key: u128) -> Option<&mut Entry> {
+        let entry = self.old.find_entry(key as u64, |entry| entry.key == key).ok()?.remove().0;
+        let slot = self.young.insert_unique(key as u64, entry, |entry| entry.key as u64);
+        Some(slot.into_mut())
+    }
+
+    /// The place of `key`'s identity in `listed`, the current batch's identities; appends it
+    /// there when it has none, and calls `build` when it is not known.
     #[inline]
     pub(super) fn place(
         &mut self,
-        fingerprint: Fingerprint,
+        key: u128,
         listed: &mut Vec<Arc<Identity>>,
         build: impl FnOnce() -> Identity,
     ) -> u32 {
-        let same = |entry: &Entry| entry.fingerprint == fingerprint;
-        let rehash = |entry: &Entry| entry.fingerprint.low64();
-        let entry = match self.young.entry(fingerprint.low64(), same, rehash) {
+        let hash = key as u64;
+        let entry = match self.young.entry(hash, |e| e.key == key, |e| e.key as u64) {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => {
-                let entry = match self.old.find_entry(fingerprint.low64(), same) {
+                let entry = match self.old.find_entry(hash, |entry| entry.key == key) {
                     Ok(known) => known.remove().0,
                     Err(_) => {
-                        Entry { fingerprint, identity: Arc::new(build()), batch: 0, place: 0 }
+                        let identity = Arc::new(build());
+                        let fingerprint = identity.fingerprint;
+                        Entry { key, fingerprint, identity, batch: 0, place: 0 }
                     }
                 };
                 slot.insert(entry).into_mut()
@@ -119,12 +142,28 @@ mod tests {
         for _ in 0..2 {
             cache.begin_batch();
             let mut listed = Vec::new();
-            let places: Vec<u32> = [1, 2, 1, 3, 2]
-                .map(|n| cache.place(Fingerprint(n), &mut listed, || identity(n)))
-                .to_vec();
+            let places: Vec<u32> =
+                [1, 2, 1, 3, 2].map(|n| cache.place(n, &mut listed, || identity(n))).to_vec();
             assert_eq!(places, [0, 1, 0, 2, 1]);
             assert_eq!(listed.len(), 3);
         }
+    }
+
+    #[test]
+    fn what_is_known_stays_so_over_one_change_of_generations() {
+        let mut cache = Identities::new(1);
+        cache.begin_batch();
+        assert_eq!(cache.known(7), None);
+        cache.place(7, &mut Vec::new(), || identity(1));
+        for _ in 0..3 {
+            assert_eq!(cache.known(7), Some(Fingerprint(1)));
+            cache.begin_batch();
+            let place = cache.place(7, &mut Vec::new(), || unreachable!("it was known"));
+            assert_eq!(place, 0);
+        }
+        cache.begin_batch();
+        cache.begin_batch();
+        assert_eq!(cache.known(7), Some(Fingerprint(1)), "nothing younger took its place");
     }
 
     #[test]
@@ -135,7 +174,7 @@ mod tests {
             cache.begin_batch();
             let mut listed = Vec::new();
             for wanted in [7, 1_000 + number] {
-                cache.place(Fingerprint(wanted), &mut listed, || {
+                cache.place(wanted, &mut listed, || {
                     built += u32::from(wanted == 7);
                     identity(wanted)
                 });

@@ -20,7 +20,7 @@
 use super::fields::Field;
 use super::lookup::Lookup;
 use super::{Event, Refusal, too_many_keys};
-use crate::canonical::intake::{AlertDraft, Common, Intake, Labels, When};
+use crate::canonical::intake::{AlertDraft, Common, Intake, Labels, Said, Spelling, When};
 use crate::canonical::json::Json;
 use crate::canonical::reject::{Code, Quality};
 
@@ -36,7 +36,7 @@ pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
     if let Some(given) = given {
         push_labels(&mut labels, given, &numbers, &mut common.quality);
     }
-    take(intake, &fields, labels, common);
+    take(intake, &fields, labels, common, None);
     Ok(())
 }
 
@@ -47,29 +47,37 @@ pub(super) fn take<'a>(
     fields: &impl Lookup<'a>,
     mut labels: Labels<'a>,
     mut common: Common<'a>,
+    spelling: Option<Spelling>,
 ) {
     push_envelope(&mut labels, fields, &mut common.quality);
     let name = match fields.text(Field::Name) {
         "" => labels.take("alertname").unwrap_or_default(),
         name => name,
     };
-    let summary = match fields.text(Field::Summary) {
-        "" => fields.text(Field::Body).lines().next().unwrap_or_default(),
-        summary => summary,
-    };
     let draft = AlertDraft {
         name,
         key: fields.text(Field::Fingerprint),
         entity: fields.text(Field::Entity),
         labels,
+        said: said(fields),
+    };
+    intake.alert(common, draft, spelling);
+}
+
+/// What an event says of its alert, whichever alert that is.
+#[inline]
+pub(super) fn said<'a>(fields: &impl Lookup<'a>) -> Said<'a> {
+    Said {
         severity: fields.severity(),
-        summary,
+        summary: match fields.text(Field::Summary) {
+            "" => fields.text(Field::Body).lines().next().unwrap_or_default(),
+            summary => summary,
+        },
         when: When::Event {
             resolved: fields.text(Field::Status).eq_ignore_ascii_case("resolved"),
             end: fields.instant(Field::EndTime),
         },
-    };
-    intake.alert(common, draft);
+    }
 }
 
 /// The texts of labels that are numbers, in order; nearly always none.
