@@ -58,7 +58,7 @@ pub fn grow(
     let mut reached: BTreeMap<NodeIndex, Reached> = BTreeMap::new();
     let mut level: Vec<(NodeIndex, Seconds)> = Vec::new();
     for source in sources {
-        if let Some(own) = own(sites, source, params)
+        if let Some(own) = own(sites, source)
             && reached.get(&source.node).is_none_or(|r| r.weight_milli < own.weight_milli)
         {
             reached.insert(source.node, own);
