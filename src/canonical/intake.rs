@@ -100,7 +100,11 @@ impl Intake {
         Intake {
             workers: workers.max(1) as u64,
             ids,
-            identities: Identities::new(limits.identities_max),
+            // An alert that was not heard of for longer has ended.
+            identities: Identities::new(
+                limits.identities_max,
+                source.lateness_seconds.saturating_add(source.resolve_timeout_seconds),
+            ),
             ordinals: Ordinals::new(limits.ordinals_max),
             ticks: Ticks::new(source.leap_seconds_max),
             skew_ns: 0,
@@ -305,7 +309,7 @@ impl Intake {
     }
 
     fn open_segment(&mut self) {
-        self.identities.begin_batch();
+        self.identities.begin_batch(self.ticks.now_ns().map(seconds_of));
         let (events, text) = self.room;
         let batch = |worker| AlertBatch {
             worker,

@@ -15,7 +15,8 @@ use std::sync::Arc;
 /// moves. When the young one is full it becomes the old one and the old one is
 /// forgotten: what was used among the last `generation_max` distinct ones is
 /// always known, memory never exceeds two generations, and a hit costs one
-/// probe and no bookkeeping.
+/// probe and no bookkeeping. Generations also change with time, so that alerts
+/// which nobody repeats any more do not stay for as long as there is room.
 ///
 /// An entry also remembers its place in the batch being built, so that a batch
 /// lists each identity once without a table of its own.
@@ -23,6 +24,10 @@ pub(super) struct Identities {
     young: HashTable<Entry>,
     old: HashTable<Entry>,
     generation_max: usize,
+    /// How long a generation is young, seconds.
+    generation_seconds: i64,
+    /// When the young one began; `None` while it is not known what time it is.
+    began: Option<i64>,
     batch: u32,
 }
 
@@ -38,11 +43,13 @@ struct Entry {
 }
 
 impl Identities {
-    pub(super) fn new(generation_max: usize) -> Self {
+    pub(super) fn new(generation_max: usize, generation_seconds: i64) -> Self {
         Identities {
             young: HashTable::new(),
             old: HashTable::new(),
             generation_max: generation_max.max(1),
+            generation_seconds: generation_seconds.max(1),
+            began: None,
             batch: 0,
         }
     }
@@ -51,10 +58,16 @@ impl Identities {
     ///
     /// Generations change only here, so within a batch nothing is forgotten; a
     /// batch may exceed the bound by the identities it brings.
-    pub(super) fn begin_batch(&mut self) {
-        if self.young.len() >= self.generation_max {
+    pub(super) fn begin_batch(&mut self, now: Option<i64>) {
+        let aged = match (self.began, now) {
+            (Some(began), Some(now)) => now - began >= self.generation_seconds,
+            _ => false,
+        };
+        if aged || self.young.len() >= self.generation_max {
             self.old = std::mem::take(&mut self.young);
+            self.began = now;
         }
+        self.began = self.began.or(now);
         match self.batch.checked_add(1) {
             Some(batch) => self.batch = batch,
             None => {
@@ -138,9 +151,9 @@ mod tests {
 
     #[test]
     fn a_batch_lists_each_identity_once() {
-        let mut cache = Identities::new(10);
+        let mut cache = Identities::new(10, 60);
         for _ in 0..2 {
-            cache.begin_batch();
+            cache.begin_batch(None);
             let mut listed = Vec::new();
             let places: Vec<u32> =
                 [1, 2, 1, 3, 2].map(|n| cache.place(n, &mut listed, || identity(n))).to_vec();
@@ -151,27 +164,27 @@ mod tests {
 
     #[test]
     fn what_is_known_stays_so_over_one_change_of_generations() {
-        let mut cache = Identities::new(1);
-        cache.begin_batch();
+        let mut cache = Identities::new(1, 60);
+        cache.begin_batch(None);
         assert_eq!(cache.known(7), None);
         cache.place(7, &mut Vec::new(), || identity(1));
         for _ in 0..3 {
             assert_eq!(cache.known(7), Some(Fingerprint(1)));
-            cache.begin_batch();
+            cache.begin_batch(None);
             let place = cache.place(7, &mut Vec::new(), || unreachable!("it was known"));
             assert_eq!(place, 0);
         }
-        cache.begin_batch();
-        cache.begin_batch();
+        cache.begin_batch(None);
+        cache.begin_batch(None);
         assert_eq!(cache.known(7), Some(Fingerprint(1)), "nothing younger took its place");
     }
 
     #[test]
     fn memory_is_bounded_and_what_is_used_stays() {
-        let mut cache = Identities::new(100);
+        let mut cache = Identities::new(100, 60);
         let mut built = 0;
         for number in 0..10_000u128 {
-            cache.begin_batch();
+            cache.begin_batch(None);
             let mut listed = Vec::new();
             for wanted in [7, 1_000 + number] {
                 cache.place(wanted, &mut listed, || {
@@ -182,5 +195,16 @@ mod tests {
             assert!(cache.len() <= 2 * 101, "{}", cache.len());
         }
         assert_eq!(built, 1);
+    }
+
+    #[test]
+    fn what_nobody_repeats_is_forgotten_in_time() {
+        let mut cache = Identities::new(100, 60);
+        cache.begin_batch(Some(1_000));
+        cache.place(1, &mut Vec::new(), || identity(1));
+        for (now, kept) in [(1_059, 1), (1_060, 1), (1_119, 1), (1_120, 0)] {
+            cache.begin_batch(Some(now));
+            assert_eq!(cache.len(), kept, "{now}");
+        }
     }
 }
