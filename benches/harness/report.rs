@@ -22,6 +22,8 @@ pub struct Figure {
     pub name: String,
     /// How much.
     pub value: Median,
+    /// Over how many runs; zero when its rows were not asked for.
+    pub runs: usize,
     /// What it should be.
     pub target: Target,
 }
@@ -29,7 +31,7 @@ pub struct Figure {
 impl Figure {
     /// A figure over `values`, one for each run.
     pub fn new(name: impl Into<String>, values: &[f64], target: Target) -> Figure {
-        Figure { name: name.into(), value: median(values), target }
+        Figure { name: name.into(), value: median(values), runs: values.len(), target }
     }
 
     fn verdict(&self) -> String {
@@ -78,7 +80,7 @@ pub fn finish(name: &str, setup: Value, outcomes: &[Outcome], figures: &[Figure]
     println!("\n{name}: {setup}");
     table(outcomes);
     println!();
-    for figure in figures {
+    for figure in figures.iter().filter(|figure| figure.runs > 0) {
         let Median { value, low, high } = figure.value;
         let verdict = figure.verdict();
         println!("{:<66} {value:>9.3}  [{low:.3} – {high:.3}]  {verdict}", figure.name);
@@ -86,6 +88,7 @@ pub fn finish(name: &str, setup: Value, outcomes: &[Outcome], figures: &[Figure]
     let path = folder().join(format!("{name}.json"));
     let figures: Vec<Value> = figures
         .iter()
+        .filter(|figure| figure.runs > 0)
         .map(|figure| {
             let Median { value, low, high } = figure.value;
             json!({"name": figure.name, "median": value, "low": low, "high": high,
