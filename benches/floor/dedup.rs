@@ -23,7 +23,8 @@ pub struct Run {
 struct Key {
     fingerprint: u128,
     run: Run,
-    /// Earlier runs; nearly no key has any.
+    /// Earlier runs; nearly no key has any, so a pointer must do.
+    #[allow(clippy::box_collection)]
     others: Option<Box<Vec<Run>>>,
 }
 

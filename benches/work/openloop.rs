@@ -101,5 +101,7 @@ pub fn drive(
 pub fn stall_self(after: u32) {
     let id = std::process::id();
     let script = format!("sleep {after}; kill -STOP {id}; sleep 2; kill -CONT {id}");
-    std::process::Command::new("sh").args(["-c", &script]).spawn().expect("a shell can be started");
+    let mut shell =
+        std::process::Command::new("sh").args(["-c", &script]).spawn().expect("a shell is there");
+    std::thread::spawn(move || shell.wait());
 }
