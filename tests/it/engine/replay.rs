@@ -36,3 +36,58 @@ fn topology_without_a_time_holds_before_the_first_event() {
     let told = owners.0.lock().unwrap().clone();
     assert_eq!(told.first(), Some(&Some("team:shop".to_owned())), "{told:?}");
 }
+
+/// Revisions are of no interest.
+struct Silent;
+
+impl Outlet for Silent {
+    fn revisions(&mut self, _: Vec<Message>) {}
+
+    fn rejects(&mut self, rejects: Vec<Reject>) {
+        assert!(rejects.is_empty(), "{rejects:?}");
+    }
+}
+
+/// The members of each incident that stands at the end, by entity.
+fn incidents(lines: &str) -> Vec<Vec<String>> {
+    let decoder = Decoder::new(Arc::new(Source::named("test")), 1, None);
+    let mut replay =
+        Replay::start(1, &Params::default(), Emission::default(), decoder, Silent).unwrap();
+    replay.events(lines.as_bytes(), &Origin::default()).unwrap();
+    let (finals, _) = replay.finish().unwrap();
+    let entity = |member: &causeway_dataflows::model::Member| member.row.entity.text.to_string();
+    finals.incidents.values().map(|i| i.members.iter().map(entity).collect()).collect()
+}
+
+/// An edit of the topology an hour after an incident began: the slice of its first alert is
+/// beyond the horizon, that of its second is not. The first must still hold the second, or the
+/// incident falls apart.
+#[test]
+fn what_lies_beyond_the_horizon_still_holds_its_group_together() {
+    let line = |time: &str, rest: &str| {
+        format!("{{\"source\":\"t\",\"time\":\"2026-11-23T{time}Z\",{rest}}}\n")
+    };
+    let alert = |time: &str, entity: &str| {
+        line(
+            time,
+            &format!(
+                "\"kind\":\"alert\",\"name\":\"N\",\"severity\":\"error\",\"entity\":\"{entity}\""
+            ),
+        )
+    };
+    let edge = |time: &str, from: &str, to: &str| {
+        let body = format!(
+            "\"kind\":\"relation\",\"from\":\"{from}\",\"to\":\"{to}\",\"relation\":\"calls\""
+        );
+        line(time, &body)
+    };
+    let (cart, db) = ("service:shop/cart", "database:shop/cart-db");
+    let before = edge("06:00:00", cart, db) + &alert("07:00:00", db) + &alert("07:01:10", cart);
+    // 08:01:00 seals the first alert's slice, 08:02:00 that of the second.
+    let tick = line("08:01:20", "\"kind\":\"heartbeat\",\"entity\":\"host:a\"");
+    let edit = edge("08:01:30", cart, "cache:shop/cart-cache");
+    let later = line("08:01:40", "\"kind\":\"heartbeat\",\"entity\":\"host:a\"");
+    let expected = vec![vec![db.to_owned(), cart.to_owned()]];
+    assert_eq!(incidents(&before), expected);
+    assert_eq!(incidents(&(before + &tick + &edit + &later)), expected);
+}
