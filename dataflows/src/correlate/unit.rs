@@ -67,17 +67,34 @@ pub fn span(from: Seconds, upto: Seconds) -> RangeInclusive<AlertKey> {
 }
 
 /// Units by node, as far as they have been asked for.
+///
+/// Indices are dense, so a look-up is an index: it is the most frequent thing that
+/// correlation does.
 #[derive(Debug, Default)]
 pub struct Units {
-    known: RefCell<BTreeMap<NodeIndex, Rc<Unit>>>,
-    roots: RefCell<BTreeMap<NodeIndex, NodeIndex>>,
+    known: RefCell<Vec<Option<Rc<Unit>>>>,
+    roots: RefCell<Vec<Option<NodeIndex>>>,
+}
+
+/// What is known at an index.
+fn at<T: Clone>(list: &RefCell<Vec<Option<T>>>, index: NodeIndex) -> Option<T> {
+    list.borrow().get(index as usize).cloned().flatten()
+}
+
+/// Notes something at an index.
+fn put<T: Clone>(list: &RefCell<Vec<Option<T>>>, index: NodeIndex, value: T) {
+    let (mut list, index) = (list.borrow_mut(), index as usize);
+    if list.len() <= index {
+        list.resize(index + 1, None);
+    }
+    list[index] = Some(value);
 }
 
 impl Units {
     /// An alert came onto a node's timeline, or left it.
     pub fn note(&self, node: NodeIndex, key: AlertKey, present: bool) {
-        let root = self.roots.borrow().get(&node).copied();
-        if let Some(unit) = root.and_then(|root| self.known.borrow().get(&root).cloned()) {
+        let root = at(&self.roots, node);
+        if let Some(unit) = root.and_then(|root| at(&self.known, root)) {
             let mut timeline = unit.timeline.borrow_mut();
             if present {
                 timeline.insert(key)
@@ -93,8 +110,10 @@ impl Units {
             return self.forget();
         }
         for node in [from, to] {
-            if let Some(root) = self.roots.get_mut().get(&node) {
-                self.known.get_mut().remove(root);
+            if let Some(root) = at(&self.roots, node)
+                && let Some(slot) = self.known.get_mut().get_mut(root as usize)
+            {
+                *slot = None;
             }
         }
     }
@@ -108,53 +127,53 @@ impl Units {
     /// The unit of `node`.
     pub fn of(&self, world: &World, node: NodeIndex) -> Rc<Unit> {
         let root = self.root(world, node);
-        if let Some(unit) = self.known.borrow().get(&root) {
-            return unit.clone();
+        if let Some(unit) = at(&self.known, root) {
+            return unit;
         }
         let unit = Rc::new(self.build(world, root));
-        self.known.borrow_mut().insert(root, unit.clone());
+        put(&self.known, root, unit.clone());
         unit
     }
 
     fn root(&self, world: &World, node: NodeIndex) -> NodeIndex {
-        if let Some(root) = self.roots.borrow().get(&node) {
-            return *root;
+        if let Some(root) = at(&self.roots, node) {
+            return root;
         }
         let mut path = vec![node];
         let root = loop {
-            let at = path[path.len() - 1];
-            match whole(world, at) {
-                None => break at,
+            let last = path[path.len() - 1];
+            match whole(world, last) {
+                None => break last,
                 Some(next) => {
                     if let Some(again) = path.iter().position(|seen| *seen == next) {
                         // Parts of one another: the least of the circle names it.
                         let circle = path[again..].iter();
                         let least = circle.min_by_key(|n| &world.node(**n).entity.text);
-                        break least.copied().unwrap_or(at);
+                        break least.copied().unwrap_or(last);
                     }
                     if path.len() == NESTING_MAX {
-                        break at;
+                        break last;
                     }
                     path.push(next);
                 }
             }
         };
-        self.roots.borrow_mut().insert(node, root);
+        put(&self.roots, node, root);
         root
     }
 
     fn build(&self, world: &World, root: NodeIndex) -> Unit {
         let mut members = vec![root];
         let mut seen = BTreeSet::from([root]);
-        let mut at = 0;
-        while at < members.len() && members.len() < PARTS_MAX {
-            for link in &world.node(members[at]).users {
+        let mut looked = 0;
+        while looked < members.len() && members.len() < PARTS_MAX {
+            for link in &world.node(members[looked]).users {
                 let part = link.kind == RelationKind::PartOf && is_part(world, link.node);
                 if part && self.root(world, link.node) == root && seen.insert(link.node) {
                     members.push(link.node);
                 }
             }
-            at += 1;
+            looked += 1;
         }
         let ends = |links: &dyn Fn(NodeIndex) -> Vec<(NodeIndex, RelationKind)>| {
             let mut ends: BTreeMap<(crate::model::EntityRef, NodeIndex), RelationKind> =
