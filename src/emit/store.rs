@@ -39,7 +39,8 @@ pub struct StoreLimits {
     pub revision_bytes_max: usize,
     /// Incidents kept that do not stand any more: resolved, merged, withdrawn.
     pub resolved_max: usize,
-    /// How long after its last revision such an incident is kept, milliseconds of tick.
+    /// How long after its last revision such an incident is kept, and a resolved alert after
+    /// its last event, milliseconds of tick.
     pub resolved_age_ms: i64,
     /// Alert rows kept; resolved ones go first.
     pub alerts_max: usize,
@@ -177,6 +178,7 @@ impl Store {
     pub fn prune(&self, now: Time) {
         let mut inner = self.write();
         inner.incidents.prune(now, &self.shared.limits);
+        inner.prune_alerts(now, self.shared.limits.resolved_age_ms);
     }
 
     /// One incident, by its public id.
@@ -256,6 +258,17 @@ impl Inner {
                 },
             };
             self.remove_alert(&oldest);
+            self.alerts_forgotten += 1;
+        }
+    }
+
+    /// Forgets resolved alerts that are over age.
+    fn prune_alerts(&mut self, now: Time, age_ms: i64) {
+        while let Some((last, id)) = self.alerts_resolved.first()
+            && now.0.saturating_sub(last.0) > age_ms
+        {
+            let id = id.clone();
+            self.remove_alert(&id);
             self.alerts_forgotten += 1;
         }
     }

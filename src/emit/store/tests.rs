@@ -191,6 +191,14 @@ fn alert_rows_are_replaced_filtered_and_bounded() {
     assert!(store.alert("d").is_none());
     let counts = store.counts();
     assert_eq!((counts.alerts, counts.alerts_forgotten), (2, 2));
+    store.put_alert(row("b", 2, &|r| {
+        (r.status, r.last) = (StatusWord::Resolved, Time(100_000));
+    }));
+    let age_ms = StoreLimits::default().resolved_age_ms;
+    store.prune(Time(100_000 + age_ms));
+    assert_eq!(found(&AlertQuery::default()), "e b");
+    store.prune(Time(100_001 + age_ms));
+    assert_eq!(found(&AlertQuery::default()), "e", "resolved ones go with age, firing ones stay");
 }
 
 /// What a subscription has ready, as `id@number` or `reset@number`.
