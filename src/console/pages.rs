@@ -1,8 +1,8 @@
 //! Two pages for a person with a browser: the standing incidents, and one of them.
 //!
 //! Plain HTML without scripts. Event text is always text: everything that came
-//! from outside goes through [`escaped`], and the content security policy would
-//! stop what slipped through.
+//! from outside is escaped, and the content security policy would stop what
+//! slipped through.
 
 use super::Console;
 use super::incidents::find;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// A place in [`World::nodes`].
+/// A place among a world's nodes.
 pub type NodeIndex = u32;
 
 /// An edge as seen from one of its ends.
