@@ -12,6 +12,7 @@ mod replay;
 mod run;
 mod schema;
 mod send;
+mod storm;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;

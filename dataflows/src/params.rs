@@ -160,8 +160,6 @@ pub struct CorrelateParams {
     pub lag_usual_seconds: i64,
     /// Beyond that the fit of a lag falls by e in this time, seconds.
     pub lag_fade_seconds: i64,
-    /// An effect that fits less than this is not covered by a cone, thousandths.
-    pub fit_min_milli: i64,
     /// What one hop leaves of the fit, thousandths.
     pub hop_milli: i64,
     /// What a cone gains for a cause that alerts itself, thousandths.
@@ -198,7 +196,6 @@ impl Default for CorrelateParams {
             lag_min_seconds: 30,
             lag_usual_seconds: 22,
             lag_fade_seconds: 50,
-            fit_min_milli: 0,
             hop_milli: 800,
             alerting_milli: 300,
             silent_milli: -1600,

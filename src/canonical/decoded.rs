@@ -3,10 +3,12 @@
 use super::reject::{Code, Reject};
 use crate::emit::summary::Books;
 use causeway_dataflows::model::{AlertBatch, ContextEvent, Seconds};
+use schemars::JsonSchema;
 use std::ops::AddAssign;
 
 /// What sort of event it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(rename = "NativeKind", rename_all = "snake_case", description = "The kinds of events.")]
 #[repr(u8)]
 pub enum Kind {
     /// Something fires or ends.
@@ -25,7 +27,7 @@ pub enum Kind {
     Relation,
     /// A verdict on an incident.
     Feedback,
-    /// A sign of life.
+    /// A sign of life; nothing but the envelope.
     Heartbeat,
     /// Matchers that keep alerts out of incidents for a while.
     Silence,
@@ -35,7 +37,8 @@ pub enum Kind {
     Rule,
     /// Weights of the scorer.
     Model,
-    /// Understood, and about nothing that the engine reads.
+    /// Understood, and about nothing that the engine reads; no word on the wire.
+    #[schemars(skip)]
     Other,
 }
 

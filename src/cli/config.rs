@@ -24,19 +24,27 @@ pub enum Command {
 
 /// Checks a configuration.
 pub fn validate(args: &Args) -> Result<ExitCode, Failure> {
-    let (_, settings) = load(args)?;
-    println!("ok: {} sources, {} sinks", settings.sources.len(), settings.sinks.len());
-    Ok(ExitCode::SUCCESS)
+    approve(&settings(&args.config)?)
+}
+
+/// Says that a configuration can be used.
+pub(super) fn approve(settings: &Settings) -> Result<ExitCode, Failure> {
+    put(&format!("ok: {} sources, {} sinks\n", settings.sources.len(), settings.sinks.len()))
 }
 
 /// Runs a subcommand of `config`.
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Show(args) => put(&load(args)?.0.show()),
+        Command::Show(args) => put(&load(&args.config)?.0.show()),
     }
 }
 
-fn load(args: &Args) -> Result<(crate::config::Config, Settings), Failure> {
-    Settings::load(&args.config, &Surroundings::of_process())
+/// What the files and folders given say, checked; the defaults without any.
+pub(super) fn settings(paths: &[PathBuf]) -> Result<Settings, Failure> {
+    load(paths).map(|(_, settings)| settings)
+}
+
+fn load(paths: &[PathBuf]) -> Result<(crate::config::Config, Settings), Failure> {
+    Settings::load(paths, &Surroundings::of_process())
         .map_err(|e| Failure::with(exit::CONFIG)(e.into()))
 }

@@ -2,6 +2,7 @@
 
 use super::output::{final_incidents, summary, write_alerts, write_incidents};
 use super::replay::FileOutlet;
+use super::storm::Storm;
 use super::{Failure, exit};
 use crate::canonical::{Decoder, Format, Origin, Source};
 use crate::clock::{Clock, WallClock};
@@ -13,7 +14,6 @@ use crate::ingest::file::Files;
 use crate::replay::{Finals, Replay};
 use anyhow::Context as _;
 use causeway_dataflows::params::Params;
-use causeway_loadgen::profile::Profile;
 use causeway_loadgen::scenario::Scenario;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
@@ -25,12 +25,8 @@ use std::sync::Arc;
 /// Flags of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What sort of storm: easy, moderate, stress, churn, adversarial or quiet.
-    #[arg(long, default_value = "stress")]
-    profile: Profile,
-    /// The same seed makes the same storm.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    storm: Storm,
     /// Where the storm, the incidents and the alerts are written.
     #[arg(long, default_value = "causeway-data/demo")]
     out: PathBuf,
@@ -42,8 +38,8 @@ const SHOWN: usize = 5;
 /// Runs the demo.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let clock = WallClock;
-    println!("making a storm: profile {}, seed {} ...", args.profile, args.seed);
-    let scenario = Scenario::build(args.profile, args.seed, None);
+    println!("making a storm: profile {}, seed {} ...", args.storm.profile, args.storm.seed);
+    let scenario = Scenario::build(args.storm.profile, args.storm.seed, None);
     scenario.write_dir(&args.out).map_err(|e| Failure::with(exit::IO)(e.into()))?;
     let began = clock.monotonic_ns();
     let (finals, counts) = process(&args.out)?;

@@ -1,9 +1,9 @@
 //! `causeway dlq`: what could not be used, listed, shown, tried again, thrown away.
 
+use super::config::settings;
 use super::output::put;
 use super::{Failure, exit};
 use crate::canonical::DeadLetter;
-use crate::config::Surroundings;
 use crate::dlq::{DIRECTORY, DlqError, Filter, Replayed, Store, StoreLimits};
 use crate::settings::Settings;
 use comfy_table::{Table, TableStyle};
@@ -107,8 +107,7 @@ impl Wanted {
 
 /// Runs a subcommand.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let (_, settings) = Settings::load(&args.config, &Surroundings::of_process())
-        .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+    let settings = settings(&args.config)?;
     let mut store = open(args, &settings)?;
     match &args.command {
         Command::List { wanted, limit, json } => list(&store, &wanted.filter(), *limit, *json),

@@ -1,13 +1,12 @@
 //! `causeway explain` and `causeway graph`: what people look at.
 
 use super::client::Client;
+use super::config::settings;
 use super::output::put;
 use super::{Failure, exit};
-use crate::config::Surroundings;
 use crate::emit::store::PAGE_MAX;
 use crate::explain::graph::{GraphFormat, pipeline, topology};
 use crate::explain::{Style, find, find_in, render};
-use crate::settings::Settings;
 use std::fs::File;
 use std::io::{BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -128,8 +127,7 @@ pub fn graph(args: &GraphArgs) -> Result<ExitCode, Failure> {
             topology(BufReader::new(file)).map_err(|e| Failure::with(exit::DATA)(e.into()))?
         }
         None => {
-            let (_, settings) = Settings::load(&args.config, &Surroundings::of_process())
-                .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+            let settings = settings(&args.config)?;
             let sources: Vec<String> =
                 settings.sources.iter().map(|source| source.name().to_string()).collect();
             let sinks: Vec<String> =

@@ -2,11 +2,11 @@
 
 use super::{Failure, exit};
 use crate::canonical::Counts;
-use crate::emit::digest::Digest;
-use crate::emit::summary::{Books, Summary};
+use crate::emit::summary::Summary;
 use crate::emit::wire::convert::{Announcement, alert_row, revision};
 use crate::emit::wire::{Home, Lineage, Message, RevisionEvent, Time};
 use crate::replay::Finals;
+use crate::telemetry::process::peak_resident_bytes;
 use causeway_dataflows::model::Disposition;
 use smol_str::ToSmolStr;
 use std::io::{self, Write};
@@ -28,28 +28,9 @@ pub fn put(text: &str) -> Result<ExitCode, Failure> {
 
 /// What a run came to.
 pub fn summary(finals: &Finals, counts: &Counts, workers: usize, seconds: f64) -> Summary {
-    let (suppressed, standalone, in_incidents) = finals.dispositions();
-    let ledger = counts.books(Books {
-        alerts: finals.alerts.len() as u64,
-        suppressed,
-        standalone,
-        in_incidents,
-        incidents: finals.incidents.len() as u64,
-        ..Books::default()
-    });
-    Summary::new(&digest(finals), seconds, peak_rss_bytes(), workers, ledger)
-}
-
-/// The digest of everything that stands.
-pub fn digest(finals: &Finals) -> Digest {
-    let mut digest = Digest::new();
-    for (key, row) in &finals.alerts {
-        digest.toggle_alert(row, finals.counts.get(key).copied());
-    }
-    for incident in finals.incidents.values() {
-        digest.toggle_incident(incident);
-    }
-    digest
+    let tally = finals.tally();
+    let rss = peak_resident_bytes().unwrap_or(0);
+    Summary::new(tally.digest(), seconds, rss, workers, counts.books(tally.books()))
 }
 
 /// One row per standing incident; its key is its public id (SEMANTICS rules 20 and 24).
@@ -92,12 +73,4 @@ pub fn write_alerts(finals: &Finals, out: &mut impl Write) -> io::Result<()> {
         out.write_all(b"\n")?;
     }
     Ok(())
-}
-
-/// The most memory the process ever held, bytes; zero where the system does not say.
-pub fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }

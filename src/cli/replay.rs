@@ -1,16 +1,16 @@
 //! `causeway replay`: recorded events to their end.
 
+use super::config::settings;
 use super::output::{summary, write_alerts, write_incidents};
 use super::{Failure, exit};
 use crate::canonical::{Counts, Decoder, Format, Origin, Reject, Source};
 use crate::clock::{Clock, WallClock};
-use crate::config::Surroundings;
 use crate::emit::ledger::Emission;
 use crate::emit::wire::Message;
 use crate::ingest::chunk::ChunkLimits;
 use crate::ingest::file::{Files, matching};
 use crate::replay::{Finals, Outlet, Replay};
-use crate::settings::{Settings, SourceSettings};
+use crate::settings::SourceSettings;
 use anyhow::Context as _;
 use causeway_dataflows::model::ContextEvent;
 use causeway_dataflows::params::Params;
@@ -156,8 +156,7 @@ impl Plan {
                 standing: Vec::new(),
             });
         }
-        let (_, settings) = Settings::load(&args.config, &Surroundings::of_process())
-            .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+        let settings = settings(&args.config)?;
         let is_wanted = |source: &&SourceSettings| {
             args.source.as_ref().is_none_or(|name| source.name() == name.as_str())
         };

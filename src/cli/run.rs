@@ -1,10 +1,9 @@
 //! `causeway run`: the live process.
 
+use super::config::{approve, settings};
 use super::{Failure, exit};
 use crate::clock::WallClock;
-use crate::config::Surroundings;
 use crate::live::{LiveError, Outcome, run as run_live};
-use crate::settings::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,11 +25,9 @@ pub struct Args {
 
 /// Runs until it is told to stop.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let (_, settings) = Settings::load(&args.config, &Surroundings::of_process())
-        .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+    let settings = settings(&args.config)?;
     if args.dry_run {
-        println!("ok: {} sources, {} sinks", settings.sources.len(), settings.sinks.len());
-        return Ok(ExitCode::SUCCESS);
+        return approve(&settings);
     }
     crate::telemetry::init(&settings.logging).map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
     let drain_max = Duration::from_secs(args.drain_timeout);

@@ -1,10 +1,10 @@
 //! `causeway send`: a seeded storm to a running process, open loop.
 
 use super::client::Client;
+use super::storm::Storm;
 use super::{Failure, exit};
 use crate::clock::{Clock, NANOS, WallClock};
 use causeway_loadgen::Scenario;
-use causeway_loadgen::profile::Profile;
 use causeway_loadgen::send::{Batch, Options, Report, send};
 use causeway_loadgen::wire::{alertmanager, cloudevents};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -14,12 +14,8 @@ use std::process::ExitCode;
 /// Flags of `send`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What sort of storm: easy, moderate, stress, churn, adversarial or quiet.
-    #[arg(long, default_value = "stress")]
-    profile: Profile,
-    /// The same seed makes the same storm.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    storm: Storm,
     /// About how many events; the whole storm without it.
     #[arg(long)]
     events: Option<u64>,
@@ -60,7 +56,7 @@ enum Format {
 /// Sends the storm and reports.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let address = resolve(&args.to)?;
-    let mut scenario = Scenario::build(args.profile, args.seed, args.events);
+    let mut scenario = Scenario::build(args.storm.profile, args.storm.seed, args.events);
     let natural = scenario.natural_rate();
     let rate = args.rate.unwrap_or(natural);
     if !(rate > 0.0 && rate.is_finite()) {

@@ -1,10 +1,8 @@
 //! What stands at the end of a replay, rows that left the horizon included.
 
-use crate::emit::standing::{Archive, Standing};
+use crate::emit::standing::{Archive, Standing, Tally};
 use crate::runtime::EpochOutput;
-use causeway_dataflows::model::{
-    AlertCount, AlertKey, AlertRow, Disposition, Incident, IncidentKey, Seconds,
-};
+use causeway_dataflows::model::{AlertCount, AlertKey, AlertRow, Incident, IncidentKey, Seconds};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,17 +31,16 @@ impl Archive for Finals {
 }
 
 impl Finals {
-    /// Alerts that are suppressed, alone, and in incidents.
-    pub fn dispositions(&self) -> (u64, u64, u64) {
-        let mut counts = (0, 0, 0);
-        for row in self.alerts.values() {
-            match row.disposition {
-                Disposition::Suppressed(_) => counts.0 += 1,
-                Disposition::Standalone => counts.1 += 1,
-                Disposition::Incident(_) => counts.2 += 1,
-            }
+    /// The books and the digest of all of it.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (key, row) in &self.alerts {
+            tally.alert(row.clone(), self.counts.get(key).copied());
         }
-        counts
+        for incident in self.incidents.values() {
+            tally.incident(incident.clone());
+        }
+        tally
     }
 }
 

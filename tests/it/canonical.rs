@@ -71,6 +71,21 @@ impl Bench {
         decoded
     }
 
+    /// A CloudEvent in binary mode: a request of its own.
+    fn binary(&mut self, headers: &[(&str, &str)], body: &[u8]) -> Decoded {
+        let input = Input {
+            format: Format::CloudEvents,
+            framing: Framing::Body,
+            tenant: &self.tenant,
+            mode: self.mode,
+            origin: &self.origin,
+            first_line: 1,
+        };
+        let decoded = self.decoder.decode_binary(headers, body, &input);
+        assert!(decoded.counts.balanced(), "{:?}", decoded.counts);
+        decoded
+    }
+
     fn text(&mut self, text: &str) -> Decoded {
         self.decode(text.as_bytes())
     }

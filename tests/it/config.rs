@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic here is a failure that names its line")]
 
+use crate::committed::expect_committed;
 use causeway::config::{Surroundings, load_text, schema};
 use causeway::settings::{Settings, SourceKind};
 use std::path::{Path, PathBuf};
@@ -92,12 +93,8 @@ fn bad_files_are_refused_with_their_message() {
 
 #[test]
 fn the_schema_is_the_committed_one_and_accepts_what_passes() {
-    let committed = fixtures().join("schema.json");
     let text = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
-    if std::env::var_os("REWRITE").is_some() {
-        std::fs::write(&committed, &text).unwrap();
-    }
-    assert_eq!(text, std::fs::read_to_string(&committed).unwrap(), "REWRITE=1 rewrites");
+    expect_committed(&fixtures().join("schema.json"), &text);
     let validator = jsonschema::validator_for(&schema()).unwrap();
     for path in files("good") {
         let text = std::fs::read_to_string(&path).unwrap();

@@ -1,5 +1,6 @@
 //! What leaves the process: schemas and the rows that must stay valid under them.
 
+use crate::committed::expect_committed;
 use causeway::emit::schema::{SchemaKind, schema, schema_text};
 use causeway::emit::wire::{AlertRow, Envelope};
 use serde::Serialize;
@@ -30,16 +31,7 @@ fn examples(kind: SchemaKind) -> Vec<(String, String)> {
 fn committed_schemas_are_those_of_the_types() {
     for kind in SchemaKind::ALL {
         let path = fixtures().join(format!("{}.json", kind.word()));
-        let generated = schema_text(kind);
-        if std::env::var_os("REWRITE").is_some() {
-            fs::write(&path, &generated).unwrap();
-        }
-        let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == generated,
-            "{} is not what the types say; review the change and run the test with REWRITE=1",
-            path.display()
-        );
+        expect_committed(&path, &schema_text(kind));
     }
 }
 

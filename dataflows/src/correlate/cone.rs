@@ -117,9 +117,7 @@ fn effect(
         .iter()
         .filter(|key| {
             let lag = key.onset - onset;
-            -params.lag_min_seconds <= lag
-                && lag <= params.lag_max_seconds
-                && lag_milli(lag, params) >= params.fit_min_milli
+            -params.lag_min_seconds <= lag && lag <= params.lag_max_seconds
         })
         .copied()
         .collect();

@@ -15,6 +15,7 @@
 mod kinds;
 
 use super::controls::{InstantBody, MaintenanceBody, RuleBody, SilenceBody};
+use crate::canonical::Kind;
 use crate::emit::schema::drop_rust_formats;
 use kinds::{
     NativeAlert, NativeChange, NativeEntity, NativeFeedback, NativeHeartbeat, NativeLog,
@@ -112,7 +113,7 @@ struct Envelope {
     /// Who says so, a URI reference; cut at 512 bytes. The configured source when absent.
     source: Option<String>,
     /// What sort of event it is.
-    kind: KindWord,
+    kind: Kind,
     /// The type of the event, for an alert its rule; cut at 256 bytes.
     name: Option<String>,
     /// When it happened: RFC 3339, or nanoseconds since the Unix epoch as an integer or as
@@ -153,38 +154,6 @@ struct Envelope {
     origin: Option<Map<String, Value>>,
     /// Repairs made by whoever sends it on; not read yet.
     quality: Option<Value>,
-}
-
-/// The kinds of events.
-#[derive(JsonSchema)]
-#[schemars(rename = "NativeKind", rename_all = "snake_case")]
-enum KindWord {
-    /// Something fires or ends.
-    Alert,
-    /// A line of a log.
-    Log,
-    /// A sample.
-    Metric,
-    /// A part of a trace.
-    Span,
-    /// What people or machines did.
-    Change,
-    /// A node of the topology.
-    Entity,
-    /// An edge of the topology.
-    Relation,
-    /// A verdict on an incident.
-    Feedback,
-    /// A sign of life; nothing but the envelope.
-    Heartbeat,
-    /// Matchers that keep alerts out of incidents for a while.
-    Silence,
-    /// A planned window.
-    Maintenance,
-    /// A standing instruction about alerts.
-    Rule,
-    /// Weights of the scorer.
-    Model,
 }
 
 /// Makes fields whose schema is written out optional, without a default in the schema.

@@ -1,6 +1,7 @@
 //! The schema of the native form says what the decoder does.
 
 use super::Bench;
+use crate::committed::expect_committed;
 use causeway::canonical::native::schema::{schema, schema_text};
 use causeway::canonical::{Code, Kind};
 use jsonschema::Validator;
@@ -55,17 +56,7 @@ fn taken(event: &Value) -> (bool, bool) {
 
 #[test]
 fn the_committed_schema_is_that_of_the_types() {
-    let path = fixtures().join("schema/event.json");
-    let generated = schema_text();
-    if std::env::var_os("REWRITE").is_some() {
-        fs::write(&path, &generated).unwrap();
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == generated,
-        "{} is not what the types say; review the change and run the test with REWRITE=1",
-        path.display()
-    );
+    expect_committed(&fixtures().join("schema/event.json"), &schema_text());
 }
 
 #[test]

@@ -182,10 +182,7 @@ async fn the_document_is_the_committed_one_and_its_paths_exist() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/openapi.json");
     let document = causeway::console::openapi::document();
     let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
-    if std::env::var_os("REWRITE").is_some() {
-        std::fs::write(&committed, &text).unwrap();
-    }
-    assert_eq!(text, std::fs::read_to_string(&committed).unwrap(), "REWRITE=1 rewrites");
+    crate::committed::expect_committed(&committed, &text);
     let server = Server::start().await;
     server.get("/openapi.json").await.is(200, "\"openapi\": \"3.1.0\"");
     for (path, operations) in document["paths"].as_object().unwrap() {

@@ -2,11 +2,9 @@
 
 use super::super::{Bench, LIVE, shown};
 use super::mutate::{Dice, spoil};
-use causeway::canonical::{Decoded, Decoder, Format, Framing, Input, Mode, Origin, Reject, Source};
-use smol_str::SmolStr;
+use causeway::canonical::{Decoded, Decoder, Format, Framing, Mode, Reject, Source};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Spoilt records of each format.
 const RECORDS: usize = 15_500;
@@ -255,16 +253,7 @@ fn storm_of_requests(seed: u64) -> usize {
     let subject = &SUBJECTS[0];
     let samples = samples(subject);
     let mut dice = Dice::new(seed);
-    let mut decoder = Decoder::new(Arc::new(source()), 1, None);
-    let (tenant, origin) = (SmolStr::new_static("default"), Origin::default());
-    let input = Input {
-        format: Format::CloudEvents,
-        framing: Framing::Body,
-        tenant: &tenant,
-        mode: LIVE,
-        origin: &origin,
-        first_line: 1,
-    };
+    let mut bench = Bench::new(source(), Format::CloudEvents, LIVE);
     let text = |dice: &mut Dice, good: &str, serial| {
         let spoilt = spoil(dice, good.as_bytes(), b"%zz%e9%", serial);
         if dice.below(3) == 0 {
@@ -275,9 +264,9 @@ fn storm_of_requests(seed: u64) -> usize {
     };
     let head = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/a"), ("ce-type", "t")];
     let mut request = |headers: &[(&str, &str)], body: &[u8]| {
-        let decoded = decoder.decode_binary(headers, body, &input);
+        let decoded = bench.binary(headers, body);
         check_rejects(&decoded, 1);
-        check_kept(&decoder);
+        check_kept(&bench.decoder);
         decoded
     };
     let good = good_rows(&request(&head, good_native(0).as_bytes()));
