@@ -121,8 +121,38 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("causeway: {:#}", failure.error);
+            eprintln!("causeway: {}", told(&failure.error));
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// An error with its causes, each said once: some errors name their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.contains(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let refused = || std::io::Error::other("no room");
+        let named = anyhow::Error::from(refused()).context("file a: no room; make some");
+        assert_eq!(told(&named), "file a: no room; make some");
+        let unnamed = Err::<(), _>(refused()).context("file a").unwrap_err();
+        assert_eq!(told(&unnamed), "file a: no room");
     }
 }
