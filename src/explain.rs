@@ -15,6 +15,7 @@ mod text;
 mod tests;
 
 pub use find::{ExplainError, find, find_in};
+pub(crate) use paint::wrap;
 
 /// How an explanation is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

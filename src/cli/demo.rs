@@ -1,5 +1,6 @@
 //! `causeway demo`: a storm, and what comes of it, in one process.
 
+use super::explain::WIDTH;
 use super::output::{final_incidents, summary, write_alerts, write_incidents};
 use super::replay::FileOutlet;
 use super::storm::Storm;
@@ -9,6 +10,7 @@ use crate::clock::{Clock, WallClock};
 use crate::emit::ledger::Emission;
 use crate::emit::wire::Revision;
 use crate::evaluate::{Inputs, evaluate};
+use crate::explain::wrap;
 use crate::ingest::chunk::ChunkLimits;
 use crate::ingest::file::Files;
 use crate::replay::{Finals, Replay};
@@ -16,6 +18,7 @@ use anyhow::Context as _;
 use causeway_dataflows::params::Params;
 use causeway_loadgen::scenario::Scenario;
 use indicatif::{ProgressBar, ProgressStyle};
+use smol_str::SmolStr;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -34,6 +37,8 @@ pub struct Args {
 
 /// Incidents shown in full.
 const SHOWN: usize = 5;
+/// Before what is said of an incident.
+const INDENT: &str = "    ";
 
 /// Runs the demo.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -50,7 +55,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let summary = summary(&finals, &counts, 1, seconds);
     write(&paths[2], |file| writeln!(file, "{}", summary.line()))?;
     println!();
-    top_incidents(&finals);
+    let first = top_incidents(&finals);
     let report = evaluate(&Inputs {
         truth: args.out.join("truth.json"),
         alerts: paths[1].clone(),
@@ -67,9 +72,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     println!("throughput  {:.0} events/s ({seconds:.1} s)", summary.events_per_second);
     println!("incidents   {}", paths[0].display());
     println!(
-        "read one    causeway explain --file {} {}",
+        "read one    {} explain --file {} {first}",
+        std::env::args().next().unwrap_or_else(|| "causeway".to_owned()),
         paths[0].display(),
-        finals.incidents.keys().next().map(ToString::to_string).unwrap_or_default()
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -96,24 +101,27 @@ fn process(dir: &Path) -> Result<(Finals, crate::canonical::Counts), Failure> {
     Ok(finals)
 }
 
-/// The largest incidents that blame somebody, a few lines each.
-fn top_incidents(finals: &Finals) {
+/// The largest incidents, a few lines each; returns the id of the first.
+fn top_incidents(finals: &Finals) -> SmolStr {
     let mut revisions: Vec<Arc<Revision>> =
         final_incidents(finals).map(|message| message.revision).collect();
     revisions.sort_by_key(|revision| std::cmp::Reverse(revision.alerts.len()));
     for revision in revisions.iter().take(SHOWN) {
         println!("{}  {}", revision.incident_id, revision.title);
-        println!("    {}", revision.explanation.text.replace('\n', "\n    "));
+        for line in wrap(&revision.explanation.text, WIDTH - INDENT.len()) {
+            println!("{INDENT}{line}");
+        }
         let mut path: Vec<&str> = Vec::new();
         for hop in &revision.explanation.path {
             path.push(&hop.from);
         }
         path.extend(revision.explanation.path.last().map(|hop| hop.to.as_str()));
         if !path.is_empty() {
-            println!("    path: {}", path.join(" -> "));
+            println!("{INDENT}path: {}", path.join(" -> "));
         }
         println!();
     }
+    revisions.first().map(|revision| revision.incident_id.clone()).unwrap_or_default()
 }
 
 fn write(

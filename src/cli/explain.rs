@@ -15,7 +15,7 @@ use std::process::ExitCode;
 /// Incidents looked at when only the beginning of an id is given.
 const MATCHES_MAX: usize = 6;
 /// Columns of an explanation.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// Flags of `explain`.
 #[derive(Debug, clap::Args)]

@@ -56,7 +56,7 @@ pub(super) fn bar(share: f64, width: usize) -> String {
 /// Breaks text at spaces so that no line is longer than `width`, where words allow.
 ///
 /// A number stays with its unit: "3" at the end of a line reads as something else than "3 min".
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match pieces.last_mut() {
