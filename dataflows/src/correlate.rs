@@ -22,5 +22,7 @@ pub mod region;
 pub mod assemble;
 pub mod tenant;
 mod operator;
+#[cfg(test)]
+mod tests;
 
 pub use operator::{Correlated, Fact, Outcome, correlate};

@@ -7,6 +7,7 @@ use super::links::lag_milli;
 use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, RelationKind, Seconds};
 use crate::params::CorrelateParams;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// The undecided alerts of one component, by unit.
@@ -76,8 +77,7 @@ pub fn grow(
                 }
                 if let Some(found) = effect(sites, *node, *onset, fit, params) {
                     let found = Reached { via: *cause, kind: *kind, hops, ..found };
-                    let best = next.get(node);
-                    if best.is_none_or(|best| best.weight_milli < found.weight_milli) {
+                    if next.get(node).is_none_or(|best| is_better(world, &found, best)) {
                         next.insert(*node, found);
                     }
                 }
@@ -90,6 +90,16 @@ pub fn grow(
         reached.extend(next);
     }
     reached.into_values().collect()
+}
+
+/// Whether `found` explains a unit better than `best`; of equals the one whose cause has the
+/// lesser id. Indices must not decide: they tell in which order entities were heard of.
+fn is_better(world: &World, found: &Reached, best: &Reached) -> bool {
+    let id = |reached: &Reached| world.node(reached.via).entity.id;
+    match found.weight_milli.cmp(&best.weight_milli) {
+        Ordering::Equal => id(found) < id(best),
+        other => other == Ordering::Greater,
+    }
 }
 
 /// What a source covers on its own entity.

@@ -6,7 +6,7 @@
 
 use super::cone::{Reached, Sites, Source, grow};
 use super::world::{NodeIndex, World};
-use crate::model::{AlertKey, Seconds};
+use crate::model::{AlertKey, EntityId, Seconds};
 use crate::params::CorrelateParams;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -27,8 +27,9 @@ pub struct Chosen {
 enum Candidate {
     /// A group of an earlier slice.
     Standing(AlertKey),
-    /// An entity, alerting or silent.
-    Entity(NodeIndex),
+    /// An entity, alerting or silent. Its id comes first: indices tell in which order entities
+    /// were heard of, which must not decide.
+    Entity(EntityId, NodeIndex),
 }
 
 /// Covers the alerts of a component until all of those before `until` are covered.
@@ -54,7 +55,7 @@ pub fn split(
         offer(&mut heap, Candidate::Standing(*group), &sites);
     }
     for node in sites.by_node.keys().chain(silent.keys()) {
-        offer(&mut heap, Candidate::Entity(*node), &sites);
+        offer(&mut heap, Candidate::Entity(world.node(*node).entity.id, *node), &sites);
     }
     let mut chosen = Vec::new();
     while sites.by_node.values().flatten().any(|key| key.onset < until) {
@@ -70,11 +71,11 @@ pub fn split(
             continue;
         }
         let began = match &candidate {
-            Candidate::Entity(node) => began(&sites, &silent, *node).map(|onset| (*node, onset)),
+            Candidate::Entity(_, node) => began(&sites, &silent, *node).map(|onset| (*node, onset)),
             Candidate::Standing(_) => None,
         };
         take(&mut sites, &reached);
-        if let Candidate::Entity(node) = candidate
+        if let Candidate::Entity(_, node) = candidate
             && sites.by_node.contains_key(&node)
         {
             // Its later alerts may need a cone of their own.
@@ -82,7 +83,7 @@ pub fn split(
         }
         chosen.push(match candidate {
             Candidate::Standing(group) => Chosen { standing: Some(group), source: None, reached },
-            Candidate::Entity(_) => Chosen { standing: None, source: began, reached },
+            Candidate::Entity(..) => Chosen { standing: None, source: began, reached },
         });
     }
     chosen
@@ -140,7 +141,7 @@ fn gain(
     let own: [Source; 1];
     let (sources, bonus) = match candidate {
         Candidate::Standing(group) => (standing.get(group)?.as_slice(), params.standing_milli),
-        Candidate::Entity(node) => {
+        Candidate::Entity(_, node) => {
             let onset = began(sites, silent, *node)?;
             let own_seconds = params.same_entity_seconds;
             own = [Source { node: *node, onset, decided: false, own_seconds }];
@@ -160,7 +161,7 @@ fn gain(
     }
     let weights: i64 = reached.iter().map(|site| site.weight_milli).sum();
     let callers = match candidate {
-        Candidate::Entity(node) => {
+        Candidate::Entity(_, node) => {
             let total = world.unit_of(*node).users.len() as i64;
             let direct = reached.iter().filter(|site| site.hops == 1).count() as i64;
             let quiet = (params.quiet_milli * (total - direct)).min(params.quiet_max_milli);

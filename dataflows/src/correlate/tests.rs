@@ -1,0 +1,155 @@
+//! The order in which a tenant hears things must not show.
+
+use super::tenant::Tenant;
+use super::{Fact, Outcome};
+use crate::model::{
+    Alert, AlertKey, AlertRow, Annotated, Edge, EntityRef, EventId, Fingerprint, Group, Identity,
+    IncidentKey, Labels, Rated, RelationKind, Seconds, Severity, Status,
+};
+use crate::params::Params;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The first onset.
+const START: Seconds = 1_000_000;
+
+fn entity(number: u8) -> EntityRef {
+    EntityRef::new("t", &format!("service:a/s{number}"))
+}
+
+fn edge((from, to): (u8, u8)) -> Fact {
+    Fact::Edge(Arc::new(Edge {
+        tenant: "t".into(),
+        from: entity(from),
+        to: entity(to),
+        kind: RelationKind::Calls,
+        confidence_ppm: 1_000_000,
+    }))
+}
+
+fn alert((on, after): (u8, u8)) -> Fact {
+    let entity = entity(on);
+    let onset = START + Seconds::from(after);
+    let name = format!("Check{after}");
+    let labels = std::iter::empty();
+    let fingerprint = Fingerprint::of(&mut Vec::new(), "t", "alert", &entity.text, &name, labels);
+    let identity = Identity {
+        fingerprint,
+        tenant: "t".into(),
+        source: "s".into(),
+        entity: entity.clone(),
+        name: name.into(),
+        labels: Labels::default(),
+    };
+    let alert = Alert {
+        key: AlertKey { onset, fingerprint },
+        first: onset,
+        severity: Severity::ERROR,
+        status: Status::Firing,
+        magnitude: 0,
+        flapping: false,
+        first_event_id: EventId::default(),
+        summary: Default::default(),
+        identity: Arc::new(identity),
+    };
+    let row =
+        Annotated { alert: Arc::new(alert), entity, severity: Severity::ERROR, suppression: None };
+    Fact::Alert(Rated { row: Arc::new(row), surprise_milli: 8_000, specific_milli: 8_000 })
+}
+
+/// What stands.
+#[derive(Default, Debug, PartialEq)]
+struct Standing {
+    rows: BTreeMap<AlertKey, Arc<AlertRow>>,
+    groups: BTreeMap<IncidentKey, Arc<Group>>,
+}
+
+impl Standing {
+    fn take(&mut self, outcome: Outcome, diff: isize) {
+        match (outcome, diff > 0) {
+            (Outcome::Row(row), true) => drop(self.rows.insert(row.alert.key, row)),
+            (Outcome::Row(row), false) => {
+                if self.rows.get(&row.alert.key) == Some(&row) {
+                    self.rows.remove(&row.alert.key);
+                }
+            }
+            (Outcome::Group(group), true) => drop(self.groups.insert(group.key, group)),
+            (Outcome::Group(group), false) => {
+                if self.groups.get(&group.key) == Some(&group) {
+                    self.groups.remove(&group.key);
+                }
+            }
+            (Outcome::Sealed(_), _) => {}
+        }
+    }
+}
+
+/// What stands after `epochs` of facts.
+fn after(epochs: impl IntoIterator<Item = Vec<(Fact, isize)>>) -> Standing {
+    let (mut tenant, mut standing) = (Tenant::default(), Standing::default());
+    for facts in epochs {
+        tenant.apply(facts, START + 300, &Params::default(), &mut |outcome, diff| {
+            standing.take(outcome, diff);
+        });
+    }
+    standing
+}
+
+fn added(fact: Fact) -> (Fact, isize) {
+    (fact, 1)
+}
+
+fn config() -> Config {
+    Config {
+        cases: 1000,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(11),
+        ..Config::default()
+    }
+}
+
+/// Small worlds whose alerts begin in very few seconds, so that many places explain as much as
+/// others do.
+fn worlds() -> impl Strategy<Value = (Vec<(u8, u8)>, Vec<(u8, u8)>, Vec<usize>)> {
+    let edges = prop::collection::btree_set((0..12u8, 0..12u8), 0..24);
+    let alerts = prop::collection::btree_set((0..12u8, 0..3u8), 1..16);
+    let flaps = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
+    (edges, alerts, flaps).prop_map(|(edges, alerts, flaps)| {
+        let edges: Vec<_> = edges.into_iter().filter(|(from, to)| from != to).collect();
+        let flaps = match edges.len() {
+            0 => Vec::new(),
+            len => flaps.into_iter().map(|flap| flap.index(len)).collect(),
+        };
+        (edges, alerts.into_iter().collect(), flaps)
+    })
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_order_of_topology_and_alerts_gives_the_same_groups(
+        (edges, alerts, flaps) in worlds()
+    ) {
+        let at_once = edges.iter().copied().map(edge).chain(alerts.iter().copied().map(alert));
+        let expected = after([at_once.map(added).collect()]);
+        // Everything by itself and from the other end, then edges that go and come again.
+        let alone = alerts.iter().rev().copied().map(alert);
+        let alone = alone.chain(edges.iter().rev().copied().map(edge)).map(|fact| vec![added(fact)]);
+        let flapping = flaps.iter().flat_map(|at| {
+            [vec![(edge(edges[*at]), -1)], vec![(edge(edges[*at]), 1)]]
+        });
+        prop_assert_eq!(after(alone.chain(flapping)), expected);
+    }
+}
+
+#[test]
+fn a_chain_that_breaks_in_one_second_is_cut_alike_from_either_end() {
+    let chain: Vec<(u8, u8)> = (0..40).map(|at| (at, at + 1)).collect();
+    let alerts: Vec<_> = (0..=40).map(|at| added(alert((at, 0)))).collect();
+    let edges: Vec<_> = chain.iter().map(|ends| added(edge(*ends))).collect();
+    let reversed = edges.iter().rev().cloned().collect();
+    assert_eq!(after([edges, alerts.clone()]), after([reversed, alerts]));
+}
