@@ -54,24 +54,19 @@ fn whole(group: &Group, place: u32) -> Option<u32> {
 /// Everything alerting that depends on `cause` over alerting entities, level by level; of
 /// several ways in one level the one whose lags fit best.
 fn reach(group: &Group, cause: u32, first: &BTreeMap<u32, &GroupMember>) -> BTreeMap<u32, Step> {
+    let users = users(group, cause, first);
     let mut steps: BTreeMap<u32, Step> = BTreeMap::new();
     let mut level: Vec<(u32, i64)> = vec![(cause, 1000)];
     for hops in 1..=8u8 {
         let mut next: BTreeMap<u32, Step> = BTreeMap::new();
         for (towards, fit) in &level {
-            for (place, entity) in group.entities.iter().enumerate() {
-                let place = place as u32;
-                // People read paths between wholes; a part stands in one only as the cause.
-                let skip = place == cause || is_nested(group, place);
-                if skip || !first.contains_key(&place) || steps.contains_key(&place) {
+            for (place, kind) in &users[*towards as usize] {
+                if steps.contains_key(place) {
                     continue;
                 }
-                for edge in entity.depends.iter().filter(|edge| edge.to == *towards) {
-                    let fit = fit * lag_fit(lag(place, *towards, first)) / 1000;
-                    if next.get(&place).is_none_or(|step| step.fit < fit) {
-                        let step = Step { towards: *towards, kind: edge.kind, hops, fit };
-                        next.insert(place, step);
-                    }
+                let fit = fit * lag_fit(lag(*place, *towards, first)) / 1000;
+                if next.get(place).is_none_or(|step| step.fit < fit) {
+                    next.insert(*place, Step { towards: *towards, kind: *kind, hops, fit });
                 }
             }
         }
@@ -82,6 +77,26 @@ fn reach(group: &Group, cause: u32, first: &BTreeMap<u32, &GroupMember>) -> BTre
         steps.extend(next);
     }
     steps
+}
+
+/// The alerting entities that depend on each entity, in order of place: a group may be one hub
+/// with thousands of dependents, so nobody may look through all of them at each.
+fn users(
+    group: &Group,
+    cause: u32,
+    first: &BTreeMap<u32, &GroupMember>,
+) -> Vec<Vec<(u32, RelationKind)>> {
+    let mut users = vec![Vec::new(); group.entities.len()];
+    for place in first.keys().copied() {
+        // People read paths between wholes; a part stands in one only as the cause.
+        if place == cause || is_nested(group, place) {
+            continue;
+        }
+        for edge in &group.entities[place as usize].depends {
+            users[edge.to as usize].push((place, edge.kind));
+        }
+    }
+    users
 }
 
 /// Whether a place is a part of something that is told of itself. A host in a zone is not.
