@@ -228,7 +228,7 @@ fn alert(key: AlertKey, severity: Severity, status: Status) -> Alert {
             source: Default::default(),
             entity: causeway_dataflows::model::EntityRef::new("", ""),
             name: Default::default(),
-            labels: Vec::new(),
+            labels: Default::default(),
         }),
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod ids;
 pub mod severity;
+pub mod labels;
 pub mod event;
 pub mod context;
 pub mod known;
@@ -31,4 +32,5 @@ pub use incident::{
     MemberChange,
 };
 pub use known::{Edge, Live, PlacedChange, Profile};
+pub use labels::Labels;
 pub use severity::Severity;

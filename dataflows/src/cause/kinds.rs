@@ -177,7 +177,7 @@ mod tests {
                 source: "s".into(),
                 entity: crate::model::EntityRef::new("t", "pod:a/b"),
                 name: name.into(),
-                labels: vec![("signal".into(), signal.into())],
+                labels: crate::model::Labels::pack(std::iter::once(("signal", signal))),
             })
         };
         assert_eq!(of("trace", "shop.Cart/Get (rpc) 500"), Kind::Errors);

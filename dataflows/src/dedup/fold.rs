@@ -10,29 +10,39 @@ use crate::model::{AlertEvent, EventId, Seconds, Severity};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-/// All events of one key and one second of event time.
+/// All events of one key and one second of event time; 48 bytes, for nearly all of them hold
+/// one event that says nothing new.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// The second.
     pub second: Seconds,
-    /// The earliest onset named by a firing event of this second.
-    pub onset: Seconds,
-    /// When the last firing event (by id) lapses.
-    pub ends: Seconds,
     /// Firing events.
     pub count: u32,
-    /// Late events received in this second, which count but do not extend.
-    pub late: u32,
     /// Severity of the last firing event (by id).
     pub severity: Severity,
     /// Whether a resolve is among them.
     pub resolved: bool,
     /// The least id of a firing event.
     pub least: EventId,
+    /// `None` when there is nothing that it would tell.
+    rest: Option<Box<Rest>>,
+}
+
+const _: () = assert!(size_of::<Entry>() == 48);
+
+/// What few seconds have to tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Rest {
+    /// The earliest onset named by a firing event of this second.
+    onset: Seconds,
+    /// When the last firing event (by id) lapses.
+    ends: Seconds,
+    /// Late events received in this second, which count but do not extend.
+    late: u32,
     /// The greatest id of a firing event.
-    pub greatest: EventId,
+    greatest: EventId,
     /// What the least one said; kept only where a run may begin.
-    pub summary: SmolStr,
+    summary: SmolStr,
 }
 
 impl Entry {
@@ -40,16 +50,41 @@ impl Entry {
     pub fn blank(second: Seconds) -> Entry {
         Entry {
             second,
-            onset: second,
-            ends: Seconds::MAX,
             count: 0,
-            late: 0,
             severity: Severity::DEBUG,
             resolved: false,
             least: EventId::default(),
-            greatest: EventId::default(),
-            summary: SmolStr::default(),
+            rest: None,
         }
+    }
+
+    fn onset(&self) -> Seconds {
+        self.rest.as_ref().map_or(self.second, |rest| rest.onset)
+    }
+
+    fn ends(&self) -> Seconds {
+        self.rest.as_ref().map_or(Seconds::MAX, |rest| rest.ends)
+    }
+
+    fn late(&self) -> u32 {
+        self.rest.as_ref().map_or(0, |rest| rest.late)
+    }
+
+    fn summary(&self) -> SmolStr {
+        self.rest.as_ref().map_or_else(SmolStr::default, |rest| rest.summary.clone())
+    }
+
+    fn rest_mut(&mut self) -> &mut Rest {
+        let (onset, least) = (self.second, &self.least);
+        self.rest.get_or_insert_with(|| {
+            let (greatest, summary) = (least.clone(), SmolStr::default());
+            Box::new(Rest { onset, ends: Seconds::MAX, late: 0, greatest, summary })
+        })
+    }
+
+    /// Adds a late event.
+    pub fn add_late(&mut self) {
+        self.rest_mut().late += 1;
     }
 
     /// Adds a firing event: the greatest id speaks for severity and end, the least for the
@@ -58,24 +93,35 @@ impl Entry {
     pub fn merge_firing(&mut self, event: &AlertEvent, id: &str, summary: &str) {
         if self.count == 0 {
             self.least = EventId::new(id);
-            self.greatest = self.least.clone();
-            self.summary = SmolStr::new(summary);
             self.severity = event.severity;
-            self.ends = event.ends;
-            self.onset = event.onset;
+            let plain = event.onset == self.second && event.ends == Seconds::MAX;
+            if !plain || !summary.is_empty() || self.rest.is_some() {
+                let greatest = self.least.clone();
+                let rest = self.rest_mut();
+                (rest.onset, rest.ends, rest.greatest) = (event.onset, event.ends, greatest);
+                rest.summary = SmolStr::new(summary);
+            }
         } else {
-            if id < self.least.0.as_str() {
-                self.least = EventId::new(id);
-                self.summary = SmolStr::new(summary);
-            }
-            if id >= self.greatest.0.as_str() {
-                self.greatest = EventId::new(id);
-                self.severity = event.severity;
-                self.ends = event.ends;
-            }
-            self.onset = self.onset.min(event.onset);
+            self.merge_another(event, id, summary);
         }
         self.count += 1;
+    }
+
+    fn merge_another(&mut self, event: &AlertEvent, id: &str, summary: &str) {
+        let first = id < self.least.0.as_str();
+        // Before the least changes: until now it may have been the greatest, too.
+        let rest = self.rest_mut();
+        rest.onset = rest.onset.min(event.onset);
+        if first {
+            rest.summary = SmolStr::new(summary);
+        }
+        if id >= rest.greatest.0.as_str() {
+            (rest.greatest, rest.ends) = (EventId::new(id), event.ends);
+            self.severity = event.severity;
+        }
+        if first {
+            self.least = EventId::new(id);
+        }
     }
 }
 
@@ -139,16 +185,16 @@ impl State {
             match &mut self.open {
                 Some(run) => {
                     run.last = entry.second;
-                    run.ends = entry.ends;
+                    run.ends = entry.ends();
                     run.severity = entry.severity;
                     run.count += u64::from(entry.count);
-                    run.onset = run.onset.min(entry.onset.max(floor_of(self.floor)));
+                    run.onset = run.onset.min(entry.onset().max(floor_of(self.floor)));
                 }
                 None => self.begin(entry, params),
             }
         }
         if let Some(run) = &mut self.open {
-            run.count += u64::from(entry.late);
+            run.count += u64::from(entry.late());
         }
         if entry.resolved {
             self.close(entry.second, params, closed);
@@ -167,12 +213,12 @@ impl State {
     fn begin(&mut self, entry: &Entry, params: &FoldParams) {
         let flaps_until = self.flap.transition(entry.second, &params.flap).unwrap_or(Seconds::MIN);
         self.open = Some(Run {
-            onset: entry.onset.max(floor_of(self.floor)),
+            onset: entry.onset().max(floor_of(self.floor)),
             first: entry.second,
             first_id: entry.least.clone(),
-            summary: entry.summary.clone(),
+            summary: entry.summary(),
             last: entry.second,
-            ends: entry.ends,
+            ends: entry.ends(),
             count: u64::from(entry.count),
             severity: entry.severity,
             flaps_until,
@@ -221,16 +267,10 @@ mod tests {
 
     fn firing(second: Seconds) -> Entry {
         Entry {
-            second,
-            onset: second,
-            ends: Seconds::MAX,
             count: 1,
-            late: 0,
             severity: Severity::ERROR,
-            resolved: false,
             least: EventId::new("a"),
-            greatest: EventId::new("a"),
-            summary: SmolStr::default(),
+            ..Entry::blank(second)
         }
     }
 
@@ -272,7 +312,7 @@ mod tests {
     #[test]
     fn its_own_end_cuts_before_quiet_does() {
         let mut short = firing(0);
-        short.ends = 60;
+        short.rest_mut().ends = 60;
         assert_eq!(spans(&[short.clone(), firing(60)], 61), [(0, 60, None)]);
         assert_eq!(spans(&[short, firing(61)], 62), [(0, 0, Some(60)), (61, 61, None)]);
     }
@@ -280,7 +320,7 @@ mod tests {
     #[test]
     fn a_stale_start_cannot_reach_into_the_run_before() {
         let mut again = firing(500);
-        again.onset = 0;
+        again.rest_mut().onset = 0;
         assert_eq!(spans(&[firing(0), again], 600), [(0, 0, Some(300)), (1, 500, None)]);
     }
 
@@ -288,7 +328,7 @@ mod tests {
     fn a_late_event_counts_and_does_not_extend() {
         let mut late = firing(200);
         late.count = 0;
-        late.late = 3;
+        late.rest_mut().late = 3;
         let runs = runs(State::default(), &[firing(0), late], 301, &params());
         assert_eq!((runs[0].count, runs[0].last, runs[0].closed), (4, 0, Some(300)));
     }

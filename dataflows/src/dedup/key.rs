@@ -9,6 +9,12 @@ use crate::model::{
 };
 use std::sync::Arc;
 
+mod counts;
+
+/// How much longer than they must entries may wait to be settled, so that a visit settles
+/// several.
+const SETTLE_SLACK_SECONDS: Seconds = 60;
+
 /// One fingerprint.
 #[derive(Debug)]
 pub struct Key {
@@ -20,8 +26,12 @@ pub struct Key {
     counted_at: Option<Seconds>,
     /// The deadline that the wheel holds for this key.
     pub scheduled: Seconds,
+    /// No later than the next deadline that is not a count's.
+    pub due: Seconds,
     /// What is needed before the epoch ends.
     pub needs: Needs,
+    /// Whether a fold may have changed a count other than that of the run that fires.
+    refolded: bool,
     /// Whose policy applies: that of the source that spoke first.
     pub source: SourceIndex,
     /// What stands in the collection, in order of onset.
@@ -71,7 +81,9 @@ impl Key {
             entries: Vec::new(),
             counted_at: None,
             scheduled: Seconds::MAX,
+            due: Seconds::MAX,
             needs: Needs::Nothing,
+            refolded: false,
             source,
             published: Vec::new(),
             base: None,
@@ -93,7 +105,10 @@ impl Key {
 
     /// The same for a visit.
     #[inline]
-    pub fn touch_for_visit(&self) -> i64 {
+    pub fn touch_for_visit(&self, tick: Seconds) -> i64 {
+        if self.only_counts(tick) {
+            return 0;
+        }
         let entry = self.entries.first().map_or(0, |entry| entry.second);
         self.published.last().map_or(0, |top| top.alert.key.onset) ^ entry
     }
@@ -135,6 +150,8 @@ impl Key {
         if self.needs == Needs::Fold || !self.hot.continues(event, quiet) {
             return false;
         }
+        // An event may name an end that is sooner than silence would bring it.
+        self.due = self.due.min(self.hot.deadline.saturating_add(1));
         if self.hot.has_outgrown() {
             self.needs = Needs::Grade;
         }
@@ -166,7 +183,7 @@ impl Key {
         }
         let entry = &mut self.entries[at];
         if late {
-            entry.late += 1;
+            entry.add_late();
         } else if event.flags.has(AlertFlags::RESOLVED) {
             entry.resolved = true;
         } else {
@@ -262,6 +279,7 @@ impl Key {
         }
         old.for_each(|published| retract(Some(published), out));
         self.published = next;
+        self.refolded = true;
         self.heat();
     }
 
@@ -319,22 +337,6 @@ impl Key {
         }
     }
 
-    /// Publishes exact counts when they are due: `count_delay` after the last change, or now.
-    pub fn publish_counts(&mut self, tick: Seconds, delay: Seconds, out: &mut impl Output) {
-        if self.counted_at.is_none_or(|at| tick < at.saturating_add(delay)) {
-            return;
-        }
-        self.counted_at = None;
-        self.write_back();
-        for published in &self.published {
-            out.count(AlertCount {
-                key: published.alert.key,
-                count: published.count,
-                last: published.last,
-            });
-        }
-    }
-
     /// Removes published alerts whose horizon has passed; they leave the collection.
     pub fn retire(&mut self, tick: Seconds, retention: &Retention, out: &mut impl Output) {
         self.published.retain(|published| {
@@ -360,9 +362,12 @@ impl Key {
                 .is_none_or(|run| run.deadline(quiet) < tick)
     }
 
-    /// The next tick at which this key has something to do.
-    pub fn next_due(&self, window: Seconds, retention: &Retention) -> Seconds {
-        let settle = self.entries.first().map(|entry| entry.second + window + 1);
+    /// The next tick at which this key has something to do, when all is done at `tick`.
+    pub fn next_due(&mut self, tick: Seconds, window: Seconds, retention: &Retention) -> Seconds {
+        // A run that fires may get entries without a visit.
+        let oldest = self.entries.first().map(|entry| entry.second);
+        let oldest = oldest.or(self.hot.firing.then_some(tick));
+        let settle = oldest.map(|second| second + window + 1 + SETTLE_SLACK_SECONDS);
         let counts = self.counted_at.map(|at| at + retention.count_delay);
         let alerts =
             self.published.iter().map(|published| match retention.until(&published.alert) {
@@ -372,13 +377,8 @@ impl Key {
                 }
                 None => published.deadline.saturating_add(1),
             });
-        settle.into_iter().chain(counts).chain(alerts).min().unwrap_or(Seconds::MAX)
-    }
-
-    /// Notes that a count changed at `tick`.
-    #[inline]
-    pub fn counted(&mut self, tick: Seconds) {
-        self.counted_at = Some(tick);
+        self.due = settle.into_iter().chain(alerts).min().unwrap_or(Seconds::MAX);
+        counts.map_or(self.due, |counts| counts.min(self.due))
     }
 }
 

@@ -117,7 +117,7 @@ impl Table {
         let needed = key.needs;
         key.insert(&event, batch.id(&event), batch.summary(&event), source.quiet_seconds);
         key.counted(tick);
-        let due = tick + self.retention.count_delay;
+        let due = key.due.min(tick + self.retention.count_delay);
         if needed == Needs::Nothing && key.needs != Needs::Nothing {
             self.dirty.push(slot);
         } else if key.scheduled > due {
@@ -171,7 +171,7 @@ impl Table {
         while let Some(due) = self.wheel.pop_due(self.tick) {
             for slots in due.chunks(TOGETHER) {
                 let keys = slots.iter().filter_map(|slot| self.keys[*slot as usize].as_ref());
-                std::hint::black_box(keys.fold(0, |sum, key| sum ^ key.touch_for_visit()));
+                std::hint::black_box(keys.fold(0, |sum, key| sum ^ key.touch_for_visit(self.tick)));
                 for slot in slots {
                     if let Some(key) = &self.keys[*slot as usize]
                         && key.scheduled <= self.tick
@@ -191,6 +191,11 @@ impl Table {
     /// Brings one key up to date and schedules its next deadline, or forgets it.
     fn visit(&mut self, slot: u32, out: &mut impl Output) {
         let Some(key) = self.keys[slot as usize].as_mut() else { return };
+        if let Some(due) = key.publish_firing(self.tick, self.retention.count_delay, out) {
+            key.scheduled = due;
+            self.wheel.schedule(due, slot);
+            return;
+        }
         let source = self.sources[key.source as usize];
         let params = FoldParams { quiet: source.quiet_seconds, flap: self.flap };
         let window = source.lateness_seconds + self.disorder;
@@ -207,7 +212,7 @@ impl Table {
             self.free.push(slot);
             return;
         }
-        let due = key.next_due(window, &self.retention).max(self.tick + 1);
+        let due = key.next_due(self.tick, window, &self.retention).max(self.tick + 1);
         if due < key.scheduled || key.scheduled <= self.tick {
             key.scheduled = due;
             self.wheel.schedule(due, slot);

@@ -1,6 +1,7 @@
 //! What decoders hand to the dataflow: alert events in batches, arena-backed.
 
 use super::ids::{EntityRef, EventId, Fingerprint, Seconds};
+use super::labels::Labels;
 use super::severity::Severity;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -27,15 +28,14 @@ pub struct Identity {
     pub entity: EntityRef,
     /// The alert's rule or type.
     pub name: SmolStr,
-    /// Identity labels, sorted by key.
-    pub labels: Vec<(SmolStr, SmolStr)>,
+    /// Identity labels, sorted by name.
+    pub labels: Labels,
 }
 
 impl Identity {
     /// The value of label `key`, if present.
     pub fn label(&self, key: &str) -> Option<&str> {
-        let at = self.labels.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
-        Some(self.labels[at].1.as_str())
+        self.labels.get(key)
     }
 }
 

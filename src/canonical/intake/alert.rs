@@ -72,7 +72,7 @@ impl Intake {
             tenant: tenant.clone(),
             source: SmolStr::new(source),
             name: SmolStr::new(name),
-            labels: draft.labels.iter().map(|(k, v)| (SmolStr::new(k), SmolStr::new(v))).collect(),
+            labels: causeway_dataflows::model::Labels::pack(draft.labels.iter()),
         });
         self.entity = derived;
     }

@@ -145,7 +145,7 @@ mod tests {
             source: "s".into(),
             entity: EntityRef::new("t", "host:a"),
             name: "n".into(),
-            labels: Vec::new(),
+            labels: Default::default(),
         }
     }
 

@@ -139,7 +139,7 @@ impl<'a> Labels<'a> {
 
     /// Keys and values in order.
     #[inline]
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
         self.0.iter().copied()
     }
 }

@@ -136,7 +136,11 @@ pub fn alert_row(row: &model::AlertRow, home: Home, count: Option<AlertCount>) -
         summary: alert.summary.clone(),
         source: identity.source.clone(),
         tenant: identity.tenant.clone(),
-        labels: identity.labels.iter().cloned().collect(),
+        labels: identity
+            .labels
+            .iter()
+            .map(|(name, value)| (SmolStr::new(name), SmolStr::new(value)))
+            .collect(),
     }
 }
 

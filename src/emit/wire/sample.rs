@@ -4,7 +4,7 @@ use super::{Announcement, Lineage, Message, Revision, RevisionEvent, Time, revis
 use causeway_dataflows::model::{
     self, Alert, AlertCount, AlertKey, Because, Candidate, Cause, ChangeKind, Counterfactual,
     Disposition, EntityRef, EventId, Explanation, Feature, Fingerprint, Hop, Identity, Incident,
-    IncidentKey, Member, MemberChange, RelationKind, Severity, Status,
+    IncidentKey, Labels, Member, MemberChange, RelationKind, Severity, Status,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -19,10 +19,9 @@ pub(crate) fn service(name: &str) -> EntityRef {
 
 /// An alert called `name` on `entity`, `at` seconds after the start.
 pub(crate) fn alert(name: &str, entity: &EntityRef, at: i64, severity: Severity) -> Arc<Alert> {
-    let labels = vec![(SmolStr::new("env"), SmolStr::new("prod"))];
-    let pairs = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let labels = Labels::pack(std::iter::once(("env", "prod")));
     let fingerprint =
-        Fingerprint::of(&mut Vec::new(), "default", "alert", &entity.text, name, pairs);
+        Fingerprint::of(&mut Vec::new(), "default", "alert", &entity.text, name, labels.iter());
     Arc::new(Alert {
         key: AlertKey { onset: START + at, fingerprint },
         first: START + at,

@@ -259,7 +259,7 @@ pub fn push_alert(batches: &mut [AlertBatch], heard: &Heard, at: Seconds) {
         source: "test".into(),
         entity: EntityRef::new("default", entity),
         name: name.into(),
-        labels: Vec::new(),
+        labels: Default::default(),
     }));
     let time = at - lag;
     let mut flags = AlertFlags::default();

@@ -1,19 +1,18 @@
 use super::*;
-use crate::model::Fingerprint;
+use crate::model::{Fingerprint, Labels};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
 fn identity(labels: &[(&str, &str)]) -> Identity {
-    let mut labels: Vec<_> =
-        labels.iter().map(|(key, value)| (SmolStr::new(key), SmolStr::new(value))).collect();
-    labels.sort();
+    let mut labels = labels.to_vec();
+    labels.sort_unstable();
     Identity {
         fingerprint: Fingerprint(1),
         tenant: SmolStr::new("acme"),
         source: SmolStr::new("prometheus-a"),
         entity: EntityRef::new("acme", "host:dc1/db-7.local"),
         name: SmolStr::new("DiskFull"),
-        labels,
+        labels: Labels::pack(labels.into_iter()),
     }
 }
 
