@@ -114,8 +114,9 @@ pub fn main() -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "causeway", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "causeway", &mut script);
+            output::put(&String::from_utf8_lossy(&script))
         }
     };
     match done {
