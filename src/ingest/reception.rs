@@ -76,6 +76,8 @@ pub struct Delivery<'a> {
     pub cut: &'a [CutLine],
     /// Kinds of events that may be in it; empty for all.
     pub kinds: &'a [Kind],
+    /// The sender keeps what is refused: a dead letter sent again must not become a second one.
+    pub is_resent: bool,
 }
 
 /// Why a delivery was not taken; nothing has happened then.
@@ -208,7 +210,9 @@ impl Reception {
         }
         let rejected = rejects.iter().map(Refused::of).collect();
         let receipt = Receipt { counts, rejects: rejected, failed };
-        if let Some(letters) = around.letters.as_ref().filter(|_| self.keeps_rejects) {
+        if let Some(letters) =
+            around.letters.as_ref().filter(|_| self.keeps_rejects && !delivery.is_resent)
+        {
             rejects.into_iter().for_each(|reject| letters.offer(reject, receipt_ns));
         }
         Ok(receipt)
@@ -229,6 +233,7 @@ impl Reception {
             first_line: chunk.first_line,
             cut: &chunk.cut,
             kinds: &[],
+            is_resent: false,
         };
         every_kind(self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns }))
     }
@@ -253,6 +258,7 @@ impl Reception {
             first_line: 1,
             cut: &[],
             kinds: &[],
+            is_resent: false,
         };
         every_kind(self.take_as(&delivery, |_| Mode::Rows))
     }

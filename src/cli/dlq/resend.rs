@@ -4,6 +4,7 @@ use super::Failure;
 use crate::canonical::DeadLetter;
 use crate::cli::client::Client;
 use crate::dlq::Outcome;
+use crate::ingest::http::events::RESENT;
 use crate::settings::{Settings, SourceKind};
 use reqwest::StatusCode;
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ impl Resender {
             ("content-type", content_type.to_owned()),
             // A record may be tried again while the answer to it was lost.
             ("idempotency-key", format!("{}-{}", letter.id, letter.data.attempts)),
+            (RESENT, "1".to_owned()),
         ];
         match self.client.post(&format!("{prefix}{path}"), &headers, body) {
             Ok(answer) => self.judge(answer.status),

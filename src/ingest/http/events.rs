@@ -17,6 +17,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// The header of the key.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// On a dead letter sent again, so that a refusal does not store it a second time.
+pub const RESENT: &str = "causeway-resent";
 /// What the attributes of a CloudEvent in binary mode begin with.
 const CLOUD_EVENT: &str = "ce-";
 /// Bodies up to this size are decoded where the request is served; larger ones on a thread
@@ -31,6 +33,7 @@ struct Job {
     headers: Option<Vec<(String, String)>>,
     tenant: SmolStr,
     kinds: &'static [Kind],
+    is_resent: bool,
 }
 
 impl Job {
@@ -60,6 +63,7 @@ impl Job {
             first_line: 1,
             cut: &[],
             kinds: self.kinds,
+            is_resent: self.is_resent,
         };
         self.reception.take(&delivery).map_err(Problem::from)
     }
@@ -87,6 +91,7 @@ async fn run<T: Send + 'static>(
 }
 
 /// Decodes a body and hands its events on; `kinds` are those that may be in it, empty for all.
+/// Of what `is_resent` no dead letter is made.
 ///
 /// # Errors
 /// When there is no room, or a kind does not belong there.
@@ -96,9 +101,10 @@ pub async fn receive(
     format: Format,
     kinds: &'static [Kind],
     bytes: Bytes,
+    is_resent: bool,
 ) -> Result<Receipt, Problem> {
     let reception = Arc::clone(reception);
-    let job = Job { reception, bytes, format, headers: None, tenant, kinds };
+    let job = Job { reception, bytes, format, headers: None, tenant, kinds, is_resent };
     run(job.bytes.len(), move || job.run()).await
 }
 
@@ -139,6 +145,7 @@ pub async fn native(
         headers: attributes,
         tenant: tenant.clone(),
         kinds: &[],
+        is_resent: headers.contains_key(RESENT),
     };
     let key = key.map(|text| Key {
         tenant,
@@ -225,7 +232,9 @@ pub async fn alertmanager(
     let tenant = tenant_of(&caller, &state.reception)?;
     require_json(&headers)?;
     let bytes = body::read(&state.http, &headers, body).await?;
-    let receipt = receive(&state.reception, tenant, Format::Alertmanager, &[], bytes).await?;
+    let is_resent = headers.contains_key(RESENT);
+    let receipt =
+        receive(&state.reception, tenant, Format::Alertmanager, &[], bytes, is_resent).await?;
     let reasons: Vec<String> = receipt
         .rejects
         .iter()
@@ -248,7 +257,8 @@ pub async fn webhook(
     let tenant = tenant_of(&caller, &state.reception)?;
     require_json(&headers)?;
     let bytes = body::read(&state.http, &headers, body).await?;
-    let receipt = receive(&state.reception, tenant, Format::Webhook, &[], bytes).await?;
+    let is_resent = headers.contains_key(RESENT);
+    let receipt = receive(&state.reception, tenant, Format::Webhook, &[], bytes, is_resent).await?;
     let answer = Answer::of(&receipt);
     // A notification without alerts is nothing wrong; the sender's tests send such.
     let status = match answer.is_refusal() && receipt.counts.rejected > 0 {

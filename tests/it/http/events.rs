@@ -191,6 +191,22 @@ async fn the_same_key_has_an_effect_once() {
     server.stop().await;
 }
 
+/// `dlq replay` of 31 letters that nobody had mended left 62, then 122.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_sent_again_does_not_become_a_second_one() {
+    let server = Server::start().await;
+    for path in ["/v1/events", "/api/v2/alerts", "/v1/webhooks/grafana"] {
+        let request = server.request("POST", path).header("content-type", "application/json");
+        let request = request.header("causeway-resent", "1").body("[{\"labels\":{}}]");
+        server.send(request).await.is(400, "");
+    }
+    server.letters.flush();
+    assert_eq!(server.letters.stats().holdings.records, 0);
+    let series = "causeway_events_rejected_total{source=\"http\",code=\"E004\"}";
+    assert_ne!(server.metric(series).await, "0", "a refusal counts all the same");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_turned_away_can_come_again() {
     let server = Server::with("sources: {http: {type: http, dedupe_ids: true}}\n").await;
