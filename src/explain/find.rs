@@ -52,7 +52,7 @@ pub enum ExplainError {
         ids: Vec<String>,
     },
     /// The incident is there, but not that revision.
-    #[error("incident {id} has no revision {wanted} in the file: there are {}", list(have))]
+    #[error("incident {id} has no revision {wanted}: there are {}", list(have))]
     NoRevision {
         /// The incident.
         id: String,

@@ -195,7 +195,7 @@ fn a_revision_is_found_by_id_prefix_and_number() {
     );
     assert_eq!(
         found("inc-a1", Some(7)).unwrap_err(),
-        "incident inc-a1 has no revision 7 in the file: there are 1, 2"
+        "incident inc-a1 has no revision 7: there are 1, 2"
     );
     assert_eq!(
         found("inc-zz", None).unwrap_err(),
