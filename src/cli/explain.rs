@@ -83,14 +83,14 @@ fn asked(args: &Args) -> Result<Vec<u8>, Failure> {
     if get(&format!("/v1/incidents/{}", ids[0]))?.is_null() {
         let page = get(&format!("/v1/incidents?limit={PAGE_MAX}"))?;
         let items = page["items"].as_array().into_iter().flatten();
-        let listed: Vec<String> =
+        let mut listed: Vec<String> =
             items.filter_map(|item| item["incident_id"].as_str().map(str::to_owned)).collect();
-        let matching = listed.iter().filter(|id| id.starts_with(&ids[0])).take(MATCHES_MAX);
-        ids = matching.cloned().collect();
-        if ids.is_empty() {
-            // So that the answer can name some that there are.
-            ids = listed.into_iter().take(MATCHES_MAX).collect();
+        // When none begins so, the answer can name some that there are.
+        if listed.iter().any(|id| id.starts_with(&ids[0])) {
+            listed.retain(|id| id.starts_with(&ids[0]));
         }
+        listed.truncate(MATCHES_MAX);
+        ids = listed;
     }
     let mut lines = Vec::new();
     for id in ids {

@@ -154,7 +154,7 @@ async fn hand_on(
     events: Bytes,
 ) -> Result<Response, Problem> {
     let tenant = caller.tenant_or_default();
-    let receipt = receive(&console.reception, tenant, format, kinds, events, false).await?;
+    let receipt = receive(&console.reception, tenant, format, kinds, events).await?;
     let answer = Answer::of(&receipt);
     let status = match answer.is_refusal() {
         true => StatusCode::BAD_REQUEST,
@@ -172,7 +172,7 @@ pub(super) async fn hand_on_one(
     let mut events = Vec::new();
     write_line(&mut events, event);
     let tenant = caller.tenant_or_default();
-    receive(&console.reception, tenant, Format::Native, SILENCES, Bytes::from(events), false).await
+    receive(&console.reception, tenant, Format::Native, SILENCES, Bytes::from(events)).await
 }
 
 fn json_format(media_type: &str) -> Result<Format, Problem> {

@@ -70,17 +70,9 @@ impl Standing {
     fn take(&mut self, outcome: Outcome, diff: isize) {
         match (outcome, diff > 0) {
             (Outcome::Row(row), true) => drop(self.rows.insert(row.alert.key, row)),
-            (Outcome::Row(row), false) => {
-                if self.rows.get(&row.alert.key) == Some(&row) {
-                    self.rows.remove(&row.alert.key);
-                }
-            }
+            (Outcome::Row(row), false) => drop(self.rows.remove(&row.alert.key)),
             (Outcome::Group(group), true) => drop(self.groups.insert(group.key, group)),
-            (Outcome::Group(group), false) => {
-                if self.groups.get(&group.key) == Some(&group) {
-                    self.groups.remove(&group.key);
-                }
-            }
+            (Outcome::Group(group), false) => drop(self.groups.remove(&group.key)),
             (Outcome::Sealed(_), _) => {}
         }
     }

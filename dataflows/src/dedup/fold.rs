@@ -108,18 +108,15 @@ impl Entry {
     }
 
     fn merge_another(&mut self, event: &AlertEvent, id: &str, summary: &str) {
-        let first = id < self.least.0.as_str();
         // Before the least changes: until now it may have been the greatest, too.
         let rest = self.rest_mut();
         rest.onset = rest.onset.min(event.onset);
-        if first {
-            rest.summary = SmolStr::new(summary);
-        }
         if id >= rest.greatest.0.as_str() {
             (rest.greatest, rest.ends) = (EventId::new(id), event.ends);
             self.severity = event.severity;
         }
-        if first {
+        if id < self.least.0.as_str() {
+            self.rest_mut().summary = SmolStr::new(summary);
             self.least = EventId::new(id);
         }
     }

@@ -91,7 +91,6 @@ async fn run<T: Send + 'static>(
 }
 
 /// Decodes a body and hands its events on; `kinds` are those that may be in it, empty for all.
-/// Of what `is_resent` no dead letter is made.
 ///
 /// # Errors
 /// When there is no room, or a kind does not belong there.
@@ -101,10 +100,9 @@ pub async fn receive(
     format: Format,
     kinds: &'static [Kind],
     bytes: Bytes,
-    is_resent: bool,
 ) -> Result<Receipt, Problem> {
     let reception = Arc::clone(reception);
-    let job = Job { reception, bytes, format, headers: None, tenant, kinds, is_resent };
+    let job = Job { reception, bytes, format, headers: None, tenant, kinds, is_resent: false };
     run(job.bytes.len(), move || job.run()).await
 }
 
@@ -229,12 +227,7 @@ pub async fn alertmanager(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let tenant = tenant_of(&caller, &state.reception)?;
-    require_json(&headers)?;
-    let bytes = body::read(&state.http, &headers, body).await?;
-    let is_resent = headers.contains_key(RESENT);
-    let receipt =
-        receive(&state.reception, tenant, Format::Alertmanager, &[], bytes, is_resent).await?;
+    let receipt = receive_json(&state, &caller, &headers, body, Format::Alertmanager).await?;
     let reasons: Vec<String> = receipt
         .rejects
         .iter()
@@ -254,11 +247,7 @@ pub async fn webhook(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let tenant = tenant_of(&caller, &state.reception)?;
-    require_json(&headers)?;
-    let bytes = body::read(&state.http, &headers, body).await?;
-    let is_resent = headers.contains_key(RESENT);
-    let receipt = receive(&state.reception, tenant, Format::Webhook, &[], bytes, is_resent).await?;
+    let receipt = receive_json(&state, &caller, &headers, body, Format::Webhook).await?;
     let answer = Answer::of(&receipt);
     // A notification without alerts is nothing wrong; the sender's tests send such.
     let status = match answer.is_refusal() && receipt.counts.rejected > 0 {
@@ -266,6 +255,28 @@ pub async fn webhook(
         false => StatusCode::OK,
     };
     Ok(json_of(status, &answer))
+}
+
+/// What the two formats that are always JSON have in common.
+async fn receive_json(
+    state: &SourceState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: Body,
+    format: Format,
+) -> Result<Receipt, Problem> {
+    let tenant = tenant_of(caller, &state.reception)?;
+    require_json(headers)?;
+    let job = Job {
+        reception: Arc::clone(&state.reception),
+        bytes: body::read(&state.http, headers, body).await?,
+        format,
+        headers: None,
+        tenant,
+        kinds: &[],
+        is_resent: headers.contains_key(RESENT),
+    };
+    run(job.bytes.len(), move || job.run()).await
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
