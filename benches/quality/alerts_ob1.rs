@@ -12,6 +12,7 @@ use std::path::Path;
 use super::native::{Body, Class, Dataset, Event, QualityError, TrueIncident, rfc3339};
 use super::ob1_recording::{Recorded, Signal, Window, read_events, read_topology, read_windows};
 use super::synth::Rng;
+use serde_json::json;
 
 /// In the mode of given windows, at least this much lies between two of them:
 /// more than any link spans.
@@ -24,7 +25,7 @@ pub enum Mode {
     Stream,
     /// In the same order and never nearer than 15 minutes, so that what is seen
     /// before a window is earlier windows only; each event also names its
-    /// window in the attribute `window`.
+    /// window in the label `window`, by which a rule groups.
     Windows,
 }
 
@@ -81,9 +82,16 @@ pub fn convert(
             path: Vec::new(),
         })
         .collect();
+    if mode == Mode::Windows {
+        set.controls.push(json!({"kind": "rule", "op": "upsert", "rule": {
+            "id": "given-windows",
+            "matchers": ["window!=\"\""],
+            "action": {"group_by": ["window"]},
+        }}));
+    }
     if background > 0.0 {
         set.name.push_str("+noise");
-        let noise = noise(&recorded, &windows, &shifts, background, &mut Rng(seed), &entity);
+        let noise = noise(&recorded, &windows, &shifts, mode, background, &mut Rng(seed), &entity);
         set.events.extend(noise);
     }
     Ok(set)
@@ -113,7 +121,7 @@ fn alert(
     let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
-    let (on, name, severity, kind, summary, mut attributes) = match signal {
+    let (on, name, severity, kind, summary, attributes) = match signal {
         Signal::Metric { entity, host, name, direction } => (
             entity,
             format!("{name} {direction}"),
@@ -139,8 +147,9 @@ fn alert(
             own(&[("message", message)]),
         ),
     };
+    let mut labels = own(&[("signal", kind)]);
     if let Some(window) = window {
-        attributes.insert("window".to_owned(), format!("fault-{window:02}"));
+        labels.insert("window".to_owned(), format!("fault-{window:02}"));
     }
     Event {
         id,
@@ -151,7 +160,7 @@ fn alert(
             name: truncate_to(&name, 256),
             severity,
             firing: true,
-            labels: own(&[("signal", kind)]),
+            labels,
             attributes,
         },
         incident: None,
@@ -195,6 +204,7 @@ fn noise(
     recorded: &[Recorded],
     windows: &[Window],
     shifts: &[i64],
+    mode: Mode,
     background: f64,
     rng: &mut Rng,
     entity: &impl Fn(&str) -> String,
@@ -216,7 +226,8 @@ fn noise(
             let at_ms = rng.between(window.start_ms, window.end_ms) + shifts[index];
             if taken.insert(other.signal.key()) {
                 let id = format!("noise-{index}-{}", taken.len());
-                let mut event = alert(&other.signal, id, at_ms, None, entity);
+                let named = (mode == Mode::Windows).then_some(index);
+                let mut event = alert(&other.signal, id, at_ms, named, entity);
                 event.class = Class::Noise;
                 noise.push(event);
             }
@@ -299,8 +310,9 @@ mod tests {
         // The second begins 15 minutes after the first ends, at 1 440 s, instead of at 500 s.
         assert_eq!(set.events[0].at_ms, 1_000);
         assert_eq!(set.events[2].at_ms, 5_000 + 940_000);
-        let Body::Alert { attributes, .. } = &set.events[2].body else { unreachable!() };
-        assert_eq!(attributes["window"], "fault-01");
+        let Body::Alert { labels, .. } = &set.events[2].body else { unreachable!() };
+        assert_eq!(labels["window"], "fault-01");
+        assert_eq!(set.controls.len(), 1);
     }
 
     #[test]

@@ -131,6 +131,8 @@ pub struct Dataset {
     pub relations: BTreeSet<(String, String, &'static str)>,
     /// True incidents.
     pub incidents: Vec<TrueIncident>,
+    /// Rules and models, in wire form less id, source and time.
+    pub controls: Vec<Value>,
 }
 
 /// The files of a data set.
@@ -222,11 +224,11 @@ impl Dataset {
         })
     }
 
-    /// Entities and relations, valid from a day before the first event.
+    /// Entities, relations and what people tell the engine, from a day before the first event.
     fn topology_rows(&self) -> impl Iterator<Item = Value> + '_ {
         let first = self.events.iter().map(|event| event.at_ms).min().unwrap_or(0);
         let time = rfc3339(first - 24 * 3_600_000);
-        let later = time.clone();
+        let (later, last) = (time.clone(), time.clone());
         let entities = self.entities.iter().enumerate().map(move |(index, entity)| {
             json!({
                 "id": format!("e-{index}"), "source": "catalog", "kind": "entity", "time": time,
@@ -240,7 +242,14 @@ impl Dataset {
                 "op": "upsert", "from": from, "to": to, "relation": word, "confidence": 1.0,
             })
         });
-        entities.chain(relations)
+        let controls = self.controls.iter().enumerate().map(move |(index, control)| {
+            let mut row = control.clone();
+            row["id"] = format!("c-{index}").into();
+            row["source"] = "operator".into();
+            row["time"] = last.as_str().into();
+            row
+        });
+        entities.chain(relations).chain(controls)
     }
 }
 

@@ -83,6 +83,7 @@ fn rated(rows: &[Arc<AlertRow>], params: &Params) -> Vec<(Fact, isize)> {
             alert: row.alert.clone(),
             entity: row.entity.clone(),
             severity: row.severity,
+            pin: None,
             suppression: None,
         };
         let rated = Rated {

@@ -17,7 +17,7 @@ pub mod incident;
 pub mod group;
 
 pub use alert::{
-    Alert, AlertCount, AlertRow, Annotated, Disposition, Rated, Reason, Status, Suppression,
+    Alert, AlertCount, AlertRow, Annotated, Disposition, Pin, Rated, Reason, Status, Suppression,
 };
 pub use context::{
     Change, ChangeKind, ChangePhase, Context, ContextEvent, Criticality, EntityUpdate, Feedback,

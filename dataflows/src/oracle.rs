@@ -11,7 +11,7 @@ use crate::correlate::{Fact, Outcome, tenant::Tenant};
 use crate::history::rate::Rates;
 use crate::model::{
     Alert, AlertKey, AlertRow, Annotated, Context, ContextEvent, Disposition, Edge, EntityRef,
-    Group, IncidentKey, Live, NameId, Op, PlacedChange, Profile, Rated, Reason, RuleAction,
+    Group, IncidentKey, Live, NameId, Op, Pin, PlacedChange, Profile, Rated, Reason, RuleAction,
     Seconds, Status, Suppression,
 };
 use crate::ops::window;
@@ -143,17 +143,20 @@ fn annotate(
         let entity = aliases.get(&given.id).unwrap_or(given).clone();
         let mut said: Vec<Suppression> = Vec::new();
         let mut severity: Option<(SmolStr, crate::model::Severity)> = None;
+        let mut pin: Option<Arc<Pin>> = None;
         if alert.flapping {
             said.push(Suppression { reason: Reason::Flap, by: "flap detector".into() });
         }
         for live in live.iter().filter(|l| l.event.tenant == alert.identity.tenant) {
             judge(alert, &entity, live, &mut said, &mut severity);
+            pin = pin.into_iter().chain(pin_of(alert, &entity, live)).min();
         }
         Arc::new(Annotated {
             alert: alert.clone(),
             severity: severity.map_or(alert.severity, |(_, severity)| severity),
             entity,
             suppression: said.into_iter().min(),
+            pin,
         })
     };
     alerts.iter().map(annotate).collect()
@@ -198,9 +201,18 @@ fn judge(
                     *severity = Some((rule.rule_id.clone(), *to));
                 }
             }
+            RuleAction::GroupBy(_) => {}
         },
         _ => {}
     }
+}
+
+/// What a grouping rule makes of an alert.
+fn pin_of(alert: &Alert, entity: &EntityRef, live: &Live) -> Option<Arc<Pin>> {
+    let Context::Rule(rule) = &live.event.body else { return None };
+    let RuleAction::GroupBy(labels) = &rule.action else { return None };
+    let matches = Compiled::new(&rule.matchers).matches(&alert.identity, entity, alert.severity);
+    matches.then(|| Pin::of(&rule.rule_id, labels, &alert.identity, entity)).flatten()
 }
 
 /// Surprise from counts over all onsets, read bucket by bucket.

@@ -147,6 +147,8 @@ impl Default for HistoryParams {
 pub struct CorrelateParams {
     /// Alerts on one entity link over at most this gap, seconds.
     pub same_entity_seconds: i64,
+    /// Alerts that a rule groups stay together over at most this gap, seconds.
+    pub pinned_seconds: i64,
     /// Alerts on neighbours link over at most this gap, seconds.
     pub neighbour_seconds: i64,
     /// Length of a slice of onset, seconds.
@@ -190,6 +192,7 @@ impl Default for CorrelateParams {
     fn default() -> Self {
         CorrelateParams {
             same_entity_seconds: 300,
+            pinned_seconds: 900,
             neighbour_seconds: 120,
             slice_seconds: 60,
             lag_max_seconds: 120,

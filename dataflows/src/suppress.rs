@@ -6,8 +6,8 @@
 pub mod matcher;
 
 use crate::model::{
-    Alert, AlertKey, Annotated, Context, EntityRef, Live, Reason, RuleAction, Seconds, Severity,
-    Status, Suppression,
+    Alert, AlertKey, Annotated, Context, EntityRef, Live, Pin, Reason, RuleAction, Seconds,
+    Severity, Status, Suppression,
 };
 use crate::ops::epochs::Epoch;
 use crate::ops::window;
@@ -28,6 +28,8 @@ enum Part {
     Suppress(Suppression),
     /// Give it this severity; the rule with the least id speaks.
     Severity(SmolStr, Severity),
+    /// Group it by this; likewise.
+    Group(Arc<Pin>),
 }
 
 /// Applies silences, maintenance windows and rules to alerts.
@@ -104,10 +106,13 @@ fn judge(cache: &mut Cache, entity: &EntityRef, alert: &Alert, live: &Live) -> O
             (holds && covered && (matching || matches()))
                 .then(|| suppression(Reason::Maintenance, &planned.maintenance_id))
         }
-        Context::Rule(rule) => matches().then(|| match &rule.action {
-            RuleAction::Suppress => suppression(Reason::Rule, &rule.rule_id),
-            RuleAction::Severity(severity) => Part::Severity(rule.rule_id.clone(), *severity),
-        }),
+        Context::Rule(rule) if matches() => match &rule.action {
+            RuleAction::Suppress => Some(suppression(Reason::Rule, &rule.rule_id)),
+            RuleAction::Severity(severity) => Some(Part::Severity(rule.rule_id.clone(), *severity)),
+            RuleAction::GroupBy(labels) => {
+                Pin::of(&rule.rule_id, labels, &alert.identity, entity).map(Part::Group)
+            }
+        },
         _ => None,
     }
 }
@@ -140,10 +145,15 @@ fn annotate(parts: &[(&Part, isize)]) -> Option<Arc<Annotated>> {
         Part::Severity(_, severity) => Some(*severity),
         _ => None,
     });
+    let pin = parts.iter().find_map(|(part, _)| match part {
+        Part::Group(pin) => Some(pin.clone()),
+        _ => None,
+    });
     Some(Arc::new(Annotated {
         alert: alert.clone(),
         entity: entity.clone(),
         severity: severity.unwrap_or(alert.severity),
         suppression: flap.into_iter().chain(said).min(),
+        pin,
     }))
 }

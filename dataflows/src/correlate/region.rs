@@ -2,14 +2,30 @@
 
 use super::cone::{Sites, Source};
 use super::links::{for_each_near, for_each_neighbour};
+use super::pinned;
 use super::split::{Chosen, split};
-use super::world::{NodeIndex, World};
-use crate::model::{AlertKey, Because, Seconds};
+use super::world::{NodeIndex, Placed, World};
+use crate::model::{AlertKey, Because, Pin, Seconds};
 use crate::params::CorrelateParams;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Where and when something changed.
-pub type Seed = (Seconds, NodeIndex);
+#[derive(Debug, Default)]
+pub struct Seeds {
+    /// In topology.
+    pub near: BTreeSet<(Seconds, NodeIndex)>,
+    /// Among the alerts that a rule groups.
+    pub pinned: BTreeSet<(AlertKey, Arc<Pin>)>,
+}
+
+impl Seeds {
+    /// An alert came or goes.
+    pub fn insert(&mut self, key: AlertKey, placed: &Placed) {
+        self.near.insert((key.onset, placed.node));
+        self.pinned.extend(placed.row.pin.clone().map(|pin| (key, pin)));
+    }
+}
 
 /// Decides again everything that the seeds can have influenced and that is not older than
 /// `frozen`: what earlier slices decided is a fixed input (SEMANTICS rule 16), whether or not
@@ -18,11 +34,12 @@ pub type Seed = (Seconds, NodeIndex);
 /// Returns the groups whose members may be others now, by earliest alert, old and new.
 pub fn decide(
     world: &mut World,
-    seeds: &BTreeSet<Seed>,
+    seeds: &Seeds,
     frozen: Seconds,
     params: &CorrelateParams,
 ) -> BTreeSet<AlertKey> {
-    let mut region = flood(world, seeds, frozen, params);
+    let mut region = flood(world, &seeds.near, frozen, params);
+    region.extend(pinned::flood(world, &seeds.pinned, frozen, params));
     // A frozen alert that has no group yet still needs one; the others keep theirs.
     let open = |key: &AlertKey| world.alerts.get(key).is_some_and(|p| p.group.is_none());
     region.retain(|key| key.onset >= frozen || open(key));
@@ -57,7 +74,7 @@ pub fn frozen(now: Seconds, horizon: Seconds, params: &CorrelateParams) -> Secon
 /// the seeds themselves.
 fn flood(
     world: &World,
-    seeds: &BTreeSet<Seed>,
+    seeds: &BTreeSet<(Seconds, NodeIndex)>,
     frozen: Seconds,
     params: &CorrelateParams,
 ) -> BTreeSet<AlertKey> {
@@ -115,7 +132,12 @@ fn decide_slice(
 ) {
     let end = start + params.slice_seconds;
     let horizon = end + params.lag_max_seconds;
-    let window: Vec<AlertKey> = rest.iter().copied().take_while(|k| k.onset < horizon).collect();
+    let window = rest.iter().copied().take_while(|k| k.onset < horizon);
+    let (pinned, window): (Vec<AlertKey>, Vec<AlertKey>) =
+        window.partition(|key| world.is_pinned(key));
+    for key in pinned.into_iter().take_while(|key| key.onset < end) {
+        touched.extend(pinned::place(world, key, params));
+    }
     for (component, degraded) in components(world, &window, params) {
         if component[0].onset >= end {
             continue;
@@ -195,7 +217,8 @@ fn standing(
     for (node, span) in nodes {
         let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
         world.unit_of(node).alerts(start - span, start - 1, &mut |key| {
-            if let Some(group) = world.alerts.get(&key).and_then(|placed| placed.group) {
+            let free = world.alerts.get(&key).filter(|placed| placed.row.pin.is_none());
+            if let Some(group) = free.and_then(|placed| placed.group) {
                 seen.insert(group, key.onset);
             }
         });
@@ -264,11 +287,15 @@ fn connected(
     for (at, key) in window.iter().enumerate() {
         let Some(placed) = world.alerts.get(key) else { continue };
         let bridge = |key: &AlertKey| {
-            world.alerts.get(key).is_some_and(|p| p.surprise_milli >= params.bridge_surprise_milli)
+            world.alerts.get(key).is_some_and(|p| {
+                p.surprise_milli >= params.bridge_surprise_milli && p.row.pin.is_none()
+            })
         };
         let from = window[0].onset;
         let unit = world.unit_of(placed.node);
-        if let Some(other) = unit.last_before(*key, from, &|_| true).and_then(|k| place.get(&k)) {
+        if let Some(other) =
+            unit.last_before(*key, from, &|k| !world.is_pinned(k)).and_then(|k| place.get(&k))
+        {
             sets.join(at, *other);
         }
         if !bridge(key) {

@@ -1,7 +1,7 @@
 //! One tenant's correlation, an epoch at a time.
 
 use super::assemble;
-use super::region::{Seed, decide, frozen, leave_group};
+use super::region::{Seeds, decide, frozen, leave_group};
 use super::unit::Unit;
 use super::world::{Placed, World, carries_faults};
 use super::{Fact, Outcome};
@@ -32,7 +32,7 @@ pub type Emit<'a> = dyn FnMut(Outcome, isize) + 'a;
 struct Dirt {
     /// Alerts older than this cannot be touched by a change of topology.
     settled: Seconds,
-    seeds: BTreeSet<Seed>,
+    seeds: Seeds,
     groups: BTreeSet<AlertKey>,
 }
 
@@ -133,7 +133,7 @@ impl Tenant {
         for node in &unit.members {
             let from = AlertKey { onset: dirt.settled, fingerprint: Fingerprint(0) };
             for key in self.world.node(*node).timeline.range(from..) {
-                dirt.seeds.insert((key.onset, *node));
+                dirt.seeds.near.insert((key.onset, *node));
             }
         }
     }
@@ -161,6 +161,7 @@ impl Tenant {
         let moved = old.is_none_or(|old| {
             old.row.entity.id != new.row.entity.id
                 || old.row.suppression.is_some() != new.row.suppression.is_some()
+                || old.row.pin != new.row.pin
         });
         if moved {
             self.lift(key, dirt);
@@ -187,16 +188,16 @@ impl Tenant {
                 because: Because::Anchor,
                 sealed: false,
             };
+            dirt.seeds.insert(key, &placed);
             self.world.insert_alert(key, placed);
-            dirt.seeds.insert((key.onset, node));
         }
     }
 
     /// Takes an alert out of its group and off its timeline; whoever was near is decided again.
     fn lift(&mut self, key: AlertKey, dirt: &mut Dirt) {
         let Some(placed) = self.world.alerts.get(&key) else { return };
-        let (node, group) = (placed.node, placed.group);
-        dirt.seeds.insert((key.onset, node));
+        let group = placed.group;
+        dirt.seeds.insert(key, placed);
         self.world.remove_alert(key);
         if let Some(group) = group {
             leave_group(&mut self.world, group, key);

@@ -4,7 +4,7 @@ use super::tenant::Tenant;
 use super::{Fact, Outcome};
 use crate::model::{
     Alert, AlertKey, AlertRow, Annotated, Edge, EntityRef, EventId, Fingerprint, Group, Identity,
-    IncidentKey, Labels, Rated, RelationKind, Seconds, Severity, Status,
+    IncidentKey, Labels, Pin, Rated, RelationKind, Seconds, Severity, Status,
 };
 use crate::params::Params;
 use proptest::prelude::*;
@@ -54,8 +54,16 @@ fn alert((on, after): (u8, u8)) -> Fact {
         summary: Default::default(),
         identity: Arc::new(identity),
     };
-    let row =
-        Annotated { alert: Arc::new(alert), entity, severity: Severity::ERROR, suppression: None };
+    // A quarter of the entities are grouped by a rule instead.
+    let pin = (on % 4 == 3)
+        .then(|| Arc::new(Pin { rule: "r".into(), values: format!("lane={}", on % 8).into() }));
+    let row = Annotated {
+        alert: Arc::new(alert),
+        entity,
+        severity: Severity::ERROR,
+        suppression: None,
+        pin,
+    };
     Fact::Alert(Rated { row: Arc::new(row), surprise_milli: 8_000, specific_milli: 8_000 })
 }
 

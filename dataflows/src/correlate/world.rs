@@ -2,7 +2,7 @@
 
 use super::unit::{Unit, Units};
 use crate::model::{
-    AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate,
+    AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate, Pin,
     RelationKind, Seconds,
 };
 use hashbrown::HashMap;
@@ -82,6 +82,8 @@ pub struct World {
     doubtful: Vec<NodeIndex>,
     /// Alerts inside the horizon, and sealed members of standing groups.
     pub alerts: BTreeMap<AlertKey, Placed>,
+    /// The alerts that a rule groups, by what it groups them by.
+    pub pinned: BTreeMap<Arc<Pin>, BTreeSet<AlertKey>>,
     /// Decided groups by earliest alert.
     pub groups: BTreeMap<AlertKey, Members>,
     /// The tenant's own weights.
@@ -203,6 +205,9 @@ impl World {
         node.timeline.insert(key);
         node.placed += 1;
         self.units.note(placed.node, key, true);
+        if let Some(pin) = &placed.row.pin {
+            self.pinned.entry(pin.clone()).or_default().insert(key);
+        }
         self.alerts.insert(key, placed);
     }
 
@@ -213,8 +218,21 @@ impl World {
         node.timeline.remove(&key);
         node.placed -= 1;
         self.units.note(placed.node, key, false);
+        if let Some(pin) = &placed.row.pin
+            && let Some(keys) = self.pinned.get_mut(pin)
+        {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.pinned.remove(pin);
+            }
+        }
         self.doubtful.push(placed.node);
         Some(placed)
+    }
+
+    /// Whether a rule groups the alert, so that topology does not.
+    pub fn is_pinned(&self, key: &AlertKey) -> bool {
+        self.alerts.get(key).is_some_and(|placed| placed.row.pin.is_some())
     }
 
     /// Adds or removes a change.

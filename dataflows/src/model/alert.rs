@@ -131,6 +131,40 @@ pub struct Annotated {
     pub severity: Severity,
     /// Why it is kept out of incidents, if it is.
     pub suppression: Option<Suppression>,
+    /// What a rule groups it by, if one does: then topology does not.
+    pub pin: Option<Arc<Pin>>,
+}
+
+/// What a rule groups an alert by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Pin {
+    /// The rule.
+    pub rule: SmolStr,
+    /// Its labels with the alert's values, as `name=value, name=value`.
+    pub values: SmolStr,
+}
+
+impl Pin {
+    /// What `rule` groups an alert by; `None` when the alert has none of the labels.
+    pub fn of(
+        rule: &SmolStr,
+        labels: &[SmolStr],
+        identity: &Identity,
+        entity: &EntityRef,
+    ) -> Option<Arc<Pin>> {
+        let value = |name: &str| match name {
+            "alertname" => Some(identity.name.as_str()),
+            "entity" => Some(entity.text.as_str()),
+            _ => identity.label(name),
+        };
+        labels.iter().any(|name| value(name).is_some()).then(|| {
+            let pairs: Vec<String> = labels
+                .iter()
+                .map(|name| format!("{name}={}", value(name).unwrap_or_default()))
+                .collect();
+            Arc::new(Pin { rule: rule.clone(), values: pairs.join(", ").into() })
+        })
+    }
 }
 
 /// An alert with its rarity.

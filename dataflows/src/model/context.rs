@@ -321,12 +321,14 @@ pub enum RuleAction {
     Suppress,
     /// Give them this severity.
     Severity(Severity),
+    /// Group them by the values of these labels and not by topology.
+    GroupBy(Vec<SmolStr>),
 }
 
 /// A standing instruction about alerts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rule {
-    /// Its id; of several rules that set a severity the least id holds.
+    /// Its id; of several rules that set a severity, or group, the least id holds.
     pub rule_id: SmolStr,
     /// All must hold.
     pub matchers: Vec<Matcher>,

@@ -1,6 +1,6 @@
 //! Incidents: members, probable cause, explanation.
 
-use super::alert::AlertRow;
+use super::alert::{AlertRow, Pin};
 use super::context::{ChangeKind, RelationKind};
 use super::ids::{AlertKey, EntityRef, EventId, IncidentKey, Seconds};
 use super::severity::Severity;
@@ -71,6 +71,11 @@ pub enum Because {
     },
     /// Alone in its incident.
     Alone,
+    /// A rule groups it with the others.
+    Pinned {
+        /// The rule and the values that they share.
+        pin: Arc<Pin>,
+    },
 }
 
 /// A change near an incident's candidates.

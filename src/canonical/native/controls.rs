@@ -9,6 +9,7 @@
 //!  "time_intervals":[{"weekdays":["saturday"]}],"comment":"kernel update"}}
 //! {"kind":"rule","rule":{"id":"r-1","matchers":["severity=\"info\""],"action":"suppress"}}
 //! {"kind":"rule","rule":{"id":"r-2","matchers":["team=\"qa\""],"action":{"severity":"warning"}}}
+//! {"kind":"rule","rule":{"id":"r-3","matchers":["team=\"qa\""],"action":{"group_by":["build"]}}}
 //! {"kind":"model","model":{"version":"shop-2","weights":{"own":1.5,"change":0.8}}}
 //! ```
 //!
@@ -37,6 +38,8 @@ const ENTITIES_MAX: usize = 10_000;
 const INTERVALS_MAX: usize = 64;
 /// Weights that one model may have.
 const WEIGHTS_MAX: usize = 1_024;
+/// Labels that a rule may group by.
+const GROUP_LABELS_MAX: usize = 16;
 
 /// What a text that is an instant looks like.
 const INSTANT: &str = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})|\s*[+-]?[0-9]+\s*)$";
@@ -236,7 +239,7 @@ pub struct RuleBody {
     pub action: Option<ActionBody>,
 }
 
-/// What a rule does: `"suppress"` or `{"severity": …}`.
+/// What a rule does: `"suppress"`, `{"severity": …}` or `{"group_by": […]}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionBody {
@@ -244,6 +247,9 @@ pub enum ActionBody {
     Suppress,
     /// Gives them this severity.
     Severity(SeverityBody),
+    /// Groups those that share the values of these labels, and not by topology; `alertname`
+    /// and `entity` count as labels. An alert with none of them is grouped by topology.
+    GroupBy(#[schemars(length(min = 1, max = 16))] Vec<String>),
 }
 
 /// A severity as a word or a number of 1 to 24.
@@ -274,8 +280,21 @@ impl RuleBody {
                 let wrong = || Invalid::new("action.severity", "it is no severity");
                 RuleAction::Severity(severity.ok_or_else(wrong)?)
             }
+            Some(ActionBody::GroupBy(labels)) => RuleAction::GroupBy(group_labels(labels)?),
         };
         Ok(Rule { rule_id: SmolStr::new(&self.id), matchers, action })
+    }
+}
+
+/// Names of labels to group by, if they are some.
+fn group_labels(labels: &[String]) -> Result<Vec<SmolStr>, Invalid> {
+    let wrong = |message: String| Err(Invalid::new("action.group_by", message));
+    if labels.is_empty() || labels.len() > GROUP_LABELS_MAX {
+        return wrong(format!("it needs 1 to {GROUP_LABELS_MAX} names of labels"));
+    }
+    match labels.iter().position(String::is_empty) {
+        Some(at) => wrong(format!("name {} is empty", at + 1)),
+        None => Ok(labels.iter().map(SmolStr::new).collect()),
     }
 }
 

@@ -146,10 +146,13 @@ fn rule_body(rule: &Rule) -> RuleBody {
     RuleBody {
         id: rule.rule_id.to_string(),
         matchers: matchers(&rule.matchers),
-        action: Some(match rule.action {
+        action: Some(match &rule.action {
             RuleAction::Suppress => ActionBody::Suppress,
             RuleAction::Severity(severity) => {
                 ActionBody::Severity(SeverityBody::Word(severity.word().to_owned()))
+            }
+            RuleAction::GroupBy(labels) => {
+                ActionBody::GroupBy(labels.iter().map(ToString::to_string).collect())
             }
         }),
     }

@@ -205,7 +205,10 @@ fn explanation_row(incident: &Incident) -> ExplanationRow {
         because: words::because(&member.row.entity.text, &member.because),
         symptom_of: match &member.because {
             Because::Depends { via, .. } => Some(via.text.clone()),
-            Because::Anchor | Because::Continues { .. } | Because::Alone => None,
+            Because::Anchor
+            | Because::Continues { .. }
+            | Because::Alone
+            | Because::Pinned { .. } => None,
         },
     });
     ExplanationRow {

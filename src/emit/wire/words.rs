@@ -44,6 +44,9 @@ fn headline(alert: &AlertRow, revision: &Revision, reach: &str, doubt: &str) -> 
 pub fn because(entity: &str, because: &Because) -> String {
     match because {
         Because::Anchor => format!("On {entity}, from which this incident grew."),
+        Because::Pinned { pin } => {
+            format!("Rule {} groups it by {}.", pin.rule, pin.values)
+        }
         Because::Alone => "Alone, and severe enough to be an incident by itself.".to_owned(),
         Because::Continues { via } if via.text == entity => {
             format!("The incident already stood on {entity} when it began.")

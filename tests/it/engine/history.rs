@@ -50,7 +50,7 @@ pub enum About {
     Alias(usize, usize),
     Silence(usize, Seconds),
     Maintenance(usize, Seconds),
-    Rule(usize, bool),
+    Rule(usize, u8),
     Change(usize, u8),
     Model(i64),
 }
@@ -115,7 +115,7 @@ fn context() -> impl Strategy<Value = Heard> {
         1 => (entity(), entity()).prop_map(|(a, b)| About::Alias(a, b)),
         1 => (entity(), 10..900i64).prop_map(|(a, s)| About::Silence(a, s)),
         1 => (entity(), 10..900i64).prop_map(|(a, s)| About::Maintenance(a, s)),
-        1 => (0..NAMES.len(), any::<bool>()).prop_map(|(a, s)| About::Rule(a, s)),
+        1 => (0..NAMES.len(), 0..3u8).prop_map(|(a, s)| About::Rule(a, s)),
         1 => (entity(), 0..4u8).prop_map(|(a, n)| About::Change(a, n)),
         1 => (-2000..3000i64).prop_map(About::Model),
     ];
@@ -218,13 +218,13 @@ fn body(about: &About, at: Seconds) -> Context {
             intervals: Vec::new(),
             comment: "".into(),
         }),
-        About::Rule(name, suppress) => Context::Rule(Rule {
+        About::Rule(name, action) => Context::Rule(Rule {
             rule_id: format!("r{name}").into(),
             matchers: vec![matcher("alertname", NAMES[*name])],
-            action: if *suppress {
-                RuleAction::Suppress
-            } else {
-                RuleAction::Severity(Severity::CRITICAL)
+            action: match action {
+                0 => RuleAction::Suppress,
+                1 => RuleAction::Severity(Severity::CRITICAL),
+                _ => RuleAction::GroupBy(vec!["alertname".into()]),
             },
         }),
         About::Change(which, number) => Context::Change(Change {
