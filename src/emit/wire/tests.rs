@@ -6,7 +6,7 @@ use super::{
     AlertRow, Envelope, Home, Lineage, Message, Milli, Ppm, Revision, RevisionEvent, Time,
     revision, words,
 };
-use causeway_dataflows::model::{Because, Feature, RelationKind};
+use causeway_dataflows::model::{Because, Feature, Pin, RelationKind};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -221,6 +221,8 @@ fn every_member_says_why_it_is_in() {
         "The incident already stood on service:shop/cart when it began."
     );
     assert_eq!(say(&Because::Alone), "Alone, and severe enough to be an incident by itself.");
+    let pin = Pin { rule: "builds".into(), values: "build=71".into() };
+    assert_eq!(say(&Because::Pinned { pin: pin.into() }), "Rule builds groups it by build=71.");
     let same = Because::Depends { via, relation: RelationKind::Same, hops: 0, lag: -5 };
     assert_eq!(say(&same), "On service:shop/cart like the alert it follows; it began 5 s earlier.");
 }
