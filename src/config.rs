@@ -25,9 +25,11 @@ mod node;
 mod read;
 mod expand;
 mod de;
+mod collect;
 mod schema;
 mod show;
 
+use collect::Unread;
 pub use error::{ConfigError, Problem};
 pub use expand::Surroundings;
 pub use node::{Node, Place};
@@ -183,10 +185,19 @@ impl Default for Config {
 /// A configuration with the tree it came from, so that later checks can point at lines.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// What it says.
+    /// What it says, with defaults for what could not be read.
     pub config: Config,
     /// Where it says so.
-    pub tree: Node,
+    tree: Node,
+    /// What is wrong with it so far.
+    problems: Vec<Problem>,
+    /// What could not be read.
+    unread: Vec<Unread>,
+}
+
+/// Whether the dotted path `inner` is `outer` or goes on from it.
+fn holds(outer: &str, inner: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl Written {
@@ -194,27 +205,55 @@ impl Written {
     pub fn defaults() -> Self {
         let place = Place { file: "defaults".into(), line: 0, column: 0 };
         let tree = Node { value: node::Value::Map(Vec::new()), place, expanded: false };
-        Written { config: Config::default(), tree }
+        Written { config: Config::default(), tree, problems: Vec::new(), unread: Vec::new() }
     }
 
-    /// The place of `key`, or of the nearest key above it that was written.
-    pub fn place(&self, key: &str) -> Place {
-        let mut key = key;
-        loop {
-            if let Some(node) = self.tree.at(key) {
-                return node.place.clone();
+    /// What is wrong with it so far.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// `key` as the file counts its lists, with its place or that of the nearest key above it
+    /// that was written.
+    pub(crate) fn locate(&self, key: &str) -> (String, Place) {
+        let (mut written, node) = self.tree.deepest(key);
+        let parts = |path: &str| path.split('.').filter(|part| !part.is_empty()).count();
+        for part in key.split('.').skip(parts(&written)) {
+            if !written.is_empty() {
+                written.push('.');
             }
-            key = key.rsplit_once('.').map_or("", |(above, _)| above);
+            written.push_str(part);
         }
+        (written, node.place.clone())
+    }
+
+    /// Whether `key`, what holds it and what it holds could all be read.
+    pub(crate) fn is_read(&self, key: &str) -> bool {
+        let (key, _) = self.locate(key);
+        let below = |unread: &Unread| holds(&key, &unread.path);
+        !self.is_default_of_unread(&key) && !self.unread.iter().any(below)
+    }
+
+    /// Whether `key` stands in something that could not be read, so that its value is a default.
+    pub(crate) fn is_default_of_unread(&self, key: &str) -> bool {
+        self.unread.iter().any(|unread| holds(&unread.path, key))
+    }
+
+    /// Whether `field` is not in the mapping at `key` and no mistake told so far says why.
+    pub(crate) fn is_missing(&self, key: &str, field: &str) -> bool {
+        !collect::is_told(&self.locate(key).0, field, &self.unread)
     }
 }
 
 /// Reads, merges, expands and types the files and directories given.
 ///
 /// # Errors
-/// When a file cannot be read, or with every problem found at the first step that finds any.
+/// When a file cannot be read or is no YAML, or with every problem found when there are too many
+/// to go on; otherwise [`crate::settings::Settings::check`] tells them with those it finds.
 pub fn load(paths: &[PathBuf], around: &Surroundings<'_>) -> Result<Written, ConfigError> {
-    finish(read::read(paths)?, around)
+    let mut problems = Vec::new();
+    let tree = read::read(paths, &mut problems)?;
+    finish(tree, problems, around)
 }
 
 /// The same for one text that is called `name`.
@@ -226,17 +265,20 @@ pub fn load_text(
     text: &str,
     around: &Surroundings<'_>,
 ) -> Result<Written, ConfigError> {
-    finish(read::parse(name, text)?, around)
+    finish(read::parse(name, text)?, Vec::new(), around)
 }
 
-fn finish(mut tree: Node, around: &Surroundings<'_>) -> Result<Written, ConfigError> {
-    let mut problems = Vec::new();
-    expand::expand(&mut tree, "", around, &mut problems);
-    if !problems.is_empty() {
-        return Err(ConfigError::Invalid(problems));
+fn finish(
+    mut tree: Node,
+    mut problems: Vec<Problem>,
+    around: &Surroundings<'_>,
+) -> Result<Written, ConfigError> {
+    let mut unread = Vec::new();
+    expand::expand(&mut tree, "", around, &mut problems, &mut unread);
+    match collect::typed(&mut tree, &mut problems, &mut unread) {
+        Some(config) => Ok(Written { config, tree, problems, unread }),
+        None => Err(ConfigError::invalid(problems)),
     }
-    let config = de::from_node(&tree)?;
-    Ok(Written { config, tree })
 }
 
 impl Config {

@@ -1,8 +1,8 @@
 //! The configuration as it was checked: the only form that travels.
 //!
 //! [`crate::config`] says what one value means; here values are held against
-//! each other. All problems are collected, each with its place, so that one run
-//! of `causeway validate` shows them all. What comes out needs no further
+//! each other. All problems are collected, each with its place, those of reading
+//! the files among them, so that one run of `causeway validate` shows them all. What comes out needs no further
 //! checks: addresses are parsed, periods are seconds, names are known.
 
 use crate::canonical::Reject;
@@ -186,7 +186,7 @@ fn workers(checker: &mut Checker<'_>, workers: usize) -> usize {
 fn input_queue(checker: &mut Checker<'_>, config: &Config) -> usize {
     // A body is in memory before it is decoded, so a queue that cannot hold one protects nothing.
     let body = config.server.limits.decoded;
-    if config.input_queue.0 < body.0 {
+    if checker.knows(&["server.limits.decoded"]) && config.input_queue.0 < body.0 {
         let message = format!("{} cannot hold one request of {body}", config.input_queue);
         checker.wrong("input_queue", message, "make it at least `server.limits.decoded`");
     }
@@ -215,7 +215,8 @@ fn dead_letters(
     }
     // In base64 and with its envelope a payload takes up to twice its size, and a store
     // that is cut by whole segments must hold a few of them.
-    if config.bytes.0 < config.payload.0.saturating_mul(8) {
+    let known = checker.knows(&["dead_letters.payload"]);
+    if known && config.bytes.0 < config.payload.0.saturating_mul(8) {
         checker.wrong(
             "dead_letters.bytes",
             format!("{} cannot hold records with payloads of {}", config.bytes, config.payload),

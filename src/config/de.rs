@@ -113,7 +113,7 @@ impl<'a> Deserializer<'a> for Tree<'a> {
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Problem> {
         match &self.node.value {
-            Value::Null => visitor.visit_unit(),
+            Value::Null | Value::Unread => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Int(_) | Value::Float(_) => self.number(visitor),
             Value::Text(text) => visitor.visit_borrowed_str(text),
@@ -213,7 +213,8 @@ impl<'a> Deserializer<'a> for Tree<'a> {
                 _ => Err(Problem::new(
                     "key `type` is missing",
                     format!("add `type:` with one of {}", list(variants)),
-                )),
+                )
+                .lacking(TAG)),
             },
             _ => Err(self.wanted("text")),
         }
@@ -221,7 +222,7 @@ impl<'a> Deserializer<'a> for Tree<'a> {
 
     /// Only asked for what a type has no field for; here that is always an error.
     fn deserialize_ignored_any<V: Visitor<'a>>(self, _visitor: V) -> Result<V::Value, Problem> {
-        Err(Problem::new("unknown key", "remove it"))
+        Err(Problem { is_stray: true, ..Problem::new("unknown key", "remove it") })
     }
 
     forward_to_deserialize_any! {
@@ -257,7 +258,7 @@ impl<'a> SeqAccess<'a> for Items<'a> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Problem> {
-        let Some((i, node)) = self.rest.next() else { return Ok(None) };
+        let Some((i, node)) = self.rest.find(|(_, node)| node.is_read()) else { return Ok(None) };
         seed.deserialize(Tree { node })
             .map(Some)
             .map_err(|problem| problem.at(&node.place).under(&i.to_string()))
@@ -284,7 +285,8 @@ impl<'a> MapAccess<'a> for Fields<'a> {
         seed: K,
     ) -> Result<Option<K::Value>, Problem> {
         let without = self.without;
-        self.current = self.rest.find(|entry| Some(entry.key.as_str()) != without);
+        self.current =
+            self.rest.find(|entry| Some(entry.key.as_str()) != without && entry.node.is_read());
         let Some(entry) = self.current else { return Ok(None) };
         seed.deserialize(StrDeserializer::new(&entry.key))
             .map(Some)
@@ -363,7 +365,9 @@ impl<'a> VariantAccess<'a> for Choice<'a> {
 
     fn unit_variant(self) -> Result<(), Problem> {
         match self.content.entries() {
-            Some(entries) if entries.iter().any(|entry| entry.key != TAG) => {
+            Some(entries)
+                if entries.iter().any(|entry| entry.key != TAG && entry.node.is_read()) =>
+            {
                 Err(Problem::new("this choice takes no keys", "leave only `type`"))
             }
             _ => Ok(()),

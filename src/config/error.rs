@@ -15,7 +15,7 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// Something in the files is wrong; every problem found is listed.
+    /// Something in the files is wrong; every problem found is listed, then their number.
     #[error("{}", Lines(.0))]
     Invalid(Vec<Problem>),
 }
@@ -23,6 +23,16 @@ pub enum ConfigError {
 impl ConfigError {
     /// The exit code of `sysexits.h` for a bad configuration.
     pub const EXIT_CODE: u8 = 78;
+
+    /// All of `problems`, in the order of the file.
+    pub(crate) fn invalid(mut problems: Vec<Problem>) -> Self {
+        // Stable, so problems of one line stay in the order in which they were found.
+        problems.sort_by_key(|problem| {
+            let place = problem.place.as_ref();
+            place.map(|place| (place.file.clone(), place.line, place.column))
+        });
+        ConfigError::Invalid(problems)
+    }
 }
 
 impl From<Problem> for ConfigError {
@@ -42,12 +52,30 @@ pub struct Problem {
     pub message: String,
     /// What to do about it; empty when the message says it all.
     pub remedy: String,
+    /// The key that is not there, when that is the problem.
+    pub(super) missing: Option<&'static str>,
+    /// Whether the problem is a key that nobody knows.
+    pub(super) is_stray: bool,
 }
 
 impl Problem {
     /// A problem whose place and key are filled in on the way up.
     pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Problem { place: None, key: String::new(), message: message.into(), remedy: remedy.into() }
+        Problem {
+            place: None,
+            key: String::new(),
+            message: message.into(),
+            remedy: remedy.into(),
+            missing: None,
+            is_stray: false,
+        }
+    }
+
+    /// The same problem, which is that `field` is not there.
+    #[must_use]
+    pub(super) fn lacking(mut self, field: &'static str) -> Self {
+        self.missing = Some(field);
+        self
     }
 
     /// The same problem at `key`.
@@ -104,7 +132,8 @@ impl serde::de::Error for Problem {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Problem::new("unknown key", one_of("the keys here are", field, expected)).on(field)
+        let remedy = one_of("the keys here are", field, expected);
+        Problem { is_stray: true, ..Problem::new("unknown key", remedy).on(field) }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -113,6 +142,7 @@ impl serde::de::Error for Problem {
 
     fn missing_field(field: &'static str) -> Self {
         Problem::new(format!("key `{field}` is missing"), format!("add `{field}:` here"))
+            .lacking(field)
     }
 
     fn invalid_type(found: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
@@ -190,7 +220,11 @@ impl fmt::Display for Lines<'_> {
             }
             problem.fmt(f)?;
         }
-        Ok(())
+        // One is counted at a glance.
+        match self.0.len() {
+            0 | 1 => Ok(()),
+            count => write!(f, "\n{count} mistakes"),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! and the result of an expansion is not expanded again. A reference that
 //! cannot be resolved is an error; an empty string is only had by asking for it.
 
+use super::collect::Unread;
 use super::de::beside;
 use super::error::Problem;
 use super::node::{Node, Value};
@@ -28,12 +29,14 @@ impl Surroundings<'static> {
     }
 }
 
-/// Expands every scalar below `node`; problems are collected, not only the first.
+/// Expands every scalar below `node`; problems are collected, not only the first, and what
+/// they are about is set aside.
 pub(super) fn expand(
     node: &mut Node,
     key: &str,
     around: &Surroundings<'_>,
     problems: &mut Vec<Problem>,
+    unread: &mut Vec<Unread>,
 ) {
     let below = |part: &str| match key.is_empty() {
         true => part.to_owned(),
@@ -46,17 +49,21 @@ pub(super) fn expand(
                     *text = expanded;
                     node.expanded = referred;
                 }
-                Err(problem) => problems.push(problem.on(key).at(&node.place)),
+                Err(problem) => {
+                    problems.push(problem.on(key).at(&node.place));
+                    unread.push(Unread { path: key.to_owned(), is_stray: false });
+                    node.value = Value::Unread;
+                }
             }
         }
         Value::List(items) => {
             for (i, item) in items.iter_mut().enumerate() {
-                expand(item, &below(&i.to_string()), around, problems);
+                expand(item, &below(&i.to_string()), around, problems, unread);
             }
         }
         Value::Map(entries) => {
             for entry in entries {
-                expand(&mut entry.node, &below(&entry.key), around, problems);
+                expand(&mut entry.node, &below(&entry.key), around, problems, unread);
             }
         }
         _ => {}

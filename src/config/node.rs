@@ -58,6 +58,8 @@ pub enum Value {
     List(Vec<Node>),
     /// A mapping, in the order written.
     Map(Vec<Entry>),
+    /// Something that cannot be read; it was told of, and the rest goes on without it.
+    Unread,
 }
 
 /// One key of a mapping with its value.
@@ -82,23 +84,74 @@ impl Node {
 
     /// The value under `key` of a mapping.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+        let held = |entry: &&Entry| entry.key == key && entry.node.is_read();
+        self.entries()?.iter().find(held).map(|entry| &entry.node)
     }
 
-    /// The node at a dotted path such as `sources.prom.lateness`; list items by number.
-    pub fn at(&self, path: &str) -> Option<&Node> {
-        path.split('.').filter(|part| !part.is_empty()).try_fold(self, |node, part| {
-            match &node.value {
-                Value::List(items) => items.get(part.parse::<usize>().ok()?),
-                _ => node.get(part),
+    /// Whether it was not set aside.
+    pub(super) fn is_read(&self) -> bool {
+        self.value != Value::Unread
+    }
+
+    /// The deepest node on a dotted path such as `sources.prom.lateness`, with the path as the
+    /// file counts.
+    ///
+    /// List items go by number, those that were set aside left out: the path is that of a value
+    /// that was typed.
+    pub(super) fn deepest(&self, path: &str) -> (String, &Node) {
+        let (mut written, mut node) = (String::new(), self);
+        for part in path.split('.').filter(|part| !part.is_empty()) {
+            let below = match &node.value {
+                Value::List(items) => {
+                    let mut read = items.iter().enumerate().filter(|(_, item)| item.is_read());
+                    part.parse()
+                        .ok()
+                        .and_then(|at| read.nth(at))
+                        .map(|(i, item)| (i.to_string(), item))
+                }
+                _ => node.get(part).map(|below| (part.to_owned(), below)),
+            };
+            let Some((part, below)) = below else { break };
+            if !written.is_empty() {
+                written.push('.');
             }
-        })
+            written.push_str(&part);
+            node = below;
+        }
+        (written, node)
+    }
+
+    /// Sets aside the deepest node on the dotted path, which counts as the file does; returns
+    /// its own path, or `None` when nothing below the top is there.
+    pub(super) fn set_aside(&mut self, path: &str) -> Option<String> {
+        let child = match &mut self.value {
+            Value::Map(entries) => entries.iter_mut().find_map(|entry| {
+                let rest = path.strip_prefix(entry.key.as_str())?;
+                let is_on_path = entry.node.is_read() && (rest.is_empty() || rest.starts_with('.'));
+                is_on_path.then_some((entry.key.clone(), &mut entry.node, rest))
+            }),
+            Value::List(items) => {
+                let part = path.split('.').next().unwrap_or_default();
+                let item = part.parse().ok().and_then(|at: usize| items.get_mut(at));
+                item.filter(|item| item.is_read())
+                    .map(|item| (part.to_owned(), item, &path[part.len()..]))
+            }
+            _ => None,
+        };
+        let (part, node, rest) = child?;
+        match node.set_aside(rest.strip_prefix('.').unwrap_or_default()) {
+            Some(below) => Some(format!("{part}.{below}")),
+            None => {
+                node.value = Value::Unread;
+                Some(part)
+            }
+        }
     }
 
     /// What kind of value this is, for messages.
     pub fn kind(&self) -> &'static str {
         match self.value {
-            Value::Null => "nothing",
+            Value::Null | Value::Unread => "nothing",
             Value::Bool(_) => "a boolean",
             Value::Int(_) | Value::Float(_) => "a number",
             Value::Text(_) => "text",

@@ -13,15 +13,15 @@ use std::sync::Arc;
 /// Largest configuration file, bytes: far above any that people write.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
-/// Reads and merges `paths`.
-pub(super) fn read(paths: &[PathBuf]) -> Result<Node, ConfigError> {
+/// Reads and merges `paths`; where two disagree, the first stays and a problem is noted.
+pub(super) fn read(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Result<Node, ConfigError> {
     let mut whole = empty("configuration");
     for path in paths {
         let layer = match path.is_dir() {
-            true => read_directory(path)?,
+            true => read_directory(path, problems)?,
             false => read_file(path)?,
         };
-        merge(&mut whole, layer, "", true)?;
+        merge(&mut whole, layer, "", true, problems);
     }
     Ok(whole)
 }
@@ -79,7 +79,7 @@ fn read_file(path: &Path) -> Result<Node, ConfigError> {
     Ok(parse(&path.to_string_lossy(), &text)?)
 }
 
-fn read_directory(path: &Path) -> Result<Node, ConfigError> {
+fn read_directory(path: &Path, problems: &mut Vec<Problem>) -> Result<Node, ConfigError> {
     let refuse = |source| ConfigError::Read { path: path.to_owned(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(refuse)? {
@@ -101,48 +101,49 @@ fn read_directory(path: &Path) -> Result<Node, ConfigError> {
     }
     let mut whole = empty(&path.to_string_lossy());
     for file in files {
-        merge(&mut whole, read_file(&file)?, "", false)?;
+        merge(&mut whole, read_file(&file)?, "", false, problems);
     }
     Ok(whole)
 }
 
 /// Lays `over` on `under`; `wins` says whether it may replace what is there.
-fn merge(under: &mut Node, over: Node, key: &str, wins: bool) -> Result<(), Problem> {
+fn merge(under: &mut Node, over: Node, key: &str, wins: bool, problems: &mut Vec<Problem>) {
     match (&mut under.value, over.value) {
         (Value::Map(base), Value::Map(entries)) => {
             for entry in entries {
-                merge_entry(base, entry, key, wins)?;
+                merge_entry(base, entry, key, wins, problems);
             }
-            Ok(())
         }
-        (_, Value::Null) => Ok(()),
+        (_, Value::Null) => {}
         (_, value) => {
             let node = Node { value, place: over.place, expanded: over.expanded };
             // Peers may repeat each other word for word: every file has its `version`.
             if !wins && under.value != Value::Null && under.value != node.value {
-                return Err(Problem::new(
+                let problem = Problem::new(
                     format!("also set at {}", under.place),
                     "keep one of the two, or pass the one that shall win as a later -c",
-                )
-                .on(key)
-                .at(&node.place));
+                );
+                problems.push(problem.on(key).at(&node.place));
+                return;
             }
             *under = node;
-            Ok(())
         }
     }
 }
 
-fn merge_entry(base: &mut Vec<Entry>, entry: Entry, key: &str, wins: bool) -> Result<(), Problem> {
+fn merge_entry(
+    base: &mut Vec<Entry>,
+    entry: Entry,
+    key: &str,
+    wins: bool,
+    problems: &mut Vec<Problem>,
+) {
     let below = match key.is_empty() {
         true => entry.key.clone(),
         false => format!("{key}.{}", entry.key),
     };
     match base.iter_mut().find(|held| held.key == entry.key) {
-        Some(held) => merge(&mut held.node, entry.node, &below, wins),
-        None => {
-            base.push(entry);
-            Ok(())
-        }
+        Some(held) => merge(&mut held.node, entry.node, &below, wins, problems),
+        None => base.push(entry),
     }
 }

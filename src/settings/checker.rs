@@ -12,31 +12,48 @@ pub(super) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub(super) fn new(written: &'a Written) -> Self {
-        Checker { written, problems: Vec::new() }
+        Checker { written, problems: written.problems().to_vec() }
     }
 
-    /// Notes that the value at `key` is wrong.
+    /// Notes that the value at `key` is wrong, unless it is a default for one that is known to be.
     pub(super) fn wrong(
         &mut self,
         key: &str,
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        let place = self.written.place(key);
-        self.problems.push(Problem::new(message, remedy).on(key).at(&place));
+        let (key, place) = self.written.locate(key);
+        if !self.written.is_default_of_unread(&key) {
+            self.problems.push(Problem::new(message, remedy).on(key).at(&place));
+        }
+    }
+
+    /// Whether all of `keys` could be read: where not, defaults stand for them, and what they
+    /// say about others is no mistake of the file.
+    pub(super) fn knows(&self, keys: &[&str]) -> bool {
+        keys.iter().all(|key| self.written.is_read(key))
+    }
+
+    /// Notes that the mapping at `key` has no `field`, unless that follows from a mistake that
+    /// is known.
+    pub(super) fn missing(&mut self, key: &str, field: &str, message: &str, remedy: &str) {
+        if self.may_want(key, field) {
+            self.wrong(key, message, remedy);
+        }
+    }
+
+    /// Whether the mapping at `key` may be asked for `field`: not when it was written and could
+    /// not be read, perhaps under another name.
+    pub(super) fn may_want(&self, key: &str, field: &str) -> bool {
+        self.written.is_missing(key, field)
     }
 
     /// The problems in the order of the file, or none.
-    pub(super) fn finish(mut self) -> Result<(), ConfigError> {
-        if self.problems.is_empty() {
-            return Ok(());
+    pub(super) fn finish(self) -> Result<(), ConfigError> {
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigError::invalid(self.problems)),
         }
-        // Stable, so problems of one line stay in the order in which they were found.
-        self.problems.sort_by_key(|problem| {
-            let place = problem.place.as_ref();
-            place.map(|place| (place.file.clone(), place.line, place.column))
-        });
-        Err(ConfigError::Invalid(self.problems))
     }
 
     pub(super) fn positive(&mut self, key: &str, number: usize) {

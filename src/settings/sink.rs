@@ -112,7 +112,8 @@ fn kind(checker: &mut Checker<'_>, key: &str, sink: &Sink) -> Option<SinkKind> {
         Sink::Stdout(_) => Some(SinkKind::Stdout),
         Sink::File(file) => {
             if file.path.0.as_os_str().is_empty() {
-                checker.wrong(key, "a file sink has no `path`", "add `path:` with a file name");
+                let remedy = "add `path:` with a file name";
+                checker.missing(key, "path", "a file sink has no `path`", remedy);
             }
             Some(SinkKind::File {
                 path: file.path.0.clone(),
@@ -177,7 +178,8 @@ fn check_url(
 ) -> Option<reqwest::Url> {
     let at = format!("{key}.url");
     if webhook.url.0.is_empty() {
-        checker.wrong(key, "a webhook sink has no `url`", "add `url:` with an https address");
+        let remedy = "add `url:` with an https address";
+        checker.missing(key, "url", "a webhook sink has no `url`", remedy);
         return None;
     }
     // The text may hold credentials, so no message repeats it.
@@ -189,6 +191,7 @@ fn check_url(
         "https" => {}
         // Within ranges that were listed by hand, plain HTTP is the operator's own network.
         "http" if !allow_private.is_empty() => {}
+        "http" if !checker.knows(&[&format!("{key}.allow_private")]) => {}
         "http" => checker.wrong(
             &at,
             "incidents would cross the network unencrypted",
@@ -207,7 +210,10 @@ fn check_url(
 fn unique(checker: &mut Checker<'_>, key: &str, kind: Option<&SinkKind>, others: &[SinkSettings]) {
     let rival = others.iter().find(|other| match (&other.kind, kind) {
         (SinkKind::Stdout, Some(SinkKind::Stdout)) => true,
-        (SinkKind::File { path: a, .. }, Some(SinkKind::File { path: b, .. })) => a == b,
+        // What has no path is told of already.
+        (SinkKind::File { path: a, .. }, Some(SinkKind::File { path: b, .. })) => {
+            a == b && !a.as_os_str().is_empty()
+        }
         _ => false,
     });
     let Some(rival) = rival else { return };

@@ -128,11 +128,8 @@ fn kind(checker: &mut Checker<'_>, key: &str, source: &Source) -> SourceKind {
         }
         Source::File(file) => {
             if file.path.0.is_empty() {
-                checker.wrong(
-                    key,
-                    "a file source has no `path`",
-                    "add `path:` with a file or glob",
-                );
+                let remedy = "add `path:` with a file or glob";
+                checker.missing(key, "path", "a file source has no `path`", remedy);
             }
             for (i, path) in file.path.0.iter().enumerate() {
                 checker.pattern(&format!("{key}.path.{i}"), &path.0);
@@ -171,6 +168,10 @@ fn unique(checker: &mut Checker<'_>, key: &str, kind: &SourceKind, others: &[Sou
         _ => false,
     });
     let Some(rival) = rival else { return };
+    let known = [format!("{key}.prefix"), format!("sources.{}.prefix", rival.name())];
+    if !checker.knows(&known.each_ref().map(String::as_str)) {
+        return;
+    }
     let (message, remedy) = match kind {
         SourceKind::Http { prefix: None } => (
             format!("source `{}` already takes requests at the root", rival.name()),

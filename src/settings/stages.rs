@@ -40,7 +40,7 @@ fn flap(checker: &mut Checker<'_>, flap: &Flap, params: &mut Params) {
     params.dedup.flap.half_life_seconds = half_life;
     params.dedup.flap.enter_milli = milli(checker, "suppression.flap.enter", flap.enter);
     params.dedup.flap.leave_milli = milli(checker, "suppression.flap.leave", flap.leave);
-    if flap.leave >= flap.enter {
+    if checker.knows(&["suppression.flap.enter"]) && flap.leave >= flap.enter {
         checker.wrong(
             "suppression.flap.leave",
             format!("{} is not below `enter`, {}", flap.leave, flap.enter),
@@ -53,7 +53,8 @@ fn history(checker: &mut Checker<'_>, history: &History, params: &mut Params) {
     checker.some_time("history.bucket", history.bucket);
     checker.positive("history.fast_buckets", history.fast_buckets as usize);
     checker.positive("history.keys", history.keys);
-    if history.fast_buckets > history.slow_buckets {
+    let known = checker.knows(&["history.slow_buckets"]);
+    if known && history.fast_buckets > history.slow_buckets {
         checker.wrong(
             "history.fast_buckets",
             format!(
@@ -92,7 +93,8 @@ fn correlation(checker: &mut Checker<'_>, given: &Correlation, params: &mut Para
         let message = format!("{} hops are not from 1 to 16", given.hops);
         checker.wrong("correlation.hops", message, "5 is usual");
     }
-    if given.revise_horizon.0 < given.slice.0 + given.lag_max.0 {
+    let known = checker.knows(&["correlation.slice", "correlation.lag_max"]);
+    if known && given.revise_horizon.0 < given.slice.0 + given.lag_max.0 {
         checker.wrong(
             "correlation.revise_horizon",
             format!("{} ends before a slice has seen all it may see", given.revise_horizon),
@@ -125,7 +127,7 @@ fn milli(checker: &mut Checker<'_>, key: &str, number: f64) -> u32 {
 }
 
 pub(super) fn emission(checker: &mut Checker<'_>, emission: &Emission) -> EmissionSettings {
-    if emission.settle_max < emission.settle {
+    if checker.knows(&["emission.settle"]) && emission.settle_max < emission.settle {
         checker.wrong(
             "emission.settle_max",
             format!("{} is less than `settle`, {}", emission.settle_max, emission.settle),
