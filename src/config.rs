@@ -12,6 +12,7 @@
 use crate::canonical::native::controls::{MaintenanceBody, RuleBody, SilenceBody};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -283,7 +284,27 @@ fn finish(
 
 impl Config {
     /// The whole configuration, defaults included, as YAML without its secrets.
+    ///
+    /// It has the source and the sink that run when none is configured, marked by a comment.
     pub fn show(&self) -> String {
         show::show(self)
+    }
+
+    /// The sources that run: HTTP under the name `http` when none is configured.
+    pub fn sources_run(&self) -> Cow<'_, BTreeMap<String, source::Source>> {
+        let http = || ("http".to_owned(), source::Source::Http(source::HttpSource::default()));
+        match self.sources.is_empty() {
+            true => Cow::Owned(BTreeMap::from([http()])),
+            false => Cow::Borrowed(&self.sources),
+        }
+    }
+
+    /// The sinks that run: standard output under the name `stdout` when none is configured.
+    pub fn sinks_run(&self) -> Cow<'_, BTreeMap<String, sink::Sink>> {
+        let stdout = || ("stdout".to_owned(), sink::Sink::Stdout(sink::StdoutSink::default()));
+        match self.sinks.is_empty() {
+            true => Cow::Owned(BTreeMap::from([stdout()])),
+            false => Cow::Borrowed(&self.sinks),
+        }
     }
 }

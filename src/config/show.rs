@@ -4,15 +4,31 @@ use super::Config;
 use serde_json::Value;
 use std::fmt::Write;
 
+/// Stands beside a section of which nothing is configured.
+const DEFAULT_MARK: &str = "# the default: none is configured";
+
 /// The YAML of `config`.
 pub(super) fn show(config: &Config) -> String {
-    let mut value = serde_json::to_value(config).unwrap_or_default();
+    let run = Config {
+        sources: config.sources_run().into_owned(),
+        sinks: config.sinks_run().into_owned(),
+        ..config.clone()
+    };
+    let mut value = serde_json::to_value(run).unwrap_or_default();
     for section in ["sources", "sinks"] {
         let Some(Value::Object(entries)) = value.get_mut(section) else { continue };
         entries.values_mut().for_each(tag_inside);
     }
     let mut out = String::new();
     write_value(&mut out, &value, 0);
+    for (section, is_default) in
+        [("sources", config.sources.is_empty()), ("sinks", config.sinks.is_empty())]
+    {
+        if is_default {
+            let head = format!("\n{section}:\n");
+            out = out.replacen(&head, &format!("\n{section}: {DEFAULT_MARK}\n"), 1);
+        }
+    }
     out
 }
 

@@ -2,14 +2,13 @@
 
 use super::checker::Checker;
 use crate::config::Config;
-use crate::config::sink::{Match, Sink, StdoutSink, WebhookSink, WhenFull};
+use crate::config::sink::{Match, Sink, WebhookSink, WhenFull};
 use crate::config::units::Secret;
 use crate::emit::matcher::{LabelMatcher, Matcher};
 use crate::emit::wire::{RevisionEvent, SeverityWord};
 use axum::http::HeaderName;
 use ipnet::IpNet;
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,10 +79,9 @@ impl std::fmt::Debug for Address {
 }
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<SinkSettings> {
-    let default = BTreeMap::from([("stdout".to_owned(), Sink::Stdout(StdoutSink::default()))]);
-    let sinks = if config.sinks.is_empty() { &default } else { &config.sinks };
+    let sinks = config.sinks_run();
     let mut checked: Vec<SinkSettings> = Vec::with_capacity(sinks.len());
-    for (name, sink) in sinks {
+    for (name, sink) in sinks.iter() {
         let key = format!("sinks.{name}");
         checker.name(&key, name);
         let queue = match sink {

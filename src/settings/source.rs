@@ -3,9 +3,7 @@
 use super::checker::Checker;
 use crate::canonical;
 use crate::config::Config;
-use crate::config::source::{
-    EntityStep, Format, HttpSource, OnReject, OnRepair, Policy, SeverityWord, Source,
-};
+use crate::config::source::{EntityStep, Format, OnReject, OnRepair, Policy, SeverityWord, Source};
 use causeway_dataflows::model::{Severity, SourceIndex};
 use causeway_dataflows::params::SourceParams;
 use smol_str::SmolStr;
@@ -74,9 +72,7 @@ impl SourceSettings {
 }
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<SourceSettings> {
-    let default: BTreeMap<String, Source> =
-        BTreeMap::from([("http".to_owned(), Source::Http(HttpSource::default()))]);
-    let sources = if config.sources.is_empty() { &default } else { &config.sources };
+    let sources = config.sources_run();
     if sources.len() > usize::from(SourceIndex::MAX) {
         let message = format!("{} sources are more than {}", sources.len(), SourceIndex::MAX);
         checker.wrong("sources", message, "merge some of them");

@@ -67,9 +67,27 @@ fn good_files_pass_and_show_themselves_again() {
         // Shown without secrets, it reads as the same configuration again.
         if !shown.contains("<redacted>") {
             let (again, _) = check("shown", &shown).unwrap_or_else(|e| panic!("{e}\n{shown}"));
-            assert_eq!(again.show(), shown, "{}", path.display());
+            // What was a default before is configured now.
+            let unmarked = shown.replace(" # the default: none is configured", "");
+            assert_eq!(again.show(), unmarked, "{}", path.display());
         }
     }
+}
+
+#[test]
+fn what_runs_by_default_is_shown() {
+    let (config, settings) = check("c", "version: 1\n").unwrap();
+    let shown = config.show();
+    let default = "# the default: none is configured";
+    assert!(shown.contains(&format!("\nsources: {default}\n  http:\n")), "{shown}");
+    assert!(
+        shown.contains(&format!("\nsinks: {default}\n  stdout:\n    type: stdout\n")),
+        "{shown}"
+    );
+    assert_eq!((settings.sources.len(), settings.sinks.len()), (1, 1));
+    let (config, _) = check("c", "version: 1\nsinks: {out: {type: stdout}}\n").unwrap();
+    let shown = config.show();
+    assert!(shown.contains("\nsinks:\n  out:\n") && !shown.contains("  stdout:\n"), "{shown}");
 }
 
 #[test]
