@@ -86,7 +86,7 @@ fn index_row(body: &mut String, revision: &Revision, now: Time) {
 fn cause_text(cause: &CauseRow) -> String {
     match cause.candidates.first() {
         Some(first) if first.probability >= cause.unknown => {
-            format!("{} ({} %)", first.entity, first.probability.percent())
+            format!("{} ({})", first.entity, first.probability.shown())
         }
         _ => "unknown".to_owned(),
     }
@@ -130,17 +130,19 @@ pub async fn incident(
 fn candidates(body: &mut String, revision: &Revision) {
     body.push_str("<h2>Probable cause</h2><table><tbody>");
     for candidate in revision.cause.candidates.iter().take(5) {
-        let percent = candidate.probability.percent();
+        let (percent, shown) = (candidate.probability.percent(), candidate.probability.shown());
         let _ = write!(
             body,
-            "<tr><td class=\"n\">{percent} %<td><progress max=\"100\" value=\"{percent}\"></progress><td>{}</tr>",
+            "<tr><td class=\"n\">{}<td><progress max=\"100\" value=\"{percent}\"></progress><td>{}</tr>",
+            Escaped(&shown),
             Escaped(&candidate.entity)
         );
     }
-    let percent = revision.cause.unknown.percent();
+    let (percent, shown) = (revision.cause.unknown.percent(), revision.cause.unknown.shown());
     let _ = write!(
         body,
-        "<tr><td class=\"n\">{percent} %<td><progress max=\"100\" value=\"{percent}\"></progress><td>none of them</tr></tbody></table>"
+        "<tr><td class=\"n\">{}<td><progress max=\"100\" value=\"{percent}\"></progress><td>none of them</tr></tbody></table>",
+        Escaped(&shown)
     );
 }
 

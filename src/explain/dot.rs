@@ -57,7 +57,7 @@ impl Node {
     fn label(&self, entity: &str) -> String {
         let mut label = entity.to_owned();
         if self.ppm > 0 {
-            label.push_str(&format!("\ncause: {} %", crate::emit::wire::Ppm(self.ppm).percent()));
+            label.push_str(&format!("\ncause: {}", crate::emit::wire::Ppm(self.ppm).shown()));
         }
         match self.alerts {
             0 => label.push_str("\nno alert"),

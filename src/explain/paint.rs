@@ -55,14 +55,18 @@ pub(super) fn bar(share: f64, width: usize) -> String {
 
 /// Breaks text at spaces so that no line is longer than `width`, where words allow.
 ///
-/// A number stays with its unit: "3" at the end of a line reads as something else than "3 min".
+/// A number stays with its unit: "3" at the end of a line reads as something else than "3 min";
+/// and "< 1 %" is one thing.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match pieces.last_mut() {
-            Some(number) if is_unit(word) && number.ends_with(|c: char| c.is_ascii_digit()) => {
-                number.push(' ');
-                number.push_str(word);
+            Some(piece)
+                if piece.ends_with(['<', '>'])
+                    || is_unit(word) && piece.ends_with(|c: char| c.is_ascii_digit()) =>
+            {
+                piece.push(' ');
+                piece.push_str(word);
             }
             _ => pieces.push(word.to_owned()),
         }

@@ -103,6 +103,7 @@ fn lines_fit_where_words_allow() {
 
 #[test]
 fn numbers_stay_with_their_units_and_sentences_whole() {
+    assert_eq!(paint::wrap("cart (< 1 %)", 7), ["cart", "(< 1 %)"]);
     assert_eq!(
         paint::wrap("a 3 min 40 s b (41 %). 5 apples", 7),
         ["a 3 min", "40 s b", "(41 %).", "5", "apples"]

@@ -5,7 +5,7 @@
 
 use super::paint::{Brush, Look, bar, pad, sentences, wrap};
 use crate::emit::wire::words::{event_heading, phrase};
-use crate::emit::wire::{CandidateRow, Milli, Revision, RevisionEvent, StatusWord};
+use crate::emit::wire::{CandidateRow, Milli, Ppm, Revision, RevisionEvent, StatusWord};
 use std::cmp::Reverse;
 
 /// Candidates shown; more are in the JSON.
@@ -115,30 +115,19 @@ impl Page<'_> {
         self.section("Probable cause");
         for (rank, candidate) in cause.candidates.iter().take(CANDIDATES_MAX).enumerate() {
             let look = if rank == 0 { Look::Green } else { Look::Dim };
-            self.chance(
-                candidate.probability.fraction(),
-                candidate.probability.percent(),
-                look,
-                &candidate.entity,
-            );
+            self.chance(candidate.probability, look, &candidate.entity);
         }
         let rest = cause.candidates.iter().skip(CANDIDATES_MAX);
         let (count, ppm) = rest.fold((0, 0), |(n, sum), c| (n + 1, sum + c.probability.0));
         if count > 0 {
-            let rest = crate::emit::wire::Ppm(ppm);
-            self.chance(
-                rest.fraction(),
-                rest.percent(),
-                Look::Dim,
-                &format!("{count} others together"),
-            );
+            self.chance(Ppm(ppm), Look::Dim, &format!("{count} others together"));
         }
-        self.chance(cause.unknown.fraction(), cause.unknown.percent(), Look::Dim, "none of these");
+        self.chance(cause.unknown, Look::Dim, "none of these");
     }
 
-    fn chance(&mut self, share: f64, percent: u32, look: Look, name: &str) {
-        let bar = self.brush.paint(look, &bar(share, BAR_CELLS));
-        self.line(&format!("  {percent:>3} %  {bar}  {name}"));
+    fn chance(&mut self, share: Ppm, look: Look, name: &str) {
+        let bar = self.brush.paint(look, &bar(share.fraction(), BAR_CELLS));
+        self.line(&format!("{:>7}  {bar}  {name}", share.shown()));
     }
 
     fn path(&mut self) {
@@ -179,10 +168,10 @@ impl Page<'_> {
             None => "the cause would count as unknown".to_owned(),
         };
         let sentence = format!(
-            "Without {} `{}` would fall, and {instead} with {} %.",
+            "Without {} `{}` would fall, and {instead} with {}.",
             counterfactual.without.join(", "),
             counterfactual.feature,
-            counterfactual.probability.percent(),
+            counterfactual.probability.shown(),
         );
         self.indented(2, &sentence);
     }

@@ -63,7 +63,7 @@ fn fields(previous: &Revision, next: &Revision) -> Vec<FieldChange> {
 /// The first candidate with its probability; nothing when there is none.
 fn leader(cause: &CauseRow) -> Option<String> {
     let first = cause.candidates.first()?;
-    Some(format!("{} ({} %)", first.entity, first.probability.percent()))
+    Some(format!("{} ({})", first.entity, first.probability.shown()))
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a SmolStr>) -> Option<String> {

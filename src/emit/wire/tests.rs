@@ -44,6 +44,14 @@ fn percentages_never_round_to_certainty() {
 }
 
 #[test]
+fn probabilities_are_shown_without_false_certainty() {
+    let shown = [0, 1, 100, 9_999, 10_000, 823_457, 990_000, 999_900, 1_000_000];
+    let shown = shown.map(|ppm| Ppm(ppm).shown());
+    let expected = ["0 %", "< 1 %", "< 1 %", "< 1 %", "1 %", "82 %", "99 %", "> 99 %", "100 %"];
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn a_line_reads_back_to_the_same_bytes() {
     for revision in [sample::opened(), sample::resolved()] {
         let message = Message::new(revision);

@@ -108,6 +108,15 @@ impl Ppm {
             ppm => ((ppm + 5_000) / 10_000).clamp(1, 99),
         }
     }
+
+    /// What people read: `82 %`, and `< 1 %` or `> 99 %` where a whole number would say too much.
+    pub fn shown(self) -> String {
+        match self.0 {
+            1..10_000 => "< 1 %".to_owned(),
+            990_001..1_000_000 => "> 99 %".to_owned(),
+            _ => format!("{} %", self.percent()),
+        }
+    }
 }
 
 impl Serialize for Ppm {

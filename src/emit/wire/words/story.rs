@@ -66,24 +66,24 @@ fn verdict(revision: &Revision) -> Option<String> {
         return Some("No candidate for the cause was found.".to_owned());
     };
     let name = &first.entity;
-    let percent = first.probability.percent();
+    let share = first.probability.shown();
     let rival = match cause.candidates.get(1) {
         Some(second) if second.probability.0 >= RIVAL_PPM => {
-            format!("; next is {} ({} %)", second.entity, second.probability.percent())
+            format!("; next is {} ({})", second.entity, second.probability.shown())
         }
         _ => String::new(),
     };
-    let none = cause.unknown.percent();
+    let none = cause.unknown.shown();
     Some(match first.probability.0 {
-        900_000.. => format!("The cause is almost certainly {name} ({percent} %){rival}."),
-        750_000.. => format!("The cause is very likely {name} ({percent} %){rival}."),
-        500_000.. => format!("The cause is probably {name} ({percent} %){rival}."),
+        900_000.. => format!("The cause is almost certainly {name} ({share}){rival}."),
+        750_000.. => format!("The cause is very likely {name} ({share}){rival}."),
+        500_000.. => format!("The cause is probably {name} ({share}){rival}."),
         ppm if cause.unknown.0 > ppm => {
             format!(
-                "The cause is unclear ({none} % none of those examined); the best guess is {name} ({percent} %){rival}."
+                "The cause is unclear ({none} none of those examined); the best guess is {name} ({share}){rival}."
             )
         }
-        _ => format!("The cause is unclear; the best guess is {name} ({percent} %){rival}."),
+        _ => format!("The cause is unclear; the best guess is {name} ({share}){rival}."),
     })
 }
 
@@ -176,11 +176,11 @@ fn counterfactual(revision: &Revision) -> Option<String> {
         more => format!(" and {more} more"),
     };
     let noun = if counterfactual.without.len() == 1 { "event" } else { "events" };
-    let percent = counterfactual.probability.percent();
+    let share = counterfactual.probability.shown();
     let then = match (&counterfactual.instead, probable(revision)) {
-        (Some(entity), Some(_)) => format!("the answer would be {entity} ({percent} %)"),
-        (Some(entity), None) => format!("the best guess would be {entity} ({percent} %)"),
-        (None, _) => format!("the cause would count as unknown ({percent} %)"),
+        (Some(entity), Some(_)) => format!("the answer would be {entity} ({share})"),
+        (Some(entity), None) => format!("the best guess would be {entity} ({share})"),
+        (None, _) => format!("the cause would count as unknown ({share})"),
     };
     Some(format!("Without {noun} {}{more}, {then}.", shown.join(", ")))
 }
