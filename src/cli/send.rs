@@ -16,7 +16,7 @@ use std::process::ExitCode;
 pub struct Args {
     #[command(flatten)]
     storm: Storm,
-    /// About how many events; the whole storm without it.
+    /// About how many events, at least the alerts of twelve minutes; the whole storm without it.
     #[arg(long)]
     events: Option<u64>,
     /// Events a second; the storm's own rate without it. Event times are moved so that the
