@@ -101,10 +101,9 @@ async fn alerts(
     CanRead(caller): CanRead,
     params: Params,
 ) -> Result<Response, Refusal> {
-    let now = console.http.clock.now_seconds();
     let receivers = receivers_of(&console);
     let rows = rows(&console, &caller, &params)?;
-    let body: Vec<Value> = rows.iter().map(|row| alert_of(row, &receivers, now)).collect();
+    let body: Vec<Value> = rows.iter().map(|row| alert_of(row, &receivers)).collect();
     Ok(json_of(StatusCode::OK, &body))
 }
 
@@ -114,7 +113,6 @@ async fn groups(
     CanRead(caller): CanRead,
     params: Params,
 ) -> Result<Response, Refusal> {
-    let now = console.http.clock.now_seconds();
     let receivers = receivers_of(&console);
     let receiver = receivers.first().cloned().unwrap_or_else(|| json!({"name": "none"}));
     let mut groups: BTreeMap<(&str, String), Vec<Value>> = BTreeMap::new();
@@ -124,7 +122,7 @@ async fn groups(
             Some(id) => ("incident", id.to_string()),
             None => ("alertname", row.name.to_string()),
         };
-        groups.entry(key).or_default().push(alert_of(row, &receivers, now));
+        groups.entry(key).or_default().push(alert_of(row, &receivers));
     }
     let body: Vec<Value> = groups
         .into_iter()
@@ -176,7 +174,7 @@ fn rows(
 }
 
 /// A row as Alertmanager's `gettableAlert`.
-fn alert_of(row: &AlertRow, receivers: &[Value], now: i64) -> Value {
+fn alert_of(row: &AlertRow, receivers: &[Value]) -> Value {
     let mut labels: BTreeMap<&str, &str> = BTreeMap::from([
         ("alertname", row.name.as_str()),
         ("entity", row.entity.as_str()),
@@ -189,7 +187,8 @@ fn alert_of(row: &AlertRow, receivers: &[Value], now: i64) -> Value {
         Some(why) if why.reason == "silence" => ("suppressed", Some(&why.by), None),
         Some(why) => ("suppressed", None, Some(&why.by)),
     };
-    let ends = row.last.seconds().max(now).saturating_add(ENDS_AFTER_SECONDS);
+    // From the last event and not from now: what nobody repeats must not seem to be renewed.
+    let ends = row.last.seconds().saturating_add(ENDS_AFTER_SECONDS);
     json!({
         "labels": labels,
         "annotations": {"summary": row.summary},

@@ -227,7 +227,15 @@ pub async fn alertmanager(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let receipt = receive_json(&state, &caller, &headers, body, Format::Alertmanager).await?;
+    let bytes = json_body(&state, &headers, body).await?;
+    if let Some(found) = no_array(&bytes) {
+        let message = format!(
+            "E001 the body is {found} at byte 0; an array of alerts is wanted, put it in [ ]: \
+             [{{\"labels\": {{\"alertname\": ...}}}}]"
+        );
+        return Ok(json_of(StatusCode::BAD_REQUEST, &message));
+    }
+    let receipt = receive_json(&state, &caller, &headers, bytes, Format::Alertmanager).await?;
     let reasons: Vec<String> = receipt
         .rejects
         .iter()
@@ -247,7 +255,8 @@ pub async fn webhook(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let receipt = receive_json(&state, &caller, &headers, body, Format::Webhook).await?;
+    let bytes = json_body(&state, &headers, body).await?;
+    let receipt = receive_json(&state, &caller, &headers, bytes, Format::Webhook).await?;
     let answer = Answer::of(&receipt);
     // A notification without alerts is nothing wrong; the sender's tests send such.
     let status = match answer.is_refusal() && receipt.counts.rejected > 0 {
@@ -262,14 +271,13 @@ async fn receive_json(
     state: &SourceState,
     caller: &Caller,
     headers: &HeaderMap,
-    body: Body,
+    bytes: Bytes,
     format: Format,
 ) -> Result<Receipt, Problem> {
     let tenant = tenant_of(caller, &state.reception)?;
-    require_json(headers)?;
     let job = Job {
         reception: Arc::clone(&state.reception),
-        bytes: body::read(&state.http, headers, body).await?,
+        bytes,
         format,
         headers: None,
         tenant,
@@ -277,6 +285,20 @@ async fn receive_json(
         is_resent: headers.contains_key(RESENT),
     };
     run(job.bytes.len(), move || job.run()).await
+}
+
+async fn json_body(state: &SourceState, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    require_json(headers)?;
+    body::read(&state.http, headers, body).await
+}
+
+/// What a body holds instead of an array; an empty one holds no alerts and nothing wrong.
+fn no_array(bytes: &[u8]) -> Option<&'static str> {
+    match bytes.trim_ascii_start().first()? {
+        b'[' => None,
+        b'{' => Some("an object"),
+        _ => Some("no array"),
+    }
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -27,6 +27,13 @@ async fn prometheus_posts_alerts() {
     assert!(answer.json().is_string(), "{answer:?}");
     assert_eq!(server.alerts().len(), 3, "the good one is taken");
     server.push("POST", "/api/v2/alerts", JSON, "{").await.is(400, "E001");
+    let one = r#"{"labels": {"alertname": "Lone"}}"#;
+    for (body, found) in [(one, "an object at byte 0"), ("7", "no array at byte 0")] {
+        let answer = server.push("POST", "/api/v2/alerts", JSON, body).await.is(400, found);
+        assert!(answer.text.contains("an array of alerts is wanted"), "{answer:?}");
+        assert!(answer.json().is_string(), "{answer:?}");
+    }
+    assert_eq!(server.alerts().len(), 3);
     server.push("POST", "/api/v2/alerts", "text/plain", "[]").await.is(415, "application/json");
     server.stop().await;
 }
@@ -90,6 +97,10 @@ async fn alerts_and_groups_are_the_standing_ones() {
     for field in ["fingerprint", "startsAt", "updatedAt", "endsAt", "annotations", "receivers"] {
         assert!(!alerts[0][field].is_null(), "{field}");
     }
+    // The end hangs on the last event, not on when somebody asks.
+    let instant = |field: &str| alerts[0][field].as_str().unwrap().parse::<jiff::Timestamp>();
+    let (updated, ends) = (instant("updatedAt").unwrap(), instant("endsAt").unwrap());
+    assert_eq!(ends.duration_since(updated), jiff::SignedDuration::from_mins(5));
     let groups = server.get("/api/v2/alerts/groups?silenced=false&inhibited=false").await.json();
     assert_eq!(groups[0]["labels"], json!({"alertname": "HighErrorRate"}));
     assert_eq!(groups[1]["labels"], json!({"incident": "inc-1"}));
