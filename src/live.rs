@@ -9,6 +9,7 @@
 //! is worked off, exact counts are published, sinks get everything, and only
 //! then does the server stop answering readers.
 
+mod cut;
 mod data_dir;
 mod emitter;
 mod sinks;
@@ -33,8 +34,10 @@ use crate::ingest::reception::Reception;
 use crate::runtime::RuntimeError;
 use crate::settings::Settings;
 use crate::telemetry::process::peak_resident_bytes;
-use crate::telemetry::{Metrics, Repeats};
+use crate::telemetry::{EngineBooks, Metrics, Repeats};
+use cut::AtHand;
 use data_dir::DataDir;
+use emitter::Kept;
 use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Readers};
@@ -94,7 +97,8 @@ pub enum LiveError {
 pub enum Outcome {
     /// Everything was told; the summary is in the data directory too.
     Drained(Summary),
-    /// A second signal came, or draining took too long.
+    /// A second signal came, or draining took too long; the summary in the data directory
+    /// says what was not worked off.
     Cut(Signal),
 }
 
@@ -127,11 +131,13 @@ struct Live {
     clock: SharedClock,
     workers: usize,
     metrics: Metrics,
+    engine: EngineBooks,
     health: Health,
     store: Store,
     queue: Arc<Queue>,
     feeder: JoinHandle<Result<(), RuntimeError>>,
     emitter: JoinHandle<Tally>,
+    kept: Kept,
     sinks: Sinks,
     readers: Readers,
     ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
@@ -156,7 +162,7 @@ impl Live {
         let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &clock)?;
         core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
         standing_context(&settings, &core, &around, &clock)?;
-        let (feeder, emitter) = engine(&settings, &core, &store, &sinks, &clock)?;
+        let (feeder, emitter, kept) = engine(&settings, &core, &store, &sinks, &clock)?;
         let health = Health::default();
         let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
         let mut receptions = receptions(&settings, &around);
@@ -193,11 +199,13 @@ impl Live {
             began_ns,
             workers: settings.workers,
             metrics: core.metrics,
+            engine: core.engine,
             health,
             store,
             queue: core.queue,
             feeder,
             emitter,
+            kept,
             sinks,
             readers,
             ended,
@@ -244,13 +252,14 @@ impl Live {
             Some(signal) => tracing::info!(%signal, "stopping: draining what was accepted"),
             None => tracing::info!("stopping: no source has more to say"),
         }
+        let at_hand = AtHand::of(&self);
         let drained = self.drain(data_dir);
         let summary = tokio::select! {
             summary = drained => summary?,
-            again = signals.next() => return Ok(Outcome::Cut(again)),
+            again = signals.next() => return cut_off(&at_hand, data_dir, again),
             () = tokio::time::sleep(drain_max) => {
                 tracing::error!(seconds = drain_max.as_secs(), "draining took too long, giving up");
-                return Ok(Outcome::Cut(signal.unwrap_or(Signal::Terminate)));
+                return cut_off(&at_hand, data_dir, signal.unwrap_or(Signal::Terminate));
             }
         };
         match failed {
@@ -284,4 +293,18 @@ impl Live {
         data_dir.write_summary(&summary)?;
         Ok(summary)
     }
+}
+
+/// Leaves the books as they are.
+fn cut_off(at_hand: &AtHand, data_dir: &DataDir, signal: Signal) -> Result<Outcome, LiveError> {
+    let summary = at_hand.summary();
+    data_dir.write_summary(&summary)?;
+    let left = summary.unfinished.unwrap_or_default();
+    tracing::error!(
+        input_bytes = left.input_bytes,
+        epochs = left.epochs,
+        revisions = left.revisions,
+        "cut off: not all was worked off; summary.json has the books so far"
+    );
+    Ok(Outcome::Cut(signal))
 }

@@ -20,6 +20,27 @@ pub struct Summary {
     pub workers: usize,
     /// The books.
     pub ledger: Books,
+    /// Whether all input was worked off and told; only written when it was not.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub complete: bool,
+    /// What a drain that was cut short did not work off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Unfinished>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What was accepted and not worked off when a drain was cut short.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unfinished {
+    /// Bytes of input that waited for the engine.
+    pub input_bytes: u64,
+    /// Epochs that the engine had not answered.
+    pub epochs: u64,
+    /// Revisions that waited for their sinks, those on their way included.
+    pub revisions: u64,
 }
 
 impl Summary {
@@ -39,7 +60,15 @@ impl Summary {
             peak_rss_bytes,
             workers,
             ledger,
+            complete: true,
+            unfinished: None,
         }
+    }
+
+    /// The same for a run whose drain was cut short.
+    #[must_use]
+    pub fn cut_short(self, unfinished: Unfinished) -> Summary {
+        Summary { complete: false, unfinished: Some(unfinished), ..self }
     }
 
     /// The object as one line, without the newline.
@@ -174,6 +203,13 @@ mod tests {
              \"signals\":1,\"context\":2,\"alerts\":3,\"suppressed\":1,\"standalone\":1,\
              \"in_incidents\":1,\"incidents\":1}}"
         );
+        let whole: Summary = serde_json::from_str(&summary.line()).unwrap();
+        assert!(whole.complete);
+        let unfinished = Unfinished { input_bytes: 7, epochs: 1, revisions: 2 };
+        let cut = summary.cut_short(unfinished).line();
+        let end =
+            "\"complete\":false,\"unfinished\":{\"input_bytes\":7,\"epochs\":1,\"revisions\":2}}";
+        assert!(cut.ends_with(end), "{cut}");
         assert_eq!(Summary::new(&Digest::new(), 0.0, 0, 1, books()).events_per_second, 0.0);
     }
 

@@ -22,7 +22,23 @@ use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Receiver;
 use smol_str::ToSmolStr;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What stands and stood, as far as the engine has answered; cloning shares it.
+#[derive(Clone)]
+pub(super) struct Kept(Arc<Mutex<(Standing, Tally)>>);
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, (Standing, Tally)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The numbers of all of it.
+    pub(super) fn tally(&self) -> Tally {
+        let (standing, tally) = &*self.lock();
+        tally.clone().with(standing)
+    }
+}
 
 /// What the emitting side works with.
 pub(super) struct Emitter {
@@ -30,8 +46,7 @@ pub(super) struct Emitter {
     store: Store,
     outboxes: Vec<Arc<Outbox>>,
     books: EngineBooks,
-    standing: Standing,
-    tally: Tally,
+    kept: Kept,
     shown: Shown,
     sequence: u64,
     pruned: Seconds,
@@ -50,12 +65,16 @@ impl Emitter {
             store,
             outboxes,
             books,
-            standing: Standing::new(horizon),
-            tally: Tally::default(),
+            kept: Kept(Arc::new(Mutex::new((Standing::new(horizon), Tally::default())))),
             shown: Shown::default(),
             sequence: 0,
             pruned: Seconds::MIN,
         }
+    }
+
+    /// What it comes to, also for those who cannot wait for its end.
+    pub(super) fn kept(&self) -> Kept {
+        self.kept.clone()
     }
 
     /// Runs until the engine has answered its last epoch; returns the books of everything.
@@ -65,14 +84,20 @@ impl Emitter {
             let Ok(tick) = ticks.recv() else { break };
             self.apply(&output, tick);
         }
-        self.tally.with(&self.standing)
+        self.kept.tally()
     }
 
     fn apply(&mut self, output: &EpochOutput, tick: Tick) {
         let told = self.ledger.apply(output, tick);
         self.count(output);
-        let taken_back = self.standing.apply(output, tick.now, &mut self.tally);
-        self.show_alerts(output, &taken_back);
+        {
+            // Let go before sinks are told, which may take any time.
+            let kept = self.kept.clone();
+            let (standing, tally) = &mut *kept.lock();
+            let taken_back = standing.apply(output, tick.now, tally);
+            self.show_alerts(standing, output, &taken_back);
+            self.shown.incidents = standing.incidents.len() as u64;
+        }
         for message in told {
             self.tell(&message);
         }
@@ -80,7 +105,6 @@ impl Emitter {
             self.pruned = tick.now;
             self.store.prune(Time::from_seconds(tick.now));
         }
-        self.shown.incidents = self.standing.incidents.len() as u64;
         self.books.done(tick.now, self.shown);
     }
 
@@ -99,7 +123,7 @@ impl Emitter {
 
     /// Rows that changed, for readers; members of an incident that nobody has heard of yet
     /// are shown without it.
-    fn show_alerts(&mut self, output: &EpochOutput, taken_back: &[AlertKey]) {
+    fn show_alerts(&self, standing: &Standing, output: &EpochOutput, taken_back: &[AlertKey]) {
         for key in taken_back {
             self.store.remove_alert(&key.to_smolstr());
         }
@@ -109,13 +133,13 @@ impl Emitter {
             .chain(output.counts.iter().map(|count| count.key))
             .collect();
         for key in keys {
-            let Some(row) = self.standing.alerts.get(&key) else { continue };
+            let Some(row) = standing.alerts.get(&key) else { continue };
             let home = match row.disposition {
                 Disposition::Incident(incident) => self.ledger.told_id(incident).cloned(),
                 Disposition::Suppressed(_) | Disposition::Standalone => None,
             };
             let home = home.map_or(Home::None, Home::Incident);
-            self.store.put_alert(alert_row(row, home, self.standing.counts.get(&key).copied()));
+            self.store.put_alert(alert_row(row, home, standing.counts.get(&key).copied()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The parts of a live process, each begun in its turn.
 
 use super::data_dir::DataDir;
-use super::emitter::Emitter;
+use super::emitter::{Emitter, Kept};
 use super::sinks::Sinks;
 use super::{LiveError, OUTSTANDING_MAX, TOPOLOGY};
 use crate::canonical::{Format, Origin};
@@ -80,7 +80,7 @@ pub(super) fn engine(
     store: &Store,
     sinks: &Sinks,
     clock: &SharedClock,
-) -> Result<(JoinHandle<Result<(), RuntimeError>>, JoinHandle<Tally>), LiveError> {
+) -> Result<(JoinHandle<Result<(), RuntimeError>>, JoinHandle<Tally>, Kept), LiveError> {
     let (feeder, collector) = runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
     let (ticks, ticked) = unbounded();
     let emitter = Emitter::new(
@@ -90,6 +90,7 @@ pub(super) fn engine(
         sinks.outboxes.clone(),
         core.engine.clone(),
     );
+    let kept = emitter.kept();
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
     let emitting = named("emitter").spawn(move || {
         let _abort = AbortOnPanic;
@@ -100,7 +101,7 @@ pub(super) fn engine(
         let _abort = AbortOnPanic;
         feed(&queue, feeder, &clock, &ticks)
     })?;
-    Ok((feeding, emitting))
+    Ok((feeding, emitting, kept))
 }
 
 /// One reception a source, made when it is first asked for.

@@ -83,6 +83,35 @@ fn standard_input_is_worked_off_to_its_end() {
     assert_eq!(summary["ledger"]["rejected"], 1, "{summary}");
 }
 
+#[test]
+fn a_drain_that_is_cut_short_leaves_its_books() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("causeway.yaml");
+    // Nobody listens there and attempts have no end, so the drain has none either.
+    let text = format!(
+        "version: 1\ndata_dir: {0}/data\nserver: {{listen: \"127.0.0.1:0\"}}\n\
+         sources: {{pipe: {{type: stdin}}}}\nsinks: {{pager: {{type: webhook, attempts: 0, \
+         url: \"http://127.0.0.1:1/\", allow_private: [127.0.0.0/8]}}}}\n{QUICK}",
+        directory.path().display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let arguments = ["run", "-c", config.to_str().unwrap(), "--drain-timeout", "0"];
+    let output = causeway(&arguments, fault().as_bytes());
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{log}");
+    assert!(log.contains("cut off: not all was worked off"), "{log}");
+    let summary = std::fs::read(directory.path().join("data/summary.json")).unwrap();
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["complete"], false, "{summary}");
+    assert_eq!(summary["ledger"]["received"], 3, "{summary}");
+    for left in ["input_bytes", "epochs", "revisions"] {
+        assert!(summary["unfinished"][left].is_u64(), "{left}: {summary}");
+    }
+    let books: causeway::emit::summary::Books =
+        serde_json::from_value(summary["ledger"].clone()).unwrap();
+    assert_eq!(books.imbalance(), None);
+}
+
 #[tokio::test]
 async fn a_file_is_followed_as_it_grows() {
     let directory = tempfile::tempdir().unwrap();
