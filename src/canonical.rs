@@ -29,7 +29,7 @@ pub mod intake;
 pub mod decoded;
 
 pub use decoded::{ByCode, ByKind, Counts, Decoded, Kind, Segment};
-pub use intake::{IdWindow, Kept, Mode};
+pub use intake::{IdWindow, Kept, Leap, Mode};
 pub use reject::{Code, DeadLetter, DeadLetterData, Origin, Reject};
 pub use source::{EntityStep, Limits, OnReject, OnRepair, Source};
 
@@ -135,6 +135,11 @@ impl Decoder {
     /// The tick that a replay has reached.
     pub fn tick(&self) -> Option<Seconds> {
         self.intake.tick()
+    }
+
+    /// The line of a replay that made the most others late by moving the clock, if one did.
+    pub fn worst_leap(&mut self) -> Option<Leap> {
+        self.intake.worst_leap()
     }
 
     /// Goes on from a tick that was reached before.

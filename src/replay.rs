@@ -13,7 +13,9 @@ mod finals;
 pub use finals::Finals;
 use finals::Keeper;
 
-use crate::canonical::{Counts, Decoded, Decoder, Format, Framing, Input, Mode, Origin, Reject};
+use crate::canonical::{
+    Counts, Decoded, Decoder, Format, Framing, Input, Leap, Mode, Origin, Reject,
+};
 use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::wire::Message;
 use crate::runtime::{Collector, EpochInput, Feeder, RuntimeError, start};
@@ -63,6 +65,18 @@ pub struct Replay {
     emitter: JoinHandle<Finals>,
     params: Params,
     line: u64,
+    heard: Heard,
+}
+
+/// What became of the events themselves, topology and other rows left out.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// How many there were.
+    pub received: u64,
+    /// How many were refused.
+    pub rejected: u64,
+    /// The first that was refused, unless the source drops such.
+    pub first_reject: Option<Box<Reject>>,
 }
 
 /// What the feeding side tells the emitting side.
@@ -102,7 +116,13 @@ impl Replay {
             emitter,
             params: params.clone(),
             line: 1,
+            heard: Heard::default(),
         })
+    }
+
+    /// What became of the events so far.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     /// Takes in rows that hold before the first event, such as a topology.
@@ -125,6 +145,11 @@ impl Replay {
     /// Takes in context that holds before the first event and comes from no file.
     pub fn standing(&mut self, events: Vec<ContextEvent>) {
         self.rows.extend(events);
+    }
+
+    /// The line that made the most others late by moving the clock, if one did.
+    pub fn worst_leap(&mut self) -> Option<Leap> {
+        self.decoder.worst_leap()
     }
 
     /// Begins a new file: lines are counted from one again.
@@ -172,6 +197,12 @@ impl Replay {
         self.line += decoded.lines;
         self.counts += &decoded.counts;
         let rejects = std::mem::take(&mut decoded.rejects);
+        if mode == Mode::Replay {
+            self.heard.received += decoded.counts.received;
+            self.heard.rejected += decoded.counts.rejected;
+            let first = || rejects.first().map(|first| Box::new(first.clone()));
+            self.heard.first_reject = self.heard.first_reject.take().or_else(first);
+        }
         if decoded.failed
             && let Some(first) = rejects.first()
         {

@@ -13,6 +13,7 @@ mod alert;
 mod context;
 mod draft;
 mod entity;
+mod leap;
 mod identities;
 mod ids;
 mod labels;
@@ -23,6 +24,7 @@ pub use draft::{AlertDraft, Common, Known, Payload, Said, SeverityGiven, Spellin
 pub use entity::DEFAULT_NAMESPACE;
 pub use ids::IdWindow;
 pub use labels::{Labels, cut};
+pub use leap::Leap;
 pub use ticks::Mode;
 
 use super::decoded::{Decoded, Kind, Segment};
@@ -37,6 +39,7 @@ use draft::Moment;
 use entity::Found;
 use identities::Identities;
 use ids::{Ordinals, id_key};
+use leap::Leaps;
 use smol_str::SmolStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use ticks::Ticks;
@@ -80,6 +83,7 @@ pub struct Intake {
     identities: Identities,
     ordinals: Ordinals,
     ticks: Ticks,
+    leaps: Leaps,
     skew_ns: i64,
     scratch: Vec<u8>,
     entity: String,
@@ -107,6 +111,7 @@ impl Intake {
             ),
             ordinals: Ordinals::new(limits.ordinals_max),
             ticks: Ticks::new(source.leap_seconds_max),
+            leaps: Leaps::default(),
             skew_ns: 0,
             scratch: Vec::with_capacity(1024),
             entity: String::new(),
@@ -133,6 +138,11 @@ impl Intake {
     /// The tick a replay has reached.
     pub fn tick(&self) -> Option<Seconds> {
         self.ticks.tick()
+    }
+
+    /// The line of a replay that made the most others late by moving the clock, if one did.
+    pub fn worst_leap(&mut self) -> Option<Leap> {
+        self.leaps.worst()
     }
 
     /// Goes on from a tick reached before.

@@ -3,13 +3,14 @@
 use super::config::settings;
 use super::output::{summary, write_alerts, write_incidents};
 use super::{Failure, exit};
-use crate::canonical::{Counts, Decoder, Format, Origin, Reject, Source};
+use crate::canonical::{Counts, Decoder, Format, Leap, Origin, Reject, Source};
 use crate::clock::{Clock, WallClock};
 use crate::emit::ledger::Emission;
 use crate::emit::wire::Message;
+use crate::emit::wire::words::phrase::{count, duration};
 use crate::ingest::chunk::ChunkLimits;
 use crate::ingest::file::{Files, matching};
-use crate::replay::{Finals, Outlet, Replay};
+use crate::replay::{Finals, Heard, Outlet, Replay};
 use crate::settings::SourceSettings;
 use anyhow::Context as _;
 use causeway_dataflows::model::ContextEvent;
@@ -107,7 +108,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let outlet = FileOutlet { revisions, shown: 0 };
     let plan = Plan::of(args)?;
-    let (finals, counts) = replay(args, &plan, outlet)?;
+    let (finals, counts, heard) = replay(args, &plan, outlet)?;
     let seconds = (clock.monotonic_ns() - began) as f64 / 1e9;
     if let (Some(path), true) = (&args.incidents, args.final_only) {
         let mut file = create(path)?;
@@ -130,7 +131,26 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             );
         }
     }
+    if heard.received > 0 && heard.rejected == heard.received {
+        return Err(Failure { code: exit::DATA, error: all_junk(&heard) });
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says of input in which nothing could be used where that begins.
+fn all_junk(heard: &Heard) -> anyhow::Error {
+    let lines = match heard.received {
+        1 => "the only event was refused".to_owned(),
+        count => format!("all {count} events were refused"),
+    };
+    let first = heard.first_reject.as_ref().map_or(String::new(), |first| {
+        let file = first.origin.partition.as_deref().unwrap_or("input");
+        format!(", first {file}:{}: {}, {}", first.line, first.code.word(), first.message)
+    });
+    anyhow::anyhow!(
+        "{lines}{first}; give lines of events as `causeway schema event` describes them, \
+         CloudEvents or CDEvents"
+    )
 }
 
 /// What the configuration says about a replay.
@@ -179,7 +199,11 @@ impl Plan {
     }
 }
 
-fn replay(args: &Args, plan: &Plan, outlet: FileOutlet) -> Result<(Finals, Counts), Failure> {
+fn replay(
+    args: &Args,
+    plan: &Plan,
+    outlet: FileOutlet,
+) -> Result<(Finals, Counts, Heard), Failure> {
     let line_max = plan.source.limits.event_bytes_max;
     let decoder = Decoder::new(Arc::clone(&plan.source), plan.workers, None);
     let mut replay = Replay::start(plan.workers, &plan.params, plan.emission, decoder, outlet)?;
@@ -207,7 +231,26 @@ fn replay(args: &Args, plan: &Plan, outlet: FileOutlet) -> Result<(Finals, Count
         }
         replay.events(&chunk.bytes, &chunk.origin)?;
     }
-    Ok(replay.finish()?)
+    let heard = replay.heard().clone();
+    let leap = replay.worst_leap();
+    let (finals, counts) = replay.finish()?;
+    if let Some(leap) = leap {
+        warn_of_leap(&leap);
+    }
+    Ok((finals, counts, heard))
+}
+
+/// Tells of one line that made others late, which nobody would look for.
+fn warn_of_leap(leap: &Leap) {
+    let file = leap.partition.as_deref().unwrap_or("input");
+    let ahead = duration((leap.to - leap.from).unsigned_abs().saturating_mul(1000));
+    eprintln!(
+        "causeway: warning: {file}:{} moved the clock ahead by {ahead}, so {} after it {} late; \
+         give the lines `observed_time`, or correct or remove that one",
+        leap.line,
+        count(usize::try_from(leap.late).unwrap_or(usize::MAX), "event"),
+        if leap.late == 1 { "is" } else { "are" },
+    );
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>, Failure> {

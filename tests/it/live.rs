@@ -112,6 +112,33 @@ fn a_drain_that_is_cut_short_leaves_its_books() {
     assert_eq!(books.imbalance(), None);
 }
 
+#[test]
+fn a_replay_of_junk_alone_is_bad_data() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (junk, topology, alerts) = (path("junk.ndjson"), path("t.ndjson"), path("a.ndjson"));
+    let entity = r#"{"kind":"entity","entity":"service:shop/cart"}"#;
+    std::fs::write(&junk, "no event\nnor this\n").unwrap();
+    std::fs::write(&topology, entity).unwrap();
+    // A topology that is good does not make the events good.
+    let arguments = ["replay", "--summary", "json", "--topology", &topology, "--alerts", &alerts];
+    let output = causeway(&[&arguments[..], &[&junk]].concat(), b"");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(65), "{told}");
+    let first = format!("all 2 events were refused, first {junk}:1: E001, ");
+    assert!(told.contains(&first) && told.contains("`causeway schema event`"), "{told}");
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["ledger"]["rejected"], 2, "{summary}");
+    assert!(std::path::Path::new(&alerts).exists());
+
+    let good = path("good.ndjson");
+    let timed = r#"{"kind":"alert","name":"N","entity":"service:a","time":"2026-11-23T07:00:00Z"}"#;
+    std::fs::write(&good, format!("no event\n{timed}\n")).unwrap();
+    assert_eq!(causeway(&["replay", &good], b"").status.code(), Some(0));
+    std::fs::write(&good, "").unwrap();
+    assert_eq!(causeway(&["replay", &good], b"").status.code(), Some(0), "nothing is not junk");
+}
+
 #[tokio::test]
 async fn a_file_is_followed_as_it_grows() {
     let directory = tempfile::tempdir().unwrap();

@@ -35,7 +35,7 @@ impl Intake {
         standing: bool,
         quality: &mut Quality,
     ) -> Option<(i64, i64)> {
-        let observed_ns = self.observe(common.time, common.observed, standing, quality)?;
+        let observed_ns = self.observe(common.time, common, standing, quality)?;
         let time_ns = match common.time {
             Some(time) if time <= observed_ns.saturating_add(AHEAD_NS_MAX) => time,
             Some(_) => {
@@ -52,7 +52,7 @@ impl Intake {
         }
         // What holds from an old date on is not late.
         if !standing {
-            self.note_late(observed_ns, time_ns, quality);
+            self.note_late(observed_ns, time_ns, common.observed, quality);
         }
         Some((observed_ns, time_ns))
     }
@@ -79,11 +79,11 @@ impl Intake {
             }
             When::Repeated { starts, ends, resolved, timeout_seconds } => {
                 let over = if resolved == Some(true) { ends.or(starts) } else { starts.or(ends) };
-                let observed_ns = self.observe(over, common.observed, false, quality)?;
+                let observed_ns = self.observe(over, common, false, quality)?;
                 let resolved = resolved.unwrap_or_else(|| ends.is_some_and(|e| e <= observed_ns));
                 let moment =
                     repeated(observed_ns, starts, ends, resolved, timeout_seconds, &self.source);
-                self.note_late(observed_ns, moment.time_ns, quality);
+                self.note_late(observed_ns, moment.time_ns, common.observed, quality);
                 Some(moment)
             }
         }
@@ -93,22 +93,42 @@ impl Intake {
     pub(super) fn observe(
         &mut self,
         time: Option<i64>,
-        own: Option<i64>,
+        common: &Common<'_>,
         standing: bool,
         quality: &mut Quality,
     ) -> Option<i64> {
-        let observed = self.ticks.observe(time, own, standing, quality);
+        let observed = self.ticks.observe(time, common.observed, standing, quality);
         if self.ticks.tick() != self.segment.tick {
+            self.note_leap(common.line);
             self.turn_segment();
         }
         observed
     }
 
     #[inline]
-    pub(super) fn note_late(&self, observed_ns: i64, time_ns: i64, quality: &mut Quality) {
+    pub(super) fn note_late(
+        &mut self,
+        observed_ns: i64,
+        time_ns: i64,
+        own: Option<i64>,
+        quality: &mut Quality,
+    ) {
         let bound = self.source.lateness_seconds.saturating_mul(NANOS);
         if observed_ns.saturating_sub(time_ns) > bound {
             quality.note(Code::W103);
+            // A receipt of its own does not hang on what the clock did before.
+            if own.is_none() {
+                self.leaps.late(seconds_of(time_ns), self.source.lateness_seconds);
+            }
+        }
+    }
+
+    /// The clock of a replay has moved, by `line`.
+    fn note_leap(&mut self, line: u64) {
+        let (Some(from), Some(to)) = (self.segment.tick, self.ticks.tick()) else { return };
+        if self.ticks.was_firm() && to - from > self.source.lateness_seconds {
+            let partition = self.origin.partition.clone();
+            self.leaps.note(Leap { partition, line, from, to, late: 0 });
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Ticks {
     tick: Option<Seconds>,
     /// The tick comes from standing facts only, whose times may lie long ago.
     soft: bool,
+    /// What came before the last move of the tick pinned it.
+    was_firm: bool,
     leap_seconds_max: i64,
     leaps: u32,
     leap_last: Seconds,
@@ -46,7 +48,15 @@ pub(super) struct Ticks {
 
 impl Ticks {
     pub(super) fn new(leap_seconds_max: i64) -> Self {
-        Ticks { mode: Mode::Rows, tick: None, soft: true, leap_seconds_max, leaps: 0, leap_last: 0 }
+        Ticks {
+            mode: Mode::Rows,
+            tick: None,
+            soft: true,
+            was_firm: false,
+            leap_seconds_max,
+            leaps: 0,
+            leap_last: 0,
+        }
     }
 
     pub(super) fn set_mode(&mut self, mode: Mode) {
@@ -62,6 +72,11 @@ impl Ticks {
         self.tick = tick;
         self.soft = tick.is_none();
         self.leaps = 0;
+    }
+
+    /// Whether the tick that the last record moved came from events, not only from standing facts.
+    pub(super) fn was_firm(&self) -> bool {
+        self.was_firm
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -133,6 +148,7 @@ impl Ticks {
         self.soft &= standing;
         Some(observed)
     }
+        self.was_firm = !self.soft;
 }
 
 #[cfg(test)]

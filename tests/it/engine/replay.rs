@@ -1,6 +1,6 @@
 //! What a replay takes from its own lines.
 
-use causeway::canonical::{Decoder, Origin, Reject, Source};
+use causeway::canonical::{Decoder, Leap, Origin, Reject, Source};
 use causeway::emit::ledger::Emission;
 use causeway::emit::wire::Message;
 use causeway::replay::{Outlet, Replay};
@@ -90,4 +90,45 @@ fn what_lies_beyond_the_horizon_still_holds_its_group_together() {
     let expected = vec![vec![db.to_owned(), cart.to_owned()]];
     assert_eq!(incidents(&before), expected);
     assert_eq!(incidents(&(before + &tick + &edit + &later)), expected);
+}
+
+/// An alert event at a second after seven, without a receipt of its own.
+fn at(second: u32) -> String {
+    let (hour, minute, second) = (7 + second / 3600, second / 60 % 60, second % 60);
+    format!(
+        "{{\"kind\":\"alert\",\"name\":\"N\",\"entity\":\"service:a\",\
+         \"time\":\"2026-11-23T{hour:02}:{minute:02}:{second:02}Z\"}}\n"
+    )
+}
+
+fn worst_leap(lines: &[String]) -> Option<Leap> {
+    let decoder = Decoder::new(Arc::new(Source::named("test")), 1, None);
+    let mut replay =
+        Replay::start(1, &Params::default(), Emission::default(), decoder, Silent).unwrap();
+    let origin = Origin { partition: Some("e.ndjson".into()), ..Origin::default() };
+    replay.events(lines.concat().as_bytes(), &origin).unwrap();
+    let leap = replay.worst_leap();
+    replay.finish().unwrap();
+    leap
+}
+
+#[test]
+fn a_line_that_makes_others_late_is_found() {
+    let steady: Vec<String> = (0..20).map(|i| at(i * 60)).collect();
+    assert_eq!(worst_leap(&steady), None);
+    let mut ahead = steady.clone();
+    ahead.insert(10, at(12 * 3600));
+    let leap = worst_leap(&ahead).unwrap();
+    assert_eq!((leap.partition.as_deref(), leap.line, leap.late), (Some("e.ndjson"), 11, 10));
+    assert_eq!(leap.to - leap.from, 12 * 3600 - 9 * 60);
+    // After a gap that all lines have made, none is late.
+    let gap: Vec<String> = steady.into_iter().chain((0..20).map(|i| at(36_000 + i * 60))).collect();
+    assert_eq!(worst_leap(&gap), None);
+    // A receipt of its own says what the clock cannot.
+    let received = |line: &String| {
+        let time = line.split("\"time\":").nth(1).unwrap().split('}').next().unwrap();
+        line.replace("}\n", &format!(",\"observed_time\":{time}}}\n"))
+    };
+    let told: Vec<String> = ahead.iter().map(received).collect();
+    assert_eq!(worst_leap(&told), None);
 }
