@@ -5,6 +5,9 @@ use super::json::Json;
 /// Nanoseconds in a second.
 pub const NANOS: i64 = 1_000_000_000;
 
+/// What every instant after the year 2262 counts as: nanoseconds go no further.
+pub const END_OF_TIME: i64 = i64::MAX;
+
 /// The whole second an instant lies in, rounded towards the past.
 #[inline]
 pub fn seconds_of(nanoseconds: i64) -> i64 {
@@ -62,7 +65,11 @@ pub fn rfc3339(text: &[u8]) -> Option<i64> {
     let offset = offset(rest)?;
     let time = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second) - offset;
     let seconds = days_from_civil(year, month, day)? * 86_400 + time;
-    seconds.checked_mul(NANOS)?.checked_add(fraction)
+    match seconds.checked_mul(NANOS).and_then(|nanoseconds| nanoseconds.checked_add(fraction)) {
+        // A time that is too far ahead to be counted is one all the same.
+        None if seconds > 0 => Some(END_OF_TIME),
+        found => found,
+    }
 }
 
 #[inline]
@@ -167,13 +174,22 @@ mod tests {
             "2026-11-23T24:00:00Z",
             "2026-11-23T07:01:58.Z",
             "2026-11-23T07:01:58+0100",
-            "9999-12-31T23:59:59Z",
+            "0001-01-01T00:00:00Z",
             "2026-11-23T07:01:58Zjunk",
         ] {
             assert_eq!(rfc3339(text.as_bytes()), None, "{text}");
         }
         assert_eq!(instant_text(" 1795417318000000000 "), Some(1_795_417_318_000_000_000));
         assert_eq!(go_instant("0001-01-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn what_lies_beyond_counting_is_the_end_of_time() {
+        for text in
+            ["2262-04-11T23:47:16.854775808Z", "2999-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+        {
+            assert_eq!(rfc3339(text.as_bytes()), Some(END_OF_TIME), "{text}");
+        }
     }
 
     #[test]

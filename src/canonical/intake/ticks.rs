@@ -1,7 +1,7 @@
 //! When an event was received, and what second a replay is in (SEMANTICS rules 4 to 6).
 
 use crate::canonical::reject::{Code, Quality};
-use crate::canonical::time::{NANOS, seconds_of};
+use crate::canonical::time::{END_OF_TIME, NANOS, seconds_of};
 use causeway_dataflows::model::Seconds;
 
 /// Where receipt times and ticks come from.
@@ -124,6 +124,9 @@ impl Ticks {
         quality: &mut Quality,
     ) -> Option<i64> {
         let floor = self.tick.map(|tick| tick.saturating_mul(NANOS));
+        // The end of time is no second that a recording can be in.
+        let countable = |instant: &i64| *instant < END_OF_TIME;
+        let (time, own) = (time.filter(countable), own.filter(countable));
         let observed = match own.or_else(|| time.max(floor)) {
             Some(observed) => observed,
             None if standing => return Some(0),
@@ -145,10 +148,10 @@ impl Ticks {
         }
         self.leaps = 0;
         self.tick = Some(tick.max(second));
+        self.was_firm = !self.soft;
         self.soft &= standing;
         Some(observed)
     }
-        self.was_firm = !self.soft;
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a replay takes from its own lines.
 
-use causeway::canonical::{Decoder, Leap, Origin, Reject, Source};
+use causeway::canonical::{Code, Decoder, Leap, Origin, Reject, Source};
 use causeway::emit::ledger::Emission;
 use causeway::emit::wire::Message;
 use causeway::replay::{Outlet, Replay};
@@ -131,4 +131,19 @@ fn a_line_that_makes_others_late_is_found() {
     };
     let told: Vec<String> = ahead.iter().map(received).collect();
     assert_eq!(worst_leap(&told), None);
+}
+
+#[test]
+fn a_time_beyond_counting_is_out_of_range_and_not_absent() {
+    let decoder = || Decoder::new(Arc::new(Source::named("test")), 1, None);
+    let counts = |lines: &str| {
+        let mut replay =
+            Replay::start(1, &Params::default(), Emission::default(), decoder(), Silent).unwrap();
+        replay.events(lines.as_bytes(), &Origin::default()).unwrap();
+        replay.finish().unwrap().1
+    };
+    let far = at(60).replace("2026", "2999");
+    let found = counts(&[at(0), far, at(120)].concat());
+    assert_eq!((found.accepted, found.late), (3, 0), "the clock stays where it was");
+    assert_eq!((found.repaired.of(Code::W102), found.repaired.of(Code::W101)), (1, 0));
 }
