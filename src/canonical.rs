@@ -15,6 +15,7 @@
 
 pub mod source;
 pub mod frame;
+mod framing;
 pub mod time;
 pub mod json;
 pub mod numbers;
@@ -29,12 +30,12 @@ pub mod intake;
 pub mod decoded;
 
 pub use decoded::{ByCode, ByKind, Counts, Decoded, Kind, Segment};
+pub use framing::Framing;
 pub use intake::{IdWindow, Kept, Leap, Mode};
 pub use reject::{Code, DeadLetter, DeadLetterData, Origin, Reject};
 pub use source::{EntityStep, Limits, OnReject, OnRepair, Source};
 
 use causeway_dataflows::model::Seconds;
-use frame::{Element, Lines, elements, trim};
 use intake::{Intake, Payload};
 use json::{Fault, Json, Reader};
 use reject::Quality;
@@ -70,15 +71,6 @@ impl Format {
             _ => Format::Native,
         }
     }
-}
-
-/// How the bytes hold events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// Lines, each an event or an array of them, cut at a line feed.
-    Lines,
-    /// A complete body: lines, one array, or one object over several lines.
-    Body,
 }
 
 /// What a call says about its bytes.
@@ -167,8 +159,7 @@ impl Decoder {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let lines = match (input.format, input.framing) {
             (Format::Backstage, _) => backstage::decode(&mut self.intake, bytes, input.first_line),
-            (format, Framing::Lines) => self.lines(format, bytes, input.first_line),
-            (format, Framing::Body) => self.body(format, bytes, input.first_line),
+            (format, framing) => self.framed(format, framing, bytes, input.first_line),
         };
         self.intake.set_lines(lines);
         self.intake.finish()
@@ -188,71 +179,11 @@ impl Decoder {
         self.intake.finish()
     }
 
-    fn lines(&mut self, format: Format, bytes: &[u8], first: u64) -> u64 {
-        let mut line = first;
-        for text in Lines::of(bytes) {
-            let text = trim(text);
-            match text.first() {
-                None => {}
-                Some(b'[') => self.array(format, text, |_| line),
-                Some(_) => self.text(format, line, text),
-            }
-            line += 1;
-        }
-        line - first
-    }
-
-    fn body(&mut self, format: Format, bytes: &[u8], first: u64) -> u64 {
-        let text = trim(bytes);
-        if text.first() == Some(&b'[') {
-            let mut count = 0;
-            self.array(format, text, |at| {
-                count = at + 1;
-                first + at
-            });
-            return count;
-        }
-        if self.is_one_object(format, text) {
-            self.text(format, first, text);
-            return 1;
-        }
-        self.lines(format, bytes, first)
-    }
-
-    /// Whether a body that is not an array is one object over several lines. Only
-    /// asked when its first line is not an object by itself.
-    fn is_one_object(&mut self, format: Format, text: &[u8]) -> bool {
-        let first = Lines::of(text).next().map(trim).unwrap_or_default();
-        if first.len() == text.len() || text.len() > self.text_bytes_max(format) {
-            return false;
-        }
-        let mut whole = |text| match self.reader.parse(text, |root| root.is_object()) {
-            Ok(object) => object,
-            Err(fault) => matches!(fault, Fault::Depth | Fault::Number(_)),
-        };
-        !whole(first) && whole(text)
-    }
-
-    fn array(&mut self, format: Format, text: &[u8], mut number: impl FnMut(u64) -> u64) {
-        let Some(texts) = elements(text) else { return };
-        for (at, element) in texts.enumerate() {
-            let line = number(at as u64);
-            match element {
-                Element::Text(text) => self.text(format, line, text),
-                Element::Torn(text) => {
-                    let message = "the array is not closed, or something follows it";
-                    self.intake.reject(line, Payload::Raw(text), Code::E001, "", message);
-                }
-            }
-        }
-    }
-
     /// One JSON text.
     #[inline]
     fn text(&mut self, format: Format, line: u64, text: &[u8]) {
         if text.len() > self.text_bytes_max(format) {
-            let message = format!("{} bytes are more than event_bytes_max", text.len());
-            return self.intake.reject(line, Payload::Raw(text), Code::E002, "", message);
+            return self.oversize(line, text);
         }
         if format == Format::Native && self.takes_short_way(line, text) {
             return;

@@ -64,7 +64,6 @@ pub struct Replay {
     notes: Sender<Note>,
     emitter: JoinHandle<Finals>,
     params: Params,
-    line: u64,
     heard: Heard,
 }
 
@@ -115,7 +114,6 @@ impl Replay {
             notes,
             emitter,
             params: params.clone(),
-            line: 1,
             heard: Heard::default(),
         })
     }
@@ -135,7 +133,8 @@ impl Replay {
         origin: &Origin,
         format: Format,
     ) -> Result<(), ReplayError> {
-        let decoded = self.decode(bytes, origin, format, Mode::Rows)?;
+        let call = (format, Framing::Body, Mode::Rows);
+        let decoded = self.decode(bytes, origin, call, 1)?;
         for segment in decoded.segments {
             self.rows.extend(segment.context);
         }
@@ -152,17 +151,19 @@ impl Replay {
         self.decoder.worst_leap()
     }
 
-    /// Begins a new file: lines are counted from one again.
-    pub fn begin_file(&mut self) {
-        self.line = 1;
-    }
-
-    /// Takes in a stretch of whole lines.
+    /// Takes in a stretch of whole lines, or of an array, that begins on `first_line`.
     ///
     /// # Errors
     /// When the engine stopped, or the source's policy is to fail on a reject.
-    pub fn events(&mut self, bytes: &[u8], origin: &Origin) -> Result<(), ReplayError> {
-        let decoded = self.decode(bytes, origin, Format::Native, Mode::Replay)?;
+    pub fn events(
+        &mut self,
+        bytes: &[u8],
+        origin: &Origin,
+        framing: Framing,
+        first_line: u64,
+    ) -> Result<(), ReplayError> {
+        let call = (Format::Native, framing, Mode::Replay);
+        let decoded = self.decode(bytes, origin, call, first_line)?;
         for segment in decoded.segments {
             let Some(tick) = segment.tick else {
                 // What stands before the first event has no tick of its own.
@@ -182,19 +183,12 @@ impl Replay {
         &mut self,
         bytes: &[u8],
         origin: &Origin,
-        format: Format,
-        mode: Mode,
+        (format, framing, mode): (Format, Framing, Mode),
+        first_line: u64,
     ) -> Result<Decoded, ReplayError> {
-        let input = Input {
-            format,
-            framing: if format == Format::Native { Framing::Lines } else { Framing::Body },
-            tenant: &self.tenant,
-            mode,
-            origin,
-            first_line: self.line,
-        };
+        let tenant = &self.tenant;
+        let input = Input { format, framing, tenant, mode, origin, first_line };
         let mut decoded = self.decoder.decode(bytes, &input);
-        self.line += decoded.lines;
         self.counts += &decoded.counts;
         let rejects = std::mem::take(&mut decoded.rejects);
         if mode == Mode::Replay {

@@ -33,10 +33,25 @@ impl<'a> Iterator for Lines<'a> {
 /// Without JSON's white space at both ends.
 #[inline]
 pub fn trim(bytes: &[u8]) -> &[u8] {
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let start = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
-    let end = bytes.iter().rposition(|byte| !blank(byte)).map_or(start, |at| at + 1);
-    &bytes[start..end]
+    let text = trim_start(bytes);
+    let end = text.iter().rposition(|byte| !is_blank(byte)).map_or(0, |at| at + 1);
+    &text[..end]
+}
+
+/// Without JSON's white space at the beginning.
+#[inline]
+pub fn trim_start(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !is_blank(byte)).unwrap_or(bytes.len());
+    &bytes[start..]
+}
+
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// How many lines end in `bytes`.
+pub fn line_feeds(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// Cuts a JSON array into the texts of its elements.
@@ -58,6 +73,39 @@ pub enum Element<'a> {
     Torn(&'a [u8]),
 }
 
+/// Finds where the elements of an array end, in bytes that may come in pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ElementScan {
+    depth: u32,
+    quoted: bool,
+    escaped: bool,
+}
+
+impl ElementScan {
+    /// The place of the next comma or closing bracket of the array itself; `bytes` go on
+    /// behind what was looked at last.
+    pub fn stop(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, &byte) in bytes.iter().enumerate() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.quoted => self.escaped = true,
+                b'"' => self.quoted = !self.quoted,
+                _ if self.quoted => {}
+                b'[' | b'{' => self.depth = self.depth.saturating_add(1),
+                b']' | b',' if self.depth == 0 => return Some(at),
+                b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Whether no string and no bracket of an element is open.
+    fn is_level(self) -> bool {
+        self.depth == 0 && !self.quoted
+    }
+}
+
 /// Iterator over the elements of an array.
 pub struct Elements<'a> {
     rest: &'a [u8],
@@ -69,6 +117,8 @@ enum Next {
     First,
     Further,
     Tail,
+    /// The array ended behind a whole element.
+    Torn,
     End,
 }
 
@@ -80,15 +130,20 @@ impl<'a> Iterator for Elements<'a> {
             let (text, stop) = self.take_one();
             let lonely = self.next == Next::First && text.is_empty();
             self.next = match stop {
-                Some(b',') => Next::Further,
-                Some(_) => Next::Tail,
-                None => Next::End,
+                Stop::Comma => Next::Further,
+                Stop::Bracket => Next::Tail,
+                Stop::EndOfWhole => Next::Torn,
+                Stop::End => Next::End,
             };
             match stop {
-                None => return Some(Element::Torn(text)),
-                Some(b']') if lonely => {}
-                Some(_) => return Some(Element::Text(text)),
+                Stop::End => return Some(Element::Torn(text)),
+                Stop::Bracket if lonely => {}
+                _ => return Some(Element::Text(text)),
             }
+        }
+        if self.next == Next::Torn {
+            self.next = Next::End;
+            return Some(Element::Torn(self.rest));
         }
         let tail = trim(self.rest);
         let torn = self.next == Next::Tail && !tail.is_empty();
@@ -97,28 +152,40 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// What an element ended with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Comma,
+    Bracket,
+    /// The end of the bytes, behind a whole object: only the array is torn.
+    EndOfWhole,
+    End,
+}
+
 impl<'a> Elements<'a> {
-    /// The text up to the next comma or closing bracket of the array, and which of the two it was.
-    fn take_one(&mut self) -> (&'a [u8], Option<u8>) {
-        let (mut depth, mut quoted, mut at) = (0u32, false, 0);
+    /// A stretch of an array, with its end or without; `is_first` when it begins the array.
+    pub fn stretch(bytes: &'a [u8], is_first: bool) -> Self {
+        Elements { rest: bytes, next: if is_first { Next::First } else { Next::Further } }
+    }
+
+    /// What was not looked at yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The text up to the next comma or closing bracket of the array, and what stopped it.
+    fn take_one(&mut self) -> (&'a [u8], Stop) {
         let bytes = self.rest;
-        while let Some(&byte) = bytes.get(at) {
-            match byte {
-                b'\\' if quoted => at += 1,
-                b'"' => quoted = !quoted,
-                _ if quoted => {}
-                b'[' | b'{' => depth += 1,
-                b']' | b',' if depth == 0 => {
-                    self.rest = &bytes[at + 1..];
-                    return (trim(&bytes[..at]), Some(byte));
-                }
-                b']' | b'}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            at += 1;
+        let mut scan = ElementScan::default();
+        if let Some(at) = scan.stop(bytes) {
+            self.rest = &bytes[at + 1..];
+            let stop = if bytes[at] == b',' { Stop::Comma } else { Stop::Bracket };
+            return (trim(&bytes[..at]), stop);
         }
         self.rest = &[];
-        (trim(bytes), None)
+        let text = trim(bytes);
+        let is_whole = scan.is_level() && text.first() == Some(&b'{') && text.ends_with(b"}");
+        (text, if is_whole { Stop::EndOfWhole } else { Stop::End })
     }
 }
 
@@ -163,6 +230,8 @@ mod tests {
     fn what_is_torn_is_told_apart() {
         assert_eq!(cut("["), ["torn:"]);
         assert_eq!(cut("[1,{"), ["1", "torn:{"]);
+        assert_eq!(cut(r#"[{"a":1}, {"b":2} "#), [r#"{"a":1}"#, r#"{"b":2}"#, "torn:"]);
+        assert_eq!(cut(r#"[{"a":"}"#), [r#"torn:{"a":"}"#]);
         assert_eq!(cut("[1] x"), ["1", "torn:x"]);
         assert_eq!(cut("[] []"), ["torn:[]"]);
         assert_eq!(cut(r#"["a, 2]"#), [r#"torn:"a, 2]"#]);

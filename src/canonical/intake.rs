@@ -91,6 +91,8 @@ pub struct Intake {
     /// Sets the spellings of one tenant apart from those of another.
     tenant_seed: u64,
     origin: Origin,
+    /// The element of an array that is being read, where lines do not say which.
+    element: Option<u64>,
     out: Decoded,
     segment: Segment,
     /// Events and bytes of text of the fullest batch so far of the last segments.
@@ -118,6 +120,7 @@ impl Intake {
             tenant: SmolStr::new_static("default"),
             tenant_seed: xxh3_64(b"default"),
             origin: Origin::default(),
+            element: None,
             out: Decoded::default(),
             segment: Segment::default(),
             room: (0, 0),
@@ -202,6 +205,11 @@ impl Intake {
         self.out.lines = lines;
     }
 
+    /// Says which element of an array on its line comes next, for rejects to name.
+    pub fn set_element(&mut self, number: Option<u64>) {
+        self.element = number;
+    }
+
     /// Counts fields that the schema does not have.
     pub fn add_unknown_fields(&mut self, count: u64) {
         self.out.counts.unknown_fields += count;
@@ -255,6 +263,9 @@ impl Intake {
             }
         };
         let mut message: String = message.into();
+        if let Some(number) = self.element {
+            message.insert_str(0, &format!("element {number}: "));
+        }
         // A message may quote the event.
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
         self.out.rejects.push(Reject {

@@ -93,7 +93,7 @@ fn process(dir: &Path) -> Result<(Finals, crate::canonical::Counts), Failure> {
     bar.set_style(ProgressStyle::with_template(style)?);
     for chunk in files {
         let chunk = chunk?;
-        replay.events(&chunk.bytes, &chunk.origin)?;
+        replay.events(&chunk.bytes, &chunk.origin, chunk.framing, chunk.first_line)?;
         bar.inc(chunk.bytes.len() as u64);
     }
     let finals = replay.finish()?;

@@ -50,7 +50,7 @@ pub struct Args {
     /// Print one object about the run on standard output.
     #[arg(long)]
     summary: Option<SummaryFormat>,
-    /// Events: NDJSON, .gz, .zst or globs; read in the order given.
+    /// Events: NDJSON or a JSON array, plain, .gz or .zst, or globs; read in the order given.
     #[arg(required = true)]
     events: Vec<PathBuf>,
 }
@@ -217,19 +217,13 @@ fn replay(
             ..Origin::default()
         };
         let format = Format::of_topology(path);
-        replay.begin_file();
         replay.rows(&bytes, &origin, format)?;
     }
     let files = Files::open("replay", &args.events, ChunkLimits::lines_of(line_max))
         .map_err(|e| Failure::with(exit::IO)(e.into()))?;
-    let mut file = None;
     for chunk in files {
         let chunk = chunk.map_err(|e| Failure::with(exit::IO)(e.into()))?;
-        if file != chunk.origin.partition {
-            replay.begin_file();
-            file.clone_from(&chunk.origin.partition);
-        }
-        replay.events(&chunk.bytes, &chunk.origin)?;
+        replay.events(&chunk.bytes, &chunk.origin, chunk.framing, chunk.first_line)?;
     }
     let heard = replay.heard().clone();
     let leap = replay.worst_leap();

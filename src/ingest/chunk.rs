@@ -1,11 +1,19 @@
 //! Cuts a stream of bytes into chunks of whole lines, in bounded memory.
 //!
+//! A stream whose first value is an array over several lines, or on a line over
+//! the limit, is cut between the elements of the array instead ([`array`]).
+//!
 //! A chunk ends at a line feed unless the stream ends without one. A line that
 //! is longer than allowed is cut after the limit and one byte, which makes its
 //! decoder reject it with E002, and the rest is skipped to the next line feed:
 //! neighbours are unaffected, and no more than a chunk and a line is in memory.
 
+mod array;
+
+use crate::canonical::Framing;
+use crate::canonical::frame::{line_feeds, trim};
 use crate::canonical::reject::Origin;
+use array::Shape;
 use smol_str::SmolStr;
 use std::io::{self, Read};
 
@@ -21,7 +29,9 @@ pub struct Chunk {
     pub origin: Origin,
     /// Number of the first line, from 1.
     pub first_line: u64,
-    /// The lines.
+    /// Lines, or elements of an array.
+    pub framing: Framing,
+    /// The lines or elements.
     pub bytes: Vec<u8>,
     /// Lines that were cut.
     pub cut: Vec<CutLine>,
@@ -60,8 +70,11 @@ pub struct Chunker<R> {
     limits: ChunkLimits,
     /// Return what is there instead of waiting until a chunk is full.
     eager: bool,
-    /// Bytes of a line that has not ended yet.
+    shape: Shape,
+    /// Bytes of a line or an element that has not ended yet.
     carry: Vec<u8>,
+    /// How many of them are done with; none as long as there are lines.
+    done: usize,
     /// Length so far of a line that is being skipped.
     skipped: Option<u64>,
     next_line: u64,
@@ -79,7 +92,9 @@ impl<R: Read> Chunker<R> {
             partition: partition.map(SmolStr::new),
             limits,
             eager: false,
+            shape: Shape::Undecided,
             carry: Vec::new(),
+            done: 0,
             skipped: None,
             next_line: 1,
             offset: 0,
@@ -97,7 +112,9 @@ impl<R: Read> Chunker<R> {
     /// Starts over at the beginning of another stream, the part of a line in hand forgotten.
     pub(super) fn restart(&mut self, stream: R) {
         self.stream = stream;
+        self.shape = Shape::Undecided;
         self.carry.clear();
+        self.done = 0;
         self.skipped = None;
         self.next_line = 1;
         self.offset = 0;
@@ -106,24 +123,37 @@ impl<R: Read> Chunker<R> {
 
     /// How far the stream was read, after decompression.
     pub(super) fn position(&self) -> u64 {
-        self.offset + self.carry.len() as u64 + self.skipped.unwrap_or(0)
+        self.offset + (self.carry.len() - self.done) as u64 + self.skipped.unwrap_or(0)
     }
 
-    /// The next lines. `None` when the stream has ended for now; a stream that grows may be
-    /// asked again. An unfinished last line is kept until [`Chunker::finish`].
+    /// The next lines or elements. `None` when the stream has ended for now; a stream that
+    /// grows may be asked again. An unfinished last line is kept until [`Chunker::finish`].
     ///
     /// # Errors
-    /// When the stream cannot be read or decompressed; whole lines before that come first.
+    /// When the stream cannot be read or decompressed; what is whole before that comes first.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
-        if let Some(damage) = self.damage.take() {
-            return Err(damage);
+        let undecided = self.shape != Shape::Lines;
+        if undecided {
+            let found = self.next_stretch()?;
+            if found.is_some() || self.shape != Shape::Lines {
+                return Ok(found);
+            }
         }
+        self.next_lines(undecided)
+    }
+
+    /// The next lines; `is_filled` when enough to look at is already in hand.
+    fn next_lines(&mut self, mut is_filled: bool) -> io::Result<Option<Chunk>> {
         loop {
             if self.skipped.is_some() && !self.skip_line()? {
                 return Ok(None);
             }
             let mut bytes = std::mem::take(&mut self.carry);
-            let ended = match self.fill(&mut bytes) {
+            let filled = match std::mem::take(&mut is_filled) {
+                true => Ok(false),
+                false => self.refill(&mut bytes),
+            };
+            let ended = match filled {
                 Ok(ended) => ended,
                 Err(error) if last_line_feed(&bytes).is_some() => {
                     self.damage = Some(error);
@@ -149,11 +179,24 @@ impl<R: Read> Chunker<R> {
         }
     }
 
-    /// The last line, if the stream ended without a line feed.
+    /// The last line, if the stream ended without a line feed; or what an array that is not
+    /// closed ends with.
     pub fn finish(&mut self) -> Option<Chunk> {
+        if let Some(torn) = self.torn() {
+            return Some(torn);
+        }
         self.skipped = None;
-        let bytes = std::mem::take(&mut self.carry);
+        let mut bytes = std::mem::take(&mut self.carry);
+        bytes.drain(..std::mem::take(&mut self.done));
         (!bytes.is_empty()).then(|| self.chunk(bytes, Vec::new()))
+    }
+
+    /// The same as [`Chunker::fill`], after the damage that was met before.
+    fn refill(&mut self, bytes: &mut Vec<u8>) -> io::Result<bool> {
+        match self.damage.take() {
+            Some(damage) => Err(damage),
+            None => self.fill(bytes),
+        }
     }
 
     /// Reads until there is enough to look at; says whether the stream has ended.
@@ -192,6 +235,7 @@ impl<R: Read> Chunker<R> {
                 seq: None,
             },
             first_line: self.next_line,
+            framing: Framing::Lines,
             cut,
             bytes,
         };
@@ -204,7 +248,7 @@ impl<R: Read> Chunker<R> {
     fn cut(&mut self, mut bytes: Vec<u8>) -> io::Result<Chunk> {
         let read = bytes.len() as u64;
         let line = self.next_line;
-        bytes.truncate(self.limits.line_bytes_max + 1);
+        bytes = self.head_of(&bytes);
         bytes.push(b'\n');
         self.skipped = Some(read);
         let offset = self.offset;
@@ -218,6 +262,15 @@ impl<R: Read> Chunker<R> {
         let chunk = self.chunk(bytes, vec![CutLine { line, bytes: length }]);
         self.offset = behind;
         Ok(chunk)
+    }
+
+    /// Of a text over the limit what shows that it is: blanks at either end would be trimmed
+    /// away by its decoder.
+    fn head_of(&self, bytes: &[u8]) -> Vec<u8> {
+        let length = self.limits.line_bytes_max + 1;
+        let mut head = trim(&bytes[..bytes.len().min(length)]).to_vec();
+        head.resize(length, b'_');
+        head
     }
 
     /// Skips to the end of the line; `false` when the stream ended first.
@@ -246,125 +299,5 @@ fn last_line_feed(bytes: &[u8]) -> Option<usize> {
     bytes.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1)
 }
 
-fn line_feeds(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A stream that yields its parts one `read` at a time, an empty part being an end for now.
-    struct Parts(Vec<Vec<u8>>);
-
-    impl Read for Parts {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let Some(part) = self.0.first_mut() else { return Ok(0) };
-            let taken = part.len().min(into.len());
-            into[..taken].copy_from_slice(&part[..taken]);
-            part.drain(..taken);
-            if part.is_empty() {
-                self.0.remove(0);
-            }
-            Ok(taken)
-        }
-    }
-
-    fn limits(chunk_bytes: usize, line_bytes_max: usize) -> ChunkLimits {
-        ChunkLimits { chunk_bytes, line_bytes_max }
-    }
-
-    /// Each chunk as `first_line@offset text`, cut lines as `line:bytes`.
-    fn check(input: &[u8], limits: ChunkLimits, expected: &[&str]) {
-        let mut chunker = Chunker::new(input, "s", None, limits);
-        let mut found = Vec::new();
-        while let Some(chunk) = chunker.next_chunk().unwrap() {
-            found.push(chunk);
-        }
-        found.extend(chunker.finish());
-        let found: Vec<String> = found
-            .iter()
-            .map(|chunk| {
-                let text = String::from_utf8_lossy(&chunk.bytes).replace('\n', "|");
-                let cut: String =
-                    chunk.cut.iter().map(|cut| format!(" {}:{}", cut.line, cut.bytes)).collect();
-                format!("{}@{} {text}{cut}", chunk.first_line, chunk.origin.offset.unwrap())
-            })
-            .collect();
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn chunks_end_at_line_feeds() {
-        check(b"", limits(8, 8), &[]);
-        check(b"ab\ncd\nef\ngh\n", limits(8, 8), &["1@0 ab|cd|", "3@6 ef|gh|"]);
-        check(b"ab\ncd", limits(8, 8), &["1@0 ab|", "2@3 cd"]);
-        check(b"\n\n\n", limits(8, 8), &["1@0 |||"]);
-    }
-
-    #[test]
-    fn a_line_longer_than_a_chunk_is_whole() {
-        check(b"a\n0123456789\nb\n", limits(4, 12), &["1@0 a|", "2@2 0123456789|b|"]);
-    }
-
-    #[test]
-    fn a_line_over_the_limit_is_cut_and_its_neighbours_stay() {
-        check(
-            b"a\n0123456789abcdef\nb\nc",
-            limits(4, 6),
-            &["1@0 a|", "2@2 0123456| 2:16", "3@19 b|", "4@21 c"],
-        );
-        check(b"0123456789\n", limits(4, 6), &["1@0 0123456| 1:10"]);
-        check(b"0123456789", limits(4, 6), &["1@0 0123456| 1:10"]);
-    }
-
-    #[test]
-    fn memory_is_bounded_by_a_chunk_and_a_line() {
-        let mut chunker =
-            Chunker::new(io::repeat(b'x').take(100 << 20), "s", None, limits(1 << 10, 4 << 10));
-        let chunk = chunker.next_chunk().unwrap().unwrap();
-        assert_eq!(chunk.cut, [CutLine { line: 1, bytes: 100 << 20 }]);
-        assert_eq!(chunk.bytes.len(), (4 << 10) + 2);
-        assert!(chunker.carry.capacity() <= 8 << 10, "{}", chunker.carry.capacity());
-        assert_eq!(chunker.next_chunk().unwrap(), None);
-    }
-
-    #[test]
-    fn whole_lines_before_damage_come_first() {
-        use std::io::Write;
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Default::default());
-        for number in 0..5_000 {
-            writeln!(encoder, "line {number} {}", u64::wrapping_mul(number, 0x9e37_79b9_7f4a_7c15))
-                .unwrap();
-        }
-        let whole = encoder.finish().unwrap();
-        let torn = &whole[..whole.len() / 2];
-        let stream = flate2::read::MultiGzDecoder::new(torn);
-        let mut chunker = Chunker::new(stream, "s", None, limits(1 << 20, 1 << 10));
-        let chunk = chunker.next_chunk().unwrap().unwrap();
-        assert!(line_feeds(&chunk.bytes) > 1_000 && chunk.bytes.ends_with(b"\n"));
-        assert!(chunker.next_chunk().is_err());
-    }
-
-    #[test]
-    fn an_eager_reader_returns_what_is_there() {
-        let parts = Parts(vec![b"ab\nc".to_vec(), b"d\n".to_vec(), b"e".to_vec()]);
-        let mut chunker = Chunker::new(parts, "s", None, limits(1 << 10, 64)).eager();
-        assert_eq!(chunker.next_chunk().unwrap().unwrap().bytes, b"ab\n");
-        assert_eq!(chunker.next_chunk().unwrap().unwrap().bytes, b"cd\n");
-        assert_eq!(chunker.next_chunk().unwrap(), None);
-        assert_eq!(chunker.finish().unwrap().bytes, b"e");
-    }
-
-    #[test]
-    fn a_stream_that_grows_continues_where_it_paused() {
-        let parts =
-            Parts(vec![b"ab\nc".to_vec(), vec![], b"d\nef".to_vec(), vec![], b"\n".to_vec()]);
-        let mut chunker = Chunker::new(parts, "s", None, limits(1 << 10, 64));
-        assert_eq!(chunker.next_chunk().unwrap().unwrap().bytes, b"ab\n");
-        assert_eq!(chunker.next_chunk().unwrap().unwrap().bytes, b"cd\n");
-        assert_eq!(chunker.position(), 8);
-        let last = chunker.next_chunk().unwrap().unwrap();
-        assert_eq!((last.bytes.as_slice(), last.first_line), (&b"ef\n"[..], 3));
-    }
-}
+mod tests;

@@ -226,7 +226,7 @@ impl Reception {
         let delivery = Delivery {
             bytes: &chunk.bytes,
             format,
-            framing: Framing::Lines,
+            framing: chunk.framing,
             headers: None,
             tenant: &self.tenant,
             origin: Some(&chunk.origin),
@@ -251,7 +251,7 @@ impl Reception {
         let delivery = Delivery {
             bytes,
             format,
-            framing: if format == Format::Native { Framing::Lines } else { Framing::Body },
+            framing: Framing::Body,
             headers: None,
             tenant: &self.tenant,
             origin: Some(origin),

@@ -7,6 +7,7 @@ mod schema;
 mod rules;
 mod properties;
 mod hostile;
+mod arrays;
 
 use causeway::canonical::{Decoded, Decoder, Format, Framing, Input, Mode, Origin, Source};
 use smol_str::SmolStr;

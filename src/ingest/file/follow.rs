@@ -273,6 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn an_array_that_grows_is_read_on() {
+        let mut bench = Bench::new("*.json");
+        bench.append("a.json", "[\n1,\n");
+        bench.check(&["a.json 2 1]"]);
+        bench.append("a.json", "2");
+        bench.check(&[]);
+        bench.append("a.json", "3, 4\n]\n");
+        bench.check(&["a.json 3 23, 4|]", "a.json 4 |"]);
+        bench.append("a.json", "5\n");
+        bench.check(&["a.json 5 5|"]);
+        std::fs::write(bench.path("a.json"), "6\n").unwrap();
+        bench.check(&["a.json 1 6|"]);
+    }
+
+    #[test]
     fn a_rotated_file_is_read_to_its_end() {
         let mut bench = Bench::new("a.log");
         bench.append("a.log", "1\n");

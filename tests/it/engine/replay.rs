@@ -1,6 +1,6 @@
 //! What a replay takes from its own lines.
 
-use causeway::canonical::{Code, Decoder, Leap, Origin, Reject, Source};
+use causeway::canonical::{Code, Decoder, Framing, Leap, Origin, Reject, Source};
 use causeway::emit::ledger::Emission;
 use causeway::emit::wire::Message;
 use causeway::replay::{Outlet, Replay};
@@ -30,7 +30,9 @@ fn topology_without_a_time_holds_before_the_first_event() {
     let decoder = Decoder::new(Arc::new(Source::named("test")), 1, None);
     let mut replay =
         Replay::start(1, &Params::default(), Emission::default(), decoder, owners.clone()).unwrap();
-    replay.events(format!("{entity}\n{alert}\n").as_bytes(), &Origin::default()).unwrap();
+    replay
+        .events(format!("{entity}\n{alert}\n").as_bytes(), &Origin::default(), Framing::Lines, 1)
+        .unwrap();
     let (_, counts) = replay.finish().unwrap();
     assert_eq!((counts.folded, counts.context), (1, 1));
     let told = owners.0.lock().unwrap().clone();
@@ -53,7 +55,7 @@ fn incidents(lines: &str) -> Vec<Vec<String>> {
     let decoder = Decoder::new(Arc::new(Source::named("test")), 1, None);
     let mut replay =
         Replay::start(1, &Params::default(), Emission::default(), decoder, Silent).unwrap();
-    replay.events(lines.as_bytes(), &Origin::default()).unwrap();
+    replay.events(lines.as_bytes(), &Origin::default(), Framing::Lines, 1).unwrap();
     let (finals, _) = replay.finish().unwrap();
     let entity = |member: &causeway_dataflows::model::Member| member.row.entity.text.to_string();
     finals.incidents.values().map(|i| i.members.iter().map(entity).collect()).collect()
@@ -106,7 +108,7 @@ fn worst_leap(lines: &[String]) -> Option<Leap> {
     let mut replay =
         Replay::start(1, &Params::default(), Emission::default(), decoder, Silent).unwrap();
     let origin = Origin { partition: Some("e.ndjson".into()), ..Origin::default() };
-    replay.events(lines.concat().as_bytes(), &origin).unwrap();
+    replay.events(lines.concat().as_bytes(), &origin, Framing::Lines, 1).unwrap();
     let leap = replay.worst_leap();
     replay.finish().unwrap();
     leap
@@ -139,7 +141,7 @@ fn a_time_beyond_counting_is_out_of_range_and_not_absent() {
     let counts = |lines: &str| {
         let mut replay =
             Replay::start(1, &Params::default(), Emission::default(), decoder(), Silent).unwrap();
-        replay.events(lines.as_bytes(), &Origin::default()).unwrap();
+        replay.events(lines.as_bytes(), &Origin::default(), Framing::Lines, 1).unwrap();
         replay.finish().unwrap().1
     };
     let far = at(60).replace("2026", "2999");
