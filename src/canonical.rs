@@ -118,6 +118,12 @@ impl Decoder {
         }
     }
 
+    /// Says which kinds of events the next calls may hold, empty for all; one of another kind
+    /// is refused, and its neighbours are not.
+    pub fn expect(&mut self, kinds: &'static [Kind]) {
+        self.intake.set_kinds(kinds);
+    }
+
     /// The window of ids that the decoders of `source` share.
     pub fn shared_ids(source: &Source) -> Arc<Mutex<IdWindow>> {
         let window = IdWindow::new(source.lateness_seconds, source.limits.ids_max);

@@ -91,6 +91,8 @@ pub struct Intake {
     /// Sets the spellings of one tenant apart from those of another.
     tenant_seed: u64,
     origin: Origin,
+    /// Kinds that may come; empty for all.
+    kinds: &'static [Kind],
     /// The element of an array that is being read, where lines do not say which.
     element: Option<u64>,
     out: Decoded,
@@ -120,6 +122,7 @@ impl Intake {
             tenant: SmolStr::new_static("default"),
             tenant_seed: xxh3_64(b"default"),
             origin: Origin::default(),
+            kinds: &[],
             element: None,
             out: Decoded::default(),
             segment: Segment::default(),
@@ -205,6 +208,21 @@ impl Intake {
         self.out.lines = lines;
     }
 
+    /// Says which kinds of events the next calls may hold; empty for all.
+    pub fn set_kinds(&mut self, kinds: &'static [Kind]) {
+        self.kinds = kinds;
+    }
+
+    /// Refuses an event of a kind that does not belong; says whether it did.
+    #[inline]
+    fn refuses_kind(&mut self, common: &Common<'_>, kind: Kind) -> bool {
+        let is_foreign = !self.kinds.is_empty() && !self.kinds.contains(&kind);
+        if is_foreign {
+            self.reject_foreign(common, kind);
+        }
+        is_foreign
+    }
+
     /// Says which element of an array on its line comes next, for rejects to name.
     pub fn set_element(&mut self, number: Option<u64>) {
         self.element = number;
@@ -217,6 +235,9 @@ impl Intake {
 
     /// Takes a signal, which is only counted.
     pub fn signal(&mut self, common: Common<'_>, kind: Kind) {
+        if self.refuses_kind(&common, kind) {
+            return;
+        }
         let mut quality = common.quality;
         let Some((observed_ns, _)) = self.instants(&common, false, &mut quality) else {
             return self.reject_timeless(&common);
@@ -284,6 +305,17 @@ impl Intake {
     fn reject_timeless(&mut self, common: &Common<'_>) {
         let message = "no time, and nothing before it says when it is; give time or observed_time";
         self.reject(common.line, common.payload, Code::E004, "time", message);
+    }
+
+    #[cold]
+    fn reject_foreign(&mut self, common: &Common<'_>, kind: Kind) {
+        let welcome: Vec<_> = self.kinds.iter().map(|kind| kind.word()).collect();
+        let message = format!(
+            "an event of kind {} does not belong here, only {}; send it to POST /v1/events",
+            kind.word(),
+            welcome.join(" and ")
+        );
+        self.reject(common.line, common.payload, Code::E004, "kind", message);
     }
 
     #[cold]

@@ -7,7 +7,7 @@
 use super::Console;
 use super::params::Params;
 use crate::canonical::frame::{Element, Lines, elements, trim};
-use crate::canonical::{Format, Kind};
+use crate::canonical::{Format, Framing, Kind};
 use crate::ingest::http::answer::{Answer, Problem, json_of};
 use crate::ingest::http::auth::{Caller, CanOperate};
 use crate::ingest::http::body::{self, media_type, unsupported};
@@ -20,60 +20,19 @@ use serde_json::{Value, json};
 use std::io::Write;
 
 mod listing;
+mod topology;
 
 pub use listing::{
     ListedMaintenance, ListedRule, ListedSilence, MaintenanceList, RuleList, SilenceList,
     list_maintenance, list_rules, list_silences, silence_state,
 };
 
-/// Kinds that belong into a topology.
-const TOPOLOGY: &[Kind] = &[Kind::Entity, Kind::Relation];
+pub use topology::{delete_topology, put_topology};
+
+/// Events as they are written here: each line one, or an array of some that belong together.
+const NATIVE_LINES: (Format, Framing) = (Format::Native, Framing::Lines);
 /// Things that one request may delete by their ids.
 const IDS_MAX: usize = 10_000;
-
-/// `PUT /v1/topology`: entities and relations as native events, or a Backstage catalogue.
-///
-/// What is sent is added or replaced, one by one; what is not sent stays.
-pub async fn put_topology(
-    State(console): State<Console>,
-    CanOperate(caller): CanOperate,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let format = match media_type(&headers)?.as_str() {
-        "application/yaml" | "application/x-yaml" | "text/yaml" => Format::Backstage,
-        other => json_format(other)?,
-    };
-    let bytes = body::read(&console.http, &headers, body).await?;
-    hand_on(&console, &caller, format, TOPOLOGY, bytes).await
-}
-
-/// `DELETE /v1/topology`: the same events, each as a deletion.
-pub async fn delete_topology(
-    State(console): State<Console>,
-    CanOperate(caller): CanOperate,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    json_format(&media_type(&headers)?)?;
-    let bytes = body::read(&console.http, &headers, body).await?;
-    let mut events = Vec::with_capacity(bytes.len());
-    for text in texts(&bytes) {
-        match serde_json::from_slice::<Value>(text) {
-            Ok(Value::Object(mut event)) => {
-                event.insert("op".to_owned(), Value::from("delete"));
-                // An envelope of another standard would hide the `op`, and add what it holds.
-                if event.get("kind").is_none_or(Value::is_null) {
-                    event.insert("kind".to_owned(), Value::from(""));
-                }
-                write_line(&mut events, &Value::Object(event));
-            }
-            // What is no event is refused by the decoder, under its line.
-            _ => write_flat(&mut events, text),
-        }
-    }
-    hand_on(&console, &caller, Format::Native, TOPOLOGY, Bytes::from(events)).await
-}
 
 macro_rules! controls {
     ($($kind:ident, $word:literal, $kinds:ident:
@@ -90,7 +49,7 @@ macro_rules! controls {
             json_format(&media_type(&headers)?)?;
             let bytes = body::read(&console.http, &headers, body).await?;
             let events = upserts(&console, $word, &bytes);
-            hand_on(&console, &caller, Format::Native, $kinds, events).await
+            hand_on(&console, &caller, NATIVE_LINES, $kinds, events).await
         }
 
         #[doc = concat!("`PUT` of the ", $word, " whose id is in the path.")]
@@ -105,7 +64,7 @@ macro_rules! controls {
             let bytes = body::read(&console.http, &headers, body).await?;
             let bytes = with_id(&bytes, &id)?;
             let events = upserts(&console, $word, &bytes);
-            hand_on(&console, &caller, Format::Native, $kinds, events).await
+            hand_on(&console, &caller, NATIVE_LINES, $kinds, events).await
         }
 
         #[doc = concat!("`DELETE ?id=…`, which may repeat: takes each ", $word, " back.")]
@@ -121,7 +80,7 @@ macro_rules! controls {
                 return Err(Problem::bad_request(detail));
             }
             let events = deletions(&console, $word, &ids);
-            hand_on(&console, &caller, Format::Native, $kinds, events).await
+            hand_on(&console, &caller, NATIVE_LINES, $kinds, events).await
         }
 
         #[doc = concat!("`DELETE` of the ", $word, " whose id is in the path.")]
@@ -131,7 +90,7 @@ macro_rules! controls {
             Path(id): Path<String>,
         ) -> Result<Response, Problem> {
             let events = deletions(&console, $word, &[&id]);
-            hand_on(&console, &caller, Format::Native, $kinds, events).await
+            hand_on(&console, &caller, NATIVE_LINES, $kinds, events).await
         }
     )*};
 }
@@ -149,18 +108,21 @@ controls! {
 async fn hand_on(
     console: &Console,
     caller: &Caller,
-    format: Format,
+    form: (Format, Framing),
     kinds: &'static [Kind],
     events: Bytes,
 ) -> Result<Response, Problem> {
     let tenant = caller.tenant_or_default();
-    let receipt = receive(&console.reception, tenant, format, kinds, events).await?;
-    let answer = Answer::of(&receipt);
+    let receipt = receive(&console.reception, tenant, form, kinds, events).await?;
+    Ok(told(&Answer::of(&receipt)))
+}
+
+fn told(answer: &Answer) -> Response {
     let status = match answer.is_refusal() {
         true => StatusCode::BAD_REQUEST,
         false => StatusCode::OK,
     };
-    Ok(json_of(status, &answer))
+    json_of(status, answer)
 }
 
 /// Hands one event on that was made here.
@@ -172,7 +134,7 @@ pub(super) async fn hand_on_one(
     let mut events = Vec::new();
     write_line(&mut events, event);
     let tenant = caller.tenant_or_default();
-    receive(&console.reception, tenant, Format::Native, SILENCES, Bytes::from(events)).await
+    receive(&console.reception, tenant, NATIVE_LINES, SILENCES, Bytes::from(events)).await
 }
 
 fn json_format(media_type: &str) -> Result<Format, Problem> {
@@ -188,26 +150,35 @@ fn json_format(media_type: &str) -> Result<Format, Problem> {
 
 /// The bodies in a request: the elements of an array, else one object, else lines, blank
 /// ones included so that each keeps its number.
-fn texts(bytes: &[u8]) -> Vec<&[u8]> {
+fn texts(bytes: &[u8]) -> Vec<Element<'_>> {
     let text = trim(bytes);
     if let Some(elements) = elements(text) {
-        return elements
-            .map(|element| match element {
-                Element::Text(text) | Element::Torn(text) => text,
-            })
-            .collect();
+        return elements.collect();
     }
     if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
-        return vec![text];
+        return vec![Element::Text(text)];
     }
-    Lines::of(bytes).map(trim).collect()
+    Lines::of(bytes).map(|line| Element::Text(trim(line))).collect()
+}
+
+/// What stands where an array should have ended, so that it is refused in its place.
+fn write_torn(events: &mut Vec<u8>, text: &[u8]) {
+    events.push(if text.is_empty() { b'[' } else { b']' });
+    write_flat(events, text);
 }
 
 /// Each body as an event; a body that is no JSON stays as it is, to be refused in its place.
 fn upserts(console: &Console, kind: &str, bytes: &[u8]) -> Bytes {
     let now = console.http.clock.now_ns();
     let mut events = Vec::with_capacity(bytes.len() * 2);
-    for text in texts(bytes) {
+    for element in texts(bytes) {
+        let text = match element {
+            Element::Text(text) => text,
+            Element::Torn(text) => {
+                write_torn(&mut events, text);
+                continue;
+            }
+        };
         if serde_json::from_slice::<serde::de::IgnoredAny>(text).is_err() {
             write_flat(&mut events, text);
             continue;

@@ -75,20 +75,9 @@ pub struct Delivery<'a> {
     /// Lines that were cut because they were too long.
     pub cut: &'a [CutLine],
     /// Kinds of events that may be in it; empty for all.
-    pub kinds: &'a [Kind],
+    pub kinds: &'static [Kind],
     /// The sender keeps what is refused: a dead letter sent again must not become a second one.
     pub is_resent: bool,
-}
-
-/// Why a delivery was not taken; nothing has happened then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
-    /// There is no room.
-    #[error(transparent)]
-    Busy(#[from] Busy),
-    /// It holds an event of a kind that does not belong there.
-    #[error("an event of kind {} does not belong here", .0.word())]
-    Kind(Kind),
 }
 
 /// What became of a delivery.
@@ -166,8 +155,8 @@ impl Reception {
     /// Decodes a delivery and hands it to the engine.
     ///
     /// # Errors
-    /// When there is no room, or a kind does not belong; then nothing has happened.
-    pub fn take(&self, delivery: &Delivery<'_>) -> Result<Receipt, NotTaken> {
+    /// When there is no room; then nothing has happened.
+    pub fn take(&self, delivery: &Delivery<'_>) -> Result<Receipt, Busy> {
         self.take_as(delivery, |receipt_ns| Mode::Live { receipt_ns })
     }
 
@@ -175,7 +164,7 @@ impl Reception {
         &self,
         delivery: &Delivery<'_>,
         mode: impl Fn(i64) -> Mode,
-    ) -> Result<Receipt, NotTaken> {
+    ) -> Result<Receipt, Busy> {
         let around = &self.around;
         let turned_away = |busy: Busy| {
             around.metrics.ingest.turn_away(&self.source.name);
@@ -184,12 +173,6 @@ impl Reception {
         let reservation = around.intake.reserve(delivery.bytes.len()).map_err(turned_away)?;
         let receipt_ns = around.clock.now_ns();
         let (mut decoded, skew_ns) = self.decode(delivery, mode(receipt_ns));
-        let foreign = |(kind, _): &(Kind, u64)| !delivery.kinds.contains(kind);
-        if let Some((kind, _)) = decoded.counts.kinds.iter().find(foreign)
-            && !delivery.kinds.is_empty()
-        {
-            return Err(NotTaken::Kind(kind));
-        }
         let rejects = std::mem::take(&mut decoded.rejects);
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
         let tally = Tally::of(&decoded);
@@ -235,7 +218,7 @@ impl Reception {
             kinds: &[],
             is_resent: false,
         };
-        every_kind(self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns }))
+        self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns })
     }
 
     /// The same for a table that holds before the first event, such as a file of topology.
@@ -260,7 +243,7 @@ impl Reception {
             kinds: &[],
             is_resent: false,
         };
-        every_kind(self.take_as(&delivery, |_| Mode::Rows))
+        self.take_as(&delivery, |_| Mode::Rows)
     }
 
     /// The same, waiting for room with `pause`, which says whether to go on; `None` when it
@@ -301,6 +284,8 @@ impl Reception {
             first_line: delivery.first_line,
         };
         let mut decoder = self.free_decoder();
+        // A catalogue may hold what is no topology; it is counted, and nothing else.
+        decoder.expect(if delivery.format == Format::Backstage { &[] } else { delivery.kinds });
         let mut decoded = match delivery.headers {
             Some(headers) => decoder.decode_binary(headers, delivery.bytes, &input),
             None => decoder.decode(delivery.bytes, &input),
@@ -326,13 +311,6 @@ impl Reception {
         }
         self.decoders[start].lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn every_kind(taken: Result<Receipt, NotTaken>) -> Result<Receipt, Busy> {
-    taken.map_err(|refusal| match refusal {
-        NotTaken::Busy(busy) => busy,
-        NotTaken::Kind(_) => unreachable!("every kind may be in it"),
-    })
 }
 
 impl Refused {

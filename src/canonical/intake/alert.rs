@@ -23,6 +23,9 @@ impl Intake {
     /// Takes an event of a spelling that is known.
     #[inline]
     pub fn known_alert(&mut self, common: Common<'_>, known: Known, said: Said<'_>) {
+        if self.refuses_kind(&common, Kind::Alert) {
+            return;
+        }
         let mut quality = common.quality;
         let Some(moment) = self.moment(&common, said.when, &mut quality) else {
             return self.reject_timeless(&common);
@@ -40,6 +43,9 @@ impl Intake {
         mut draft: AlertDraft<'_>,
         spelling: Option<Spelling>,
     ) {
+        if self.refuses_kind(&common, Kind::Alert) {
+            return;
+        }
         let mut quality = common.quality;
         let Some(moment) = self.moment(&common, draft.said.when, &mut quality) else {
             return self.reject_timeless(&common);

@@ -21,6 +21,9 @@ impl Intake {
         subject: &str,
         body: Context,
     ) {
+        if self.refuses_kind(&common, kind) {
+            return;
+        }
         let mut quality = common.quality;
         // Changes and feedback happen; the rest says what holds from now on.
         let standing = !matches!(kind, Kind::Change | Kind::Feedback);

@@ -1,6 +1,6 @@
 //! What a caller is told: receipts, and problems in the form of RFC 9457.
 
-use crate::ingest::reception::{NotTaken, Receipt};
+use crate::ingest::reception::Receipt;
 use crate::ingest::{Busy, BusyReason};
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -143,15 +143,6 @@ impl From<Busy> for Problem {
         };
         let seconds = busy.retry_after.as_millis().div_ceil(1000);
         Problem::new(status, busy.to_string()).retry_after(u64::try_from(seconds).unwrap_or(1))
-    }
-}
-
-impl From<NotTaken> for Problem {
-    fn from(reason: NotTaken) -> Self {
-        match reason {
-            NotTaken::Busy(busy) => Problem::from(busy),
-            NotTaken::Kind(_) => Problem::bad_request(reason.to_string()),
-        }
     }
 }
 

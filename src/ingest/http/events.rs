@@ -30,6 +30,7 @@ struct Job {
     reception: Arc<Reception>,
     bytes: Bytes,
     format: Format,
+    framing: Framing,
     headers: Option<Vec<(String, String)>>,
     tenant: SmolStr,
     kinds: &'static [Kind],
@@ -56,7 +57,7 @@ impl Job {
         let delivery = Delivery {
             bytes: &self.bytes,
             format: self.format,
-            framing: Framing::Body,
+            framing: self.framing,
             headers: headers.as_deref(),
             tenant: &self.tenant,
             origin: None,
@@ -93,16 +94,17 @@ async fn run<T: Send + 'static>(
 /// Decodes a body and hands its events on; `kinds` are those that may be in it, empty for all.
 ///
 /// # Errors
-/// When there is no room, or a kind does not belong there.
+/// When there is no room.
 pub async fn receive(
     reception: &Arc<Reception>,
     tenant: SmolStr,
-    format: Format,
+    (format, framing): (Format, Framing),
     kinds: &'static [Kind],
     bytes: Bytes,
 ) -> Result<Receipt, Problem> {
     let reception = Arc::clone(reception);
-    let job = Job { reception, bytes, format, headers: None, tenant, kinds, is_resent: false };
+    let job =
+        Job { reception, bytes, format, framing, headers: None, tenant, kinds, is_resent: false };
     run(job.bytes.len(), move || job.run()).await
 }
 
@@ -140,6 +142,7 @@ pub async fn native(
         reception: Arc::clone(&state.reception),
         bytes,
         format,
+        framing: Framing::Body,
         headers: attributes,
         tenant: tenant.clone(),
         kinds: &[],
@@ -279,6 +282,7 @@ async fn receive_json(
         reception: Arc::clone(&state.reception),
         bytes,
         format,
+        framing: Framing::Body,
         headers: None,
         tenant,
         kinds: &[],

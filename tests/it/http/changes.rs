@@ -1,6 +1,7 @@
 //! Topology, silences, windows and rules, changed while the process runs.
 
 use super::harness::Server;
+use causeway::canonical::Kind;
 use serde_json::json;
 
 const NDJSON: &str = "application/x-ndjson";
@@ -52,8 +53,64 @@ async fn only_topology_belongs_into_a_topology() {
     let line = super::harness::alert("a", "service:shop/cart");
     let answer = server.push("PUT", "/v1/topology", NDJSON, line).await;
     answer.is(400, "kind alert does not belong here");
-    assert_eq!(server.batches(), 0);
+    assert_eq!(server.alerts(), [""; 0]);
     server.push("PUT", "/v1/topology", "text/csv", "a,b").await.is(415, "application/json");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_topology_is_refused_and_its_neighbours_are_not() {
+    let server = Server::start().await;
+    let entity = |name: &str| json!({"kind": "entity", "entity": format!("service:shop/{name}")});
+    let alert = json!({"kind": "alert", "name": "A", "entity": "service:shop/cart"});
+    let change = json!({"kind": "change", "entity": "service:shop/cart", "change": {"id": "c"}});
+    let log = json!({"kind": "log", "body": "x"});
+    let mixed = json!([entity("a"), alert, entity("b"), log, change, entity("c")]);
+    let lines: String =
+        mixed.as_array().unwrap().iter().map(|event| format!("{event}\n")).collect();
+    for (media_type, body) in [(JSON, mixed.to_string()), (NDJSON, lines)] {
+        let answer = server.push("PUT", "/v1/topology", media_type, body).await;
+        let answer = answer.is(200, "\"accepted\":3").json();
+        let refused: Vec<_> = answer["rejected"].as_array().unwrap().iter().collect();
+        let places: Vec<_> = refused.iter().map(|refused| refused["line"].clone()).collect();
+        assert_eq!(places, [2, 4, 5]);
+        assert_eq!(refused[0]["code"], "E004");
+        assert_eq!(
+            refused[0]["message"],
+            "kind: an event of kind alert does not belong here, only entity and relation; \
+             send it to POST /v1/events"
+        );
+    }
+    assert_eq!(server.context().len(), 6);
+    assert!(server.alerts().is_empty() && server.signals(Kind::Log) == 0);
+    // The decoders are shared with nobody who may send more.
+    server.events(&(super::harness::alert("a", "service:shop/cart") + "{\"kind\":\"log\"}")).await;
+    assert_eq!((server.alerts().len(), server.signals(Kind::Log)), (1, 1));
+
+    let silence = json!({"id": "s", "matchers": ["a=b"], "endsAt": "2026-11-23T08:00:00Z"});
+    let mixed = json!([silence, alert, entity("a")]).to_string();
+    let answer = server.push("PUT", "/v1/silences", JSON, mixed).await.is(200, "\"accepted\":1");
+    assert_eq!(answer.json()["rejected"].as_array().unwrap().len(), 2);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_torn_costs_its_end_only() {
+    let server = Server::start().await;
+    let (rule, entity) = (
+        json!({"id": "r", "matchers": ["a=b"], "action": "suppress"}),
+        json!({"kind": "entity", "entity": "service:shop/cart"}),
+    );
+    for (method, path, body) in [
+        ("PUT", "/v1/rules", &rule),
+        ("PUT", "/v1/topology", &entity),
+        ("DELETE", "/v1/topology", &entity),
+    ] {
+        for torn in [format!("[{body}"), format!("[{body}] {body}"), format!("[{body},")] {
+            let answer = server.push(method, path, JSON, torn).await.is(200, "\"accepted\":1");
+            assert_eq!(answer.json()["rejected"][0]["line"], 2, "{answer:?}");
+        }
+    }
     server.stop().await;
 }
 
