@@ -46,7 +46,7 @@ pub(super) fn typed(
             supply_version(tree, lacks)?;
             continue;
         }
-        let is_stray = problems.last().is_some_and(|problem| problem.is_stray) && !follows;
+        let is_stray = !follows && problems.last().is_some_and(Problem::is_stray);
         unread.push(Unread { path: tree.set_aside(&key)?, is_stray });
     }
 }

@@ -5,7 +5,7 @@
 //! parsing and typing, several files merged with every value still knowing its
 //! own place, and errors that carry the dotted key.
 
-use super::error::{Problem, list};
+use super::error::{Problem, UNKNOWN_KEY, list};
 use super::node::{Entry, Node, Value};
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -222,7 +222,7 @@ impl<'a> Deserializer<'a> for Tree<'a> {
 
     /// Only asked for what a type has no field for; here that is always an error.
     fn deserialize_ignored_any<V: Visitor<'a>>(self, _visitor: V) -> Result<V::Value, Problem> {
-        Err(Problem { is_stray: true, ..Problem::new("unknown key", "remove it") })
+        Err(Problem::new(UNKNOWN_KEY, "remove it"))
     }
 
     forward_to_deserialize_any! {

@@ -41,6 +41,9 @@ impl From<Problem> for ConfigError {
     }
 }
 
+/// What is said of a key that nobody knows.
+pub(super) const UNKNOWN_KEY: &str = "unknown key";
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -54,8 +57,6 @@ pub struct Problem {
     pub remedy: String,
     /// The key that is not there, when that is the problem.
     pub(super) missing: Option<&'static str>,
-    /// Whether the problem is a key that nobody knows.
-    pub(super) is_stray: bool,
 }
 
 impl Problem {
@@ -67,8 +68,12 @@ impl Problem {
             message: message.into(),
             remedy: remedy.into(),
             missing: None,
-            is_stray: false,
         }
+    }
+
+    /// Whether the problem is a key that nobody knows.
+    pub(super) fn is_stray(&self) -> bool {
+        self.message == UNKNOWN_KEY
     }
 
     /// The same problem, which is that `field` is not there.
@@ -133,7 +138,7 @@ impl serde::de::Error for Problem {
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let remedy = one_of("the keys here are", field, expected);
-        Problem { is_stray: true, ..Problem::new("unknown key", remedy).on(field) }
+        Problem::new(UNKNOWN_KEY, remedy).on(field)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
