@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Store ────► incidents, alerts, live stream, pages ─► caller
-//!  Registry ─► silences, windows, rules ──────────────► caller
+//!  Registry ─► topology, silences, windows, rules ────► caller
 //!  caller ───► changes ─► Reception ─► Intake           (the same events as from any source)
 //! ```
 //!
@@ -49,7 +49,7 @@ pub struct Parts {
     pub http: Http,
     /// Incidents and alerts.
     pub store: Store,
-    /// Silences, windows and rules.
+    /// Topology, silences, windows and rules.
     pub registry: Registry,
     /// Where changes go, under the name [`SOURCE`].
     pub reception: Arc<Reception>,
@@ -117,7 +117,10 @@ fn reading() -> Router<Console> {
 
 fn changing() -> Router<Console> {
     Router::new()
-        .route("/v1/topology", put(changes::put_topology).delete(changes::delete_topology))
+        .route(
+            "/v1/topology",
+            get(changes::list_topology).put(changes::put_topology).delete(changes::delete_topology),
+        )
         .route(
             "/v1/silences",
             get(changes::list_silences).put(changes::put_silences).delete(changes::delete_silences),

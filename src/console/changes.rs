@@ -23,8 +23,9 @@ mod listing;
 mod topology;
 
 pub use listing::{
-    ListedMaintenance, ListedRule, ListedSilence, MaintenanceList, RuleList, SilenceList,
-    list_maintenance, list_rules, list_silences, silence_state,
+    ListedMaintenance, ListedRule, ListedSilence, ListedStatement, MaintenanceList, RuleList,
+    SilenceList, TOPOLOGY_PARAMS, TopologyPage, list_maintenance, list_rules, list_silences,
+    list_topology, silence_state,
 };
 
 pub use topology::{delete_topology, put_topology};

@@ -55,14 +55,16 @@ pub const ALERT_PARAMS: [&str; 11] = [
     "limit", "cursor",
 ];
 
-fn tenants(caller: &Caller, params: &Params) -> Vec<smol_str::SmolStr> {
+/// The tenants that a listing is of: the caller's own, else those asked for.
+pub(super) fn tenants(caller: &Caller, params: &Params) -> Vec<smol_str::SmolStr> {
     match caller.tenants() {
         own if own.is_empty() => params.words("tenant"),
         own => own,
     }
 }
 
-fn limit(params: &Params) -> Result<Option<usize>, Problem> {
+/// How many items a page shall have.
+pub(super) fn page_limit(params: &Params) -> Result<Option<usize>, Problem> {
     let wanted = format!("a number from 1 to {PAGE_MAX}");
     params.read("limit", &wanted, |text| {
         text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit))
@@ -89,7 +91,7 @@ pub(super) fn incident_query(caller: &Caller, params: &Params) -> Result<Inciden
         since: params.time("since")?,
         until: params.time("until")?,
         text: params.one("text").map(str::to_owned),
-        limit: limit(params)?,
+        limit: page_limit(params)?,
         after: cursor(params)?,
     })
 }
@@ -165,7 +167,7 @@ pub async fn alerts(
         since: params.time("since")?,
         until: params.time("until")?,
         text: params.one("text").map(str::to_owned),
-        limit: limit(&params)?,
+        limit: page_limit(&params)?,
         after: cursor(&params)?,
     };
     let page = console.store.alerts(&query);

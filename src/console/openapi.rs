@@ -1,7 +1,7 @@
 //! The OpenAPI document: committed, served, and compared with the types by a test.
 
 use super::Console;
-use super::changes::{MaintenanceList, RuleList, SilenceList};
+use super::changes::{MaintenanceList, RuleList, SilenceList, TopologyPage};
 use super::incidents::{AlertPage, IncidentHistory, IncidentPage};
 use crate::canonical::native::controls::{MaintenanceBody, RuleBody, SilenceBody};
 use crate::canonical::native::schema::NativeEvent;

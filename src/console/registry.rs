@@ -1,14 +1,19 @@
-//! Silences, maintenance windows and rules as they stand, for reading back.
+//! Topology, silences, maintenance windows and rules as they stand, for reading back.
 //!
 //! The engine decides what they do; this is the list that people see. It is
 //! kept up by accepted context events, from whichever source, with the same
 //! rule as the engine's: of two events about one thing the later (time, id)
 //! holds, whatever the order of arrival. So an event may be applied twice.
 
+mod topology;
+
 use causeway_dataflows::model::{Context, ContextEvent, EventId, Maintenance, Op, Rule, Silence};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use topology::Statements;
+
+pub use topology::{Said, Statement, StatementKey, Thing, TopologyQuery};
 
 /// Entries kept of each sort, deleted ones included.
 const ENTRIES_MAX: usize = 100_000;
@@ -43,6 +48,7 @@ pub struct Registry(Arc<RwLock<Inner>>);
 
 #[derive(Default)]
 struct Inner {
+    topology: Statements,
     silences: Entries<Silence>,
     maintenance: Entries<Maintenance>,
     rules: Entries<Rule>,
@@ -62,9 +68,24 @@ impl Registry {
                 put(&mut inner.maintenance, event, &body.maintenance_id, body, |window| window.ends)
             }
             Context::Rule(body) => put(&mut inner.rules, event, &body.rule_id, body, |_| i64::MAX),
+            Context::Entity(_) | Context::Relation(_) => inner.topology.put(event),
             _ => 0,
         };
         inner.forgotten += forgotten;
+    }
+
+    /// A page of the topology at `now_ns`, in the order of its keys; whether more follows.
+    pub fn topology(
+        &self,
+        query: &TopologyQuery,
+        now_ns: i64,
+    ) -> (Vec<(StatementKey, Statement)>, bool) {
+        self.read().topology.page(query, now_ns)
+    }
+
+    /// The sources whose statements about `thing` stand, with when they said so.
+    pub fn sources_of(&self, tenant: &str, thing: &Thing, now_ns: i64) -> Vec<(SmolStr, i64)> {
+        self.read().topology.about(tenant, thing, now_ns)
     }
 
     /// The silences of `tenant`, or of all tenants, in the order of their ids.

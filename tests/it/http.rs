@@ -10,3 +10,4 @@ mod hostile;
 mod guard;
 mod reading;
 mod stream;
+mod topology;

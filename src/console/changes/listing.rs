@@ -1,5 +1,7 @@
 //! Silences, maintenance windows and rules as they stand.
 
+mod topology;
+
 use crate::canonical::native::controls::{
     ActionBody, InstantBody, MaintenanceBody, RuleBody, SeverityBody, SilenceBody,
 };
@@ -16,6 +18,8 @@ use axum::response::Response;
 use causeway_dataflows::model::{Maintenance, Matcher, Rule, RuleAction, Silence, TimeInterval};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use topology::{ListedStatement, TOPOLOGY_PARAMS, TopologyPage, list_topology};
 
 macro_rules! lists {
     ($($(#[$doc:meta])* $list:ident of $listed:ident: $body:ty;)*) => {$(

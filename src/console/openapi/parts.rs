@@ -64,6 +64,12 @@ pub(super) fn query(name: &str) -> Value {
         "tenant" => {
             ("Any of these tenants; a token's own otherwise", json!({"type": "string"}), true)
         }
+        "kind" => (
+            "Entities alone, or relations alone",
+            json!({"type": "string", "enum": ["entity", "relation"]}),
+            false,
+        ),
+        "source" => ("Any of these sources", json!({"type": "string"}), true),
         "entity" => ("Any of these entities", json!({"type": "string"}), true),
         "state" => ("Any of these states", json!({"type": "string"}), true),
         "incident" => ("A member of this incident", json!({"type": "string"}), false),

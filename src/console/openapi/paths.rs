@@ -6,8 +6,9 @@ use super::parts::{
 };
 use super::{
     AlertPage, AlertRow, Envelope, IncidentHistory, IncidentPage, MaintenanceBody, MaintenanceList,
-    Named, NativeEvent, RuleBody, RuleList, SilenceBody, SilenceList,
+    Named, NativeEvent, RuleBody, RuleList, SilenceBody, SilenceList, TopologyPage,
 };
+use crate::console::changes::TOPOLOGY_PARAMS;
 use crate::console::incidents::{ALERT_PARAMS, INCIDENT_PARAMS};
 use crate::console::stream::STREAM_PARAMS;
 use serde_json::{Map, Value, json};
@@ -171,9 +172,20 @@ fn webhook(named: &mut Named<'_>, receiver: &str) -> Value {
 fn topology(named: &mut Named<'_>) -> Value {
     let answer = named.answer();
     let mut methods = Map::new();
+    let page = named.of::<TopologyPage>();
+    let mut get = operation(
+        "Entities and relations that stand, once for every source that says so",
+        response("A page", &page),
+        problems(named, &[("400", "A parameter cannot be read")]),
+    );
+    get["parameters"] = queries(&TOPOLOGY_PARAMS);
+    methods.insert("get".to_owned(), get);
     for (method, summary) in [
         ("put", "Add or replace entities and relations, as native events or a Backstage catalogue"),
-        ("delete", "Remove entities and relations, as native events"),
+        (
+            "delete",
+            "Remove entities and relations, as native events: what their source says, or without one what any source says",
+        ),
     ] {
         let problems = problems(named, &BODY_PROBLEMS);
         let mut operation = operation(summary, response("What became of them", &answer), problems);

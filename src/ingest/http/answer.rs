@@ -1,6 +1,6 @@
 //! What a caller is told: receipts, and problems in the form of RFC 9457.
 
-use crate::ingest::reception::Receipt;
+use crate::ingest::reception::{Receipt, Refused};
 use crate::ingest::{Busy, BusyReason};
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -19,6 +19,9 @@ pub struct Answer {
     pub accepted: u64,
     /// Events that had been taken before.
     pub duplicate: u64,
+    /// Statements that a deletion removed: one event may take back those of several sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<u64>,
     /// Events that were refused, in order.
     pub rejected: Vec<RejectedLine>,
     /// Refused events beyond those listed.
@@ -37,6 +40,17 @@ pub struct RejectedLine {
     pub message: String,
 }
 
+impl RejectedLine {
+    /// A refused event, as its sender is told.
+    pub fn of(refused: &Refused) -> Self {
+        RejectedLine {
+            line: refused.line,
+            code: refused.code.to_owned(),
+            message: refused.message.clone(),
+        }
+    }
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -45,16 +59,11 @@ impl Answer {
     /// The answer that a receipt gives.
     pub fn of(receipt: &Receipt) -> Self {
         let listed = receipt.rejects.iter().take(REJECTS_LISTED_MAX);
-        let rejected: Vec<RejectedLine> = listed
-            .map(|refused| RejectedLine {
-                line: refused.line,
-                code: refused.code.to_owned(),
-                message: refused.message.clone(),
-            })
-            .collect();
+        let rejected: Vec<RejectedLine> = listed.map(RejectedLine::of).collect();
         Answer {
             accepted: receipt.counts.accepted,
             duplicate: receipt.counts.duplicate,
+            removed: None,
             rejected_omitted: receipt.counts.rejected.saturating_sub(rejected.len() as u64),
             rejected,
         }

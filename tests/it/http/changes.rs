@@ -107,6 +107,9 @@ async fn a_body_that_is_torn_costs_its_end_only() {
         ("DELETE", "/v1/topology", &entity),
     ] {
         for torn in [format!("[{body}"), format!("[{body}] {body}"), format!("[{body},")] {
+            // So that there is something to delete.
+            server.clock.advance_seconds(1);
+            server.push("PUT", path, JSON, body.to_string()).await.is(200, "");
             let answer = server.push(method, path, JSON, torn).await.is(200, "\"accepted\":1");
             assert_eq!(answer.json()["rejected"][0]["line"], 2, "{answer:?}");
         }
