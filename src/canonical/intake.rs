@@ -18,6 +18,7 @@ mod identities;
 mod ids;
 mod labels;
 mod moment;
+mod segment;
 mod ticks;
 
 pub use draft::{AlertDraft, Common, Known, Payload, Said, SeverityGiven, Spelling, When};
@@ -33,7 +34,7 @@ use super::reject::{Code, Origin, Quality, Reject};
 use super::source::{OnReject, Source};
 use super::time::{NANOS, seconds_after, seconds_of};
 use causeway_dataflows::model::{
-    AlertBatch, AlertEvent, AlertFlags, EntityRef, Fingerprint, Identity, Seconds, Severity,
+    AlertEvent, AlertFlags, EntityRef, Fingerprint, Identity, Seconds, Severity,
 };
 use draft::Moment;
 use entity::Found;
@@ -351,41 +352,6 @@ impl Intake {
             self.out.counts.duplicate += 1;
         }
         repeat
-    }
-
-    /// The tick has moved: what comes next is another segment.
-    #[cold]
-    fn turn_segment(&mut self) {
-        self.close_segment();
-        self.ordinals.begin_batch();
-        self.open_segment();
-    }
-
-    fn open_segment(&mut self) {
-        self.identities.begin_batch(self.ticks.now_ns().map(seconds_of));
-        let (events, text) = self.room;
-        let batch = |worker| AlertBatch {
-            worker,
-            identities: Vec::new(),
-            events: Vec::with_capacity(events),
-            text: String::with_capacity(text),
-        };
-        self.segment = Segment {
-            tick: self.ticks.tick(),
-            alerts: (0..self.workers).map(batch).collect(),
-            ..Segment::default()
-        };
-    }
-
-    fn close_segment(&mut self) {
-        let segment = std::mem::take(&mut self.segment);
-        let most = |of: fn(&AlertBatch) -> usize| segment.alerts.iter().map(of).max().unwrap_or(0);
-        // A little more than last time, so that batches of about one size rarely grow.
-        let (events, text) = (most(|batch| batch.events.len()), most(|batch| batch.text.len()));
-        self.room = (events + events / 8, text + text / 8);
-        if !segment.is_empty() {
-            self.out.segments.push(segment);
-        }
     }
 }
 

@@ -249,7 +249,7 @@ pub enum ActionBody {
     Severity(SeverityBody),
     /// Groups those that share the values of these labels, and not by topology; `alertname`
     /// and `entity` count as labels. An alert with none of them is grouped by topology.
-    GroupBy(#[schemars(length(min = 1, max = 16))] Vec<String>),
+    GroupBy(#[schemars(length(min = 1, max = 16), inner(length(min = 1)))] Vec<String>),
 }
 
 /// A severity as a word or a number of 1 to 24.
