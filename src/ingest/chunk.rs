@@ -1,7 +1,7 @@
 //! Cuts a stream of bytes into chunks of whole lines, in bounded memory.
 //!
 //! A stream whose first value is an array over several lines, or on a line over
-//! the limit, is cut between the elements of the array instead ([`array`]).
+//! the limit, is cut between the elements of the array instead (`array`).
 //!
 //! A chunk ends at a line feed unless the stream ends without one. A line that
 //! is longer than allowed is cut after the limit and one byte, which makes its
