@@ -10,11 +10,11 @@ use crate::canonical::frame::{Element, Lines, elements, trim};
 use crate::canonical::{Format, Framing, Kind};
 use crate::ingest::http::answer::{Answer, Problem, json_of};
 use crate::ingest::http::auth::{Caller, CanOperate};
-use crate::ingest::http::body::{self, media_type, unsupported};
+use crate::ingest::http::body::{self, is_json_or_lines, media_type, unsupported};
 use crate::ingest::http::events::receive;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -119,11 +119,7 @@ async fn hand_on(
 }
 
 fn told(answer: &Answer) -> Response {
-    let status = match answer.is_refusal() {
-        true => StatusCode::BAD_REQUEST,
-        false => StatusCode::OK,
-    };
-    json_of(status, answer)
+    json_of(answer.status(), answer)
 }
 
 /// Hands one event on that was made here.
@@ -139,13 +135,9 @@ pub(super) async fn hand_on_one(
 }
 
 fn json_format(media_type: &str) -> Result<Format, Problem> {
-    match media_type {
-        ""
-        | "application/json"
-        | "application/x-ndjson"
-        | "application/ndjson"
-        | "application/jsonl" => Ok(Format::Native),
-        _ => Err(unsupported("send application/json or application/x-ndjson")),
+    match is_json_or_lines(media_type) {
+        true => Ok(Format::Native),
+        false => Err(unsupported("send application/json or application/x-ndjson")),
     }
 }
 

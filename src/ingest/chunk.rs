@@ -224,16 +224,21 @@ impl<R: Read> Chunker<R> {
         Ok(read? == 0)
     }
 
+    /// Where the next byte stands.
+    fn origin(&self) -> Origin {
+        Origin {
+            source_id: self.source_id.clone(),
+            partition: self.partition.clone(),
+            offset: Some(self.offset),
+            seq: None,
+        }
+    }
+
     /// Wraps whole lines up and moves on behind them.
     fn chunk(&mut self, bytes: Vec<u8>, cut: Vec<CutLine>) -> Chunk {
         let lines = line_feeds(&bytes) + u64::from(bytes.last() != Some(&b'\n'));
         let chunk = Chunk {
-            origin: Origin {
-                source_id: self.source_id.clone(),
-                partition: self.partition.clone(),
-                offset: Some(self.offset),
-                seq: None,
-            },
+            origin: self.origin(),
             first_line: self.next_line,
             framing: Framing::Lines,
             cut,

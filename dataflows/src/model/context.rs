@@ -78,6 +78,18 @@ pub enum Criticality {
     Critical,
 }
 
+impl Criticality {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Criticality::Low => "low",
+            Criticality::Medium => "medium",
+            Criticality::High => "high",
+            Criticality::Critical => "critical",
+        }
+    }
+}
+
 /// A node of the topology; also carries who owns it and its other names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntityUpdate {

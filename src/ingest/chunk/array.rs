@@ -9,7 +9,6 @@
 use super::{Chunk, Chunker, CutLine};
 use crate::canonical::Framing;
 use crate::canonical::frame::{ElementScan, line_feeds, trim_start};
-use crate::canonical::reject::Origin;
 use std::io::{self, Read};
 
 /// What some editors begin a text with.
@@ -242,12 +241,7 @@ impl<R: Read> Chunker<R> {
     /// Wraps up elements that begin where the stream is.
     fn stretch(&self, bytes: Vec<u8>, first: u64) -> Chunk {
         Chunk {
-            origin: Origin {
-                source_id: self.source_id.clone(),
-                partition: self.partition.clone(),
-                offset: Some(self.offset),
-                seq: None,
-            },
+            origin: self.origin(),
             first_line: self.next_line,
             framing: Framing::Elements { first },
             bytes,

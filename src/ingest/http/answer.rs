@@ -73,6 +73,14 @@ impl Answer {
     pub fn is_refusal(&self) -> bool {
         self.accepted + self.duplicate == 0
     }
+
+    /// 200 when any event was taken, else 400 (SEMANTICS rule 27).
+    pub fn status(&self) -> StatusCode {
+        match self.is_refusal() {
+            true => StatusCode::BAD_REQUEST,
+            false => StatusCode::OK,
+        }
+    }
 }
 
 /// A request that was not served.

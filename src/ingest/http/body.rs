@@ -126,6 +126,17 @@ pub fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
     Ok(kind.trim().to_owned())
 }
 
+/// Whether a media type says JSON, in one piece or as lines; none at all does.
+pub fn is_json_or_lines(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "" | "application/json"
+            | "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+    )
+}
+
 /// 415.
 pub fn unsupported(detail: &str) -> Problem {
     Problem::new(axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Problem, json, json_of};
 use super::auth::{Caller, CanIngest};
-use super::body::{self, media_type, unsupported};
+use super::body::{self, is_json_or_lines, media_type, unsupported};
 use super::idempotency::{Begin, Key, Remembered, key_text};
 use super::{Http, SourceState};
 use crate::canonical::{Format, Framing, Kind};
@@ -38,6 +38,26 @@ struct Job {
 }
 
 impl Job {
+    /// A body that may hold any kind, sent for the first time.
+    fn of(
+        reception: &Arc<Reception>,
+        tenant: SmolStr,
+        (format, framing): (Format, Framing),
+        bytes: Bytes,
+    ) -> Job {
+        let reception = Arc::clone(reception);
+        Job {
+            reception,
+            bytes,
+            format,
+            framing,
+            headers: None,
+            tenant,
+            kinds: &[],
+            is_resent: false,
+        }
+    }
+
     /// A hash of what was sent. The format is part of it, and so are the attributes of a
     /// CloudEvent in binary mode: the same bytes may mean something else.
     fn hash(&self) -> u128 {
@@ -98,13 +118,11 @@ async fn run<T: Send + 'static>(
 pub async fn receive(
     reception: &Arc<Reception>,
     tenant: SmolStr,
-    (format, framing): (Format, Framing),
+    form: (Format, Framing),
     kinds: &'static [Kind],
     bytes: Bytes,
 ) -> Result<Receipt, Problem> {
-    let reception = Arc::clone(reception);
-    let job =
-        Job { reception, bytes, format, framing, headers: None, tenant, kinds, is_resent: false };
+    let job = Job { kinds, ..Job::of(reception, tenant, form, bytes) };
     run(job.bytes.len(), move || job.run()).await
 }
 
@@ -139,14 +157,9 @@ pub async fn native(
     let bytes = body::read(&state.http, &headers, body).await?;
     let key = key_text(headers.get(IDEMPOTENCY_KEY)).map_err(Problem::bad_request)?;
     let job = Job {
-        reception: Arc::clone(&state.reception),
-        bytes,
-        format,
-        framing: Framing::Body,
         headers: attributes,
-        tenant: tenant.clone(),
-        kinds: &[],
         is_resent: headers.contains_key(RESENT),
+        ..Job::of(&state.reception, tenant.clone(), (format, Framing::Body), bytes)
     };
     let key = key.map(|text| Key {
         tenant,
@@ -177,10 +190,7 @@ async fn answered_once(http: &Http, key: Option<Key>, job: Job) -> Result<Rememb
     };
     run(job.bytes.len(), move || {
         let answer = Answer::of(&job.run()?);
-        let status = match answer.is_refusal() {
-            true => StatusCode::BAD_REQUEST,
-            false => StatusCode::OK,
-        };
+        let status = answer.status();
         let body = Bytes::from(serde_json::to_vec(&answer).unwrap_or_default());
         let remembered = Remembered { status, body };
         if let Some(guard) = guard {
@@ -193,11 +203,7 @@ async fn answered_once(http: &Http, key: Option<Key>, job: Job) -> Result<Rememb
 
 fn format_of(media_type: &str) -> Result<Format, Problem> {
     Ok(match media_type {
-        ""
-        | "application/x-ndjson"
-        | "application/ndjson"
-        | "application/jsonl"
-        | "application/json" => Format::Native,
+        json if is_json_or_lines(json) => Format::Native,
         "application/cloudevents+json" | "application/cloudevents-batch+json" => {
             Format::CloudEvents
         }
@@ -279,14 +285,8 @@ async fn receive_json(
 ) -> Result<Receipt, Problem> {
     let tenant = tenant_of(caller, &state.reception)?;
     let job = Job {
-        reception: Arc::clone(&state.reception),
-        bytes,
-        format,
-        framing: Framing::Body,
-        headers: None,
-        tenant,
-        kinds: &[],
         is_resent: headers.contains_key(RESENT),
+        ..Job::of(&state.reception, tenant, (format, Framing::Body), bytes)
     };
     run(job.bytes.len(), move || job.run()).await
 }

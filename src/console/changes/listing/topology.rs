@@ -12,7 +12,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use causeway_dataflows::model::Criticality;
 use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -122,7 +121,7 @@ fn listed(key: StatementKey, statement: Statement) -> Option<ListedStatement> {
             entity: entity.into(),
             sort: update.kind.into(),
             owner: update.owner.map(|owner| owner.text.into()),
-            criticality: criticality(update.criticality),
+            criticality: update.criticality.word(),
             aliases: update.aliases.into_iter().map(|alias| alias.text.into()).collect(),
         },
         (Thing::Relation(from, to, kind), Said::Relation { confidence_ppm, ttl_seconds }) => {
@@ -143,13 +142,4 @@ fn listed(key: StatementKey, statement: Statement) -> Option<ListedStatement> {
         updated_at: Time::from_nanos(statement.time_ns),
         body,
     })
-}
-
-fn criticality(criticality: Criticality) -> &'static str {
-    match criticality {
-        Criticality::Low => "low",
-        Criticality::Medium => "medium",
-        Criticality::High => "high",
-        Criticality::Critical => "critical",
-    }
 }
