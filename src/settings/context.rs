@@ -79,7 +79,9 @@ impl Held for RuleBody {
 
     fn mend(&mut self, field: &str) {
         match field {
-            "action" | "action.severity" => self.action = Some(ActionBody::Suppress),
+            "action" | "action.severity" | "action.group_by" => {
+                self.action = Some(ActionBody::Suppress);
+            }
             _ => mend_matcher(&mut self.matchers, field),
         }
     }

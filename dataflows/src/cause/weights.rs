@@ -116,3 +116,24 @@ const LEVELS: [(&str, f64); 9] = [
     ("lb", -0.14),
     ("deployment", -1.62),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_replaces_what_it_names_and_nothing_else() {
+        let said = [("own", 2_000), ("level.host", 500), ("pod", -250), ("temperature", 0)];
+        let model = ModelUpdate {
+            version: "m/1".into(),
+            weights_milli: said.map(|(name, milli)| (name.into(), milli)).into(),
+        };
+        let (own, plain) = (Weights::of(Some(&model)), Weights::of(None));
+        let at = |feature| Feature::ALL.iter().position(|f| *f == feature).unwrap();
+        assert_eq!(own.features[at(Feature::Own)], 2.0);
+        assert_eq!(own.features[at(Feature::Support)], plain.features[at(Feature::Support)]);
+        assert_eq!((own.level("host"), own.level("pod")), (0.5, -0.25));
+        assert_eq!(own.level("service"), plain.level("service"));
+        assert_eq!((own.unknown(), own.temperature()), (plain.unknown(), 0.05));
+    }
+}

@@ -30,9 +30,12 @@ fn edge((from, to): (u8, u8)) -> Fact {
 }
 
 fn alert((on, after): (u8, u8)) -> Fact {
+    alert_at(on, START + Seconds::from(after))
+}
+
+fn alert_at(on: u8, onset: Seconds) -> Fact {
     let entity = entity(on);
-    let onset = START + Seconds::from(after);
-    let name = format!("Check{after}");
+    let name = format!("Check{}", onset - START);
     let labels = std::iter::empty();
     let fingerprint = Fingerprint::of(&mut Vec::new(), "t", "alert", &entity.text, &name, labels);
     let identity = Identity {
@@ -88,9 +91,13 @@ impl Standing {
 
 /// What stands after `epochs` of facts.
 fn after(epochs: impl IntoIterator<Item = Vec<(Fact, isize)>>) -> Standing {
+    after_with(&Params::default(), epochs)
+}
+
+fn after_with(params: &Params, epochs: impl IntoIterator<Item = Vec<(Fact, isize)>>) -> Standing {
     let (mut tenant, mut standing) = (Tenant::default(), Standing::default());
     for facts in epochs {
-        tenant.apply(facts, START + 300, &Params::default(), &mut |outcome, diff| {
+        tenant.apply(facts, START + 300, params, &mut |outcome, diff| {
             standing.take(outcome, diff);
         });
     }
@@ -152,4 +159,37 @@ fn a_chain_that_breaks_in_one_second_is_cut_alike_from_either_end() {
     let edges: Vec<_> = chain.iter().map(|ends| added(edge(*ends))).collect();
     let reversed = edges.iter().rev().cloned().collect();
     assert_eq!(after([edges, alerts.clone()]), after([reversed, alerts]));
+}
+
+/// Sizes of the groups that alerts of one lane make, in order of their first alerts, whichever
+/// of them is heard of first; one of them, if any, comes and goes in between.
+fn lanes(params: &Params, seconds: &[Seconds], guest: Option<Seconds>) -> Vec<(usize, bool)> {
+    let heard = |at: &Seconds| vec![added(alert_at(3, START + at))];
+    let forth: Vec<_> = seconds.iter().map(heard).collect();
+    let mut back: Vec<_> = seconds.iter().rev().map(heard).collect();
+    if let Some(guest) = guest {
+        back.push(heard(&guest));
+        back.push(vec![(alert_at(3, START + guest), -1)]);
+    }
+    let standing = after_with(params, forth);
+    assert_eq!(standing, after_with(params, back));
+    let mut groups: Vec<&Arc<Group>> = standing.groups.values().collect();
+    groups.sort_by_key(|group| group.members[0].key);
+    groups.iter().map(|group| (group.members.len(), group.degraded)).collect()
+}
+
+#[test]
+fn what_a_rule_groups_falls_apart_over_a_gap() {
+    let params = Params::default();
+    assert_eq!(params.correlate.pinned_seconds, 900);
+    assert_eq!(lanes(&params, &[0, 900, 1800], None), [(3, false)]);
+    assert_eq!(lanes(&params, &[0, 900, 1801, 1802], Some(1500)), [(2, false), (2, false)]);
+}
+
+#[test]
+fn a_group_of_a_rule_that_is_full_is_followed_by_another() {
+    let mut params = Params::default();
+    params.correlate.component_max = 2;
+    let full = [(2, false), (2, true), (1, true)];
+    assert_eq!(lanes(&params, &[0, 1, 2, 3, 4], Some(2 + 60)), full);
 }
