@@ -11,7 +11,8 @@
 //! instant can only touch the slices from `lag_max` before it, and only alerts
 //! that are linked to it: that region is decided again, the rest stays. The
 //! same code decides a region of one alert and the whole history, which is what
-//! the oracle checks. Alerts that a rule groups are grouped beside this (`pinned`). Who did it is not asked here.
+//! the oracle checks. Alerts that a rule groups are grouped beside this
+//! (`pinned`). Who did it is not asked here.
 
 pub mod world;
 pub mod unit;

@@ -140,7 +140,8 @@ pub struct Annotated {
 pub struct Pin {
     /// The rule.
     pub rule: SmolStr,
-    /// Its labels with the alert's values, as `name=value, name=value`.
+    /// Its labels with the alert's values, as `name="value", name="value"`: quoted, so that no
+    /// two lists of values read alike.
     pub values: SmolStr,
 }
 
@@ -160,7 +161,7 @@ impl Pin {
         labels.iter().any(|name| value(name).is_some()).then(|| {
             let pairs: Vec<String> = labels
                 .iter()
-                .map(|name| format!("{name}={}", value(name).unwrap_or_default()))
+                .map(|name| format!("{name}={:?}", value(name).unwrap_or_default()))
                 .collect();
             Arc::new(Pin { rule: rule.clone(), values: pairs.join(", ").into() })
         })
@@ -176,4 +177,33 @@ pub struct Rated {
     pub surprise_milli: u32,
     /// How particular its name is, thousandths of a nat.
     pub specific_milli: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Fingerprint, Labels};
+
+    fn pin(labels: &[(&str, &str)]) -> Option<String> {
+        let entity = EntityRef::new("t", "service:a/b");
+        let identity = Identity {
+            fingerprint: Fingerprint(0),
+            tenant: "t".into(),
+            source: "s".into(),
+            entity: entity.clone(),
+            name: "N".into(),
+            labels: Labels::pack(labels.iter().copied()),
+        };
+        let by = ["build".into(), "lane".into()];
+        Pin::of(&"r".into(), &by, &identity, &entity).map(|pin| pin.values.to_string())
+    }
+
+    #[test]
+    fn values_group_and_nothing_that_only_looks_like_them() {
+        assert_eq!(pin(&[("build", "7")]).unwrap(), r#"build="7", lane="""#);
+        assert_eq!(pin(&[("team", "qa")]), None);
+        let (one, other) =
+            (pin(&[("build", "1, lane=2")]), pin(&[("build", "1"), ("lane", "2, lane=")]));
+        assert_ne!(one, other);
+    }
 }

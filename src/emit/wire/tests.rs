@@ -229,8 +229,8 @@ fn every_member_says_why_it_is_in() {
         "The incident already stood on service:shop/cart when it began."
     );
     assert_eq!(say(&Because::Alone), "Alone, and severe enough to be an incident by itself.");
-    let pin = Pin { rule: "builds".into(), values: "build=71".into() };
-    assert_eq!(say(&Because::Pinned { pin: pin.into() }), "Rule builds groups it by build=71.");
+    let pin = Pin { rule: "builds".into(), values: "build=\"71\"".into() };
+    assert_eq!(say(&Because::Pinned { pin: pin.into() }), "Rule builds groups it by build=\"71\".");
     let same = Because::Depends { via, relation: RelationKind::Same, hops: 0, lag: -5 };
     assert_eq!(say(&same), "On service:shop/cart like the alert it follows; it began 5 s earlier.");
 }
