@@ -129,7 +129,7 @@ mod tests {
             weights_milli: said.map(|(name, milli)| (name.into(), milli)).into(),
         };
         let (own, plain) = (Weights::of(Some(&model)), Weights::of(None));
-        let at = |feature| Feature::ALL.iter().position(|f| *f == feature).unwrap();
+        let at = |feature| Feature::ALL.iter().position(|f| *f == feature).expect("listed");
         assert_eq!(own.features[at(Feature::Own)], 2.0);
         assert_eq!(own.features[at(Feature::Support)], plain.features[at(Feature::Support)]);
         assert_eq!((own.level("host"), own.level("pod")), (0.5, -0.25));
