@@ -21,7 +21,9 @@ else
 fi
 
 step "tests"
-cargo test --workspace --locked
+# A test that hangs ends here and is the one reported as "running for over 60 seconds".
+cargo test --workspace --locked --no-run
+timeout 30m cargo test --workspace --locked || { echo "!! tests failed, or ran for 30 minutes"; exit 1; }
 
 step "benches build"
 # With the profile of the tests, so that nothing is compiled twice.

@@ -56,8 +56,11 @@ impl Intake for Engine {
             }
             Mood::Panics => panic!("a bug"),
             Mood::Holds(entered, leave) => {
-                entered.send(()).unwrap();
-                leave.recv().unwrap();
+                // A thread of the runtime that waits would keep the tasks behind it waiting too.
+                tokio::task::block_in_place(|| {
+                    entered.send(()).unwrap();
+                    leave.recv().unwrap();
+                });
             }
         }
         Ok(Reservation::none())
