@@ -3,7 +3,7 @@
 use super::assemble;
 use super::region::{Seeds, decide, frozen, leave_group};
 use super::unit::Unit;
-use super::world::{Placed, World, carries_faults};
+use super::world::{NodeIndex, Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
     AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Fingerprint, Group, IncidentKey,
@@ -49,6 +49,7 @@ impl Tenant {
         let reach = params.correlate.same_entity_seconds.max(params.correlate.lag_max_seconds);
         let mut dirt = Dirt { settled: frozen.saturating_sub(reach), ..Dirt::default() };
         let mut alerts: BTreeMap<AlertKey, (Option<Rated>, Option<Rated>)> = BTreeMap::new();
+        let mut edges: Vec<(Arc<Edge>, bool)> = Vec::new();
         // Retractions first: a replaced profile or model must not erase its successor.
         let (gone, come): (Vec<_>, Vec<_>) = facts.into_iter().partition(|(_, diff)| *diff < 0);
         for (fact, diff) in gone.into_iter().chain(come) {
@@ -57,7 +58,8 @@ impl Tenant {
                     let slot = alerts.entry(rated.row.alert.key).or_default();
                     if diff > 0 { slot.1 = Some(rated) } else { slot.0 = Some(rated) }
                 }
-                Fact::Edge(edge) => self.apply_edge(&edge, diff > 0, params, &mut dirt),
+                Fact::Edge(edge) if carries_faults(edge.kind) => edges.push((edge, diff > 0)),
+                Fact::Edge(_) => {}
                 Fact::Change(change) => {
                     self.world.set_change(&change.entity, &change.event, diff > 0);
                     self.dirty_near(&change.entity, &mut dirt);
@@ -73,6 +75,7 @@ impl Tenant {
                 }
             }
         }
+        self.apply_edges(&edges, params, &mut dirt);
         for (key, (old, new)) in alerts {
             match new {
                 Some(new) => self.upsert(key, old, new, &mut dirt, emit),
@@ -97,36 +100,38 @@ impl Tenant {
         self.world.is_empty() && self.groups.is_empty() && self.rows.is_empty()
     }
 
-    fn apply_edge(&mut self, edge: &Edge, present: bool, params: &Params, dirt: &mut Dirt) {
-        if !carries_faults(edge.kind) {
-            return;
-        }
-        // Before and after: whoever met over the edge, and whoever meets over it now. Units may
-        // fall apart or come together, so both sides are looked at both times.
-        self.seed_edge(edge, params, dirt);
-        self.dirty_near(&edge.from, dirt);
-        self.dirty_near(&edge.to, dirt);
-        if present {
-            self.world.link(&edge.from, &edge.to, edge.kind);
-        } else {
-            self.world.unlink(&edge.from, &edge.to, edge.kind);
-        }
-        self.seed_edge(edge, params, dirt);
-        self.dirty_near(&edge.from, dirt);
-        self.dirty_near(&edge.to, dirt);
-    }
-
-    /// Alerts on both ends' units, and on others that depend on the same thing.
-    fn seed_edge(&self, edge: &Edge, params: &Params, dirt: &mut Dirt) {
-        for end in [&edge.from, &edge.to].into_iter().filter_map(|e| self.world.find(e.id)) {
-            let unit = self.world.unit_of(end);
-            self.seed_unit(&unit, dirt);
-            if unit.users.len() <= params.correlate.hub_degree_max + 1 {
-                for (user, _) in &unit.users {
-                    self.seed_unit(&self.world.unit_of(*user), dirt);
-                }
+    /// Before and after: whoever met over the edges, and whoever meets over them now. Units may
+    /// fall apart or come together, so both sides are looked at both times, each unit once:
+    /// a topology comes as one epoch in which thousands of edges end at one hub.
+    fn apply_edges(&mut self, edges: &[(Arc<Edge>, bool)], params: &Params, dirt: &mut Dirt) {
+        self.look_around(edges, params, dirt);
+        for (edge, present) in edges {
+            if *present {
+                self.world.link(&edge.from, &edge.to, edge.kind);
+            } else {
+                self.world.unlink(&edge.from, &edge.to, edge.kind);
             }
         }
+        self.look_around(edges, params, dirt);
+    }
+
+    fn look_around(&self, edges: &[(Arc<Edge>, bool)], params: &Params, dirt: &mut Dirt) {
+        let ends = edges.iter().flat_map(|(edge, _)| [&edge.from, &edge.to]);
+        let known = ends.filter_map(|end| self.world.find(end.id));
+        let units: BTreeSet<NodeIndex> = known.map(|n| self.world.unit_of(n).root).collect();
+        let mut near = BTreeSet::new();
+        let mut dirty = BTreeSet::new();
+        for unit in units.iter().map(|root| self.world.unit_of(*root)) {
+            let users = || unit.users.iter().map(|(user, _)| *user);
+            near.insert(unit.root);
+            if unit.users.len() <= params.correlate.hub_degree_max + 1 {
+                near.extend(users());
+            }
+            dirty.insert(unit.root);
+            dirty.extend(users());
+        }
+        near.iter().for_each(|unit| self.seed_unit(&self.world.unit_of(*unit), dirt));
+        dirty.iter().for_each(|unit| self.dirty_unit(&self.world.unit_of(*unit), dirt));
     }
 
     fn seed_unit(&self, unit: &Unit, dirt: &mut Dirt) {
@@ -142,11 +147,15 @@ impl Tenant {
     fn dirty_near(&self, entity: &EntityRef, dirt: &mut Dirt) {
         let Some(node) = self.world.find(entity.id) else { return };
         let unit = self.world.unit_of(node);
-        let users = unit.users.iter().map(|(user, _)| self.world.unit_of(*user));
-        for near in users.chain([unit.clone()]) {
-            for key in near.members.iter().flat_map(|n| &self.world.node(*n).timeline) {
-                dirt.groups.extend(self.world.alerts.get(key).and_then(|placed| placed.group));
-            }
+        self.dirty_unit(&unit, dirt);
+        for (user, _) in &unit.users {
+            self.dirty_unit(&self.world.unit_of(*user), dirt);
+        }
+    }
+
+    fn dirty_unit(&self, unit: &Unit, dirt: &mut Dirt) {
+        for key in unit.members.iter().flat_map(|n| &self.world.node(*n).timeline) {
+            dirt.groups.extend(self.world.alerts.get(key).and_then(|placed| placed.group));
         }
     }
 

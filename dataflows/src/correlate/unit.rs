@@ -10,7 +10,7 @@
 use super::world::{NodeIndex, World, carries_faults};
 use crate::model::{AlertKey, Fingerprint, RelationKind, Seconds};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
@@ -176,17 +176,19 @@ impl Units {
             looked += 1;
         }
         let ends = |links: &dyn Fn(NodeIndex) -> Vec<(NodeIndex, RelationKind)>| {
-            let mut ends: BTreeMap<(crate::model::EntityRef, NodeIndex), RelationKind> =
-                BTreeMap::new();
-            for (node, kind) in members.iter().flat_map(|member| links(*member)) {
-                let other = self.root(world, node);
-                if other != root && carries_faults(kind) {
-                    let entity = world.node(other).entity.clone();
-                    let known = ends.entry((entity, other)).or_insert(kind);
-                    *known = (*known).min(kind);
-                }
-            }
-            ends.into_iter().map(|((_, node), kind)| (node, kind)).collect::<Vec<_>>()
+            let mut ends: Vec<(NodeIndex, RelationKind)> = members
+                .iter()
+                .flat_map(|member| links(*member))
+                .map(|(node, kind)| (self.root(world, node), kind))
+                .filter(|(other, kind)| *other != root && carries_faults(*kind))
+                .collect();
+            // A unit of one member has them in order already.
+            ends.sort_by(|(a, of_a), (b, of_b)| {
+                let entity = |node: &NodeIndex| &world.node(*node).entity;
+                (entity(a), a, of_a).cmp(&(entity(b), b, of_b))
+            });
+            ends.dedup_by_key(|(node, _)| *node);
+            ends
         };
         let depends = ends(&|n| world.node(n).depends.iter().map(|l| (l.node, l.kind)).collect());
         let users = ends(&|n| world.node(n).users.iter().map(|l| (l.node, l.kind)).collect());
