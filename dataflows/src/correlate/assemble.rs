@@ -6,7 +6,7 @@ use crate::model::{
     GroupEntity, GroupMember, IncidentKey, RelationKind, Seconds, Severity,
 };
 use crate::params::Params;
-use std::collections::{BTreeMap, BTreeSet};
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The group whose earliest alert is `first`, or `None` when it is a lone mild alert
@@ -69,29 +69,32 @@ pub fn row(placed: &Placed, incident: Option<IncidentKey>) -> Arc<AlertRow> {
 /// The entities that explaining a group may need, with their places.
 struct Scope {
     nodes: Vec<NodeIndex>,
-    places: BTreeMap<NodeIndex, u32>,
+    places: HashMap<NodeIndex, u32>,
 }
 
 impl Scope {
     /// Entities of members and their wholes in order of reference, then what they depend on,
     /// at most `max` beyond the members' own.
     fn around(world: &World, placed: &[(AlertKey, &Placed)], max: usize) -> Scope {
-        let by_name = |nodes: BTreeSet<NodeIndex>| {
-            let mut nodes: Vec<NodeIndex> = nodes.into_iter().collect();
-            nodes.sort_by(|a, b| world.node(*a).entity.text.cmp(&world.node(*b).entity.text));
-            nodes
+        let by_name = |nodes: Vec<NodeIndex>| {
+            let text = |node| (world.node(node).entity.text.as_str(), node);
+            let mut named: Vec<(&str, NodeIndex)> = nodes.into_iter().map(text).collect();
+            named.sort_unstable();
+            named.dedup();
+            named.into_iter().map(|(_, node)| node)
         };
-        let mut own: BTreeSet<NodeIndex> = placed.iter().map(|(_, placed)| placed.node).collect();
-        let units: BTreeSet<NodeIndex> = own.iter().map(|n| world.unit_of(*n).root).collect();
-        own.extend(&units);
-        let silent: BTreeSet<NodeIndex> = units
-            .iter()
-            .flat_map(|root| world.unit_of(*root).depends.clone())
-            .map(|(node, _)| node)
-            .filter(|node| !own.contains(node))
-            .collect();
-        let mut nodes = by_name(own);
-        nodes.extend(by_name(silent).into_iter().take(max));
+        let members = placed.iter().map(|(_, placed)| placed.node);
+        let mut units: Vec<NodeIndex> = members.clone().map(|n| world.unit_of(n).root).collect();
+        units.sort_unstable();
+        units.dedup();
+        let mut nodes: Vec<NodeIndex> = by_name(members.chain(units.clone()).collect()).collect();
+        let own: HashSet<NodeIndex> = nodes.iter().copied().collect();
+        let mut silent = Vec::new();
+        for unit in units.iter().map(|root| world.unit_of(*root)) {
+            let depends = unit.depends.iter().map(|(node, _)| *node);
+            silent.extend(depends.filter(|node| !own.contains(node)));
+        }
+        nodes.extend(by_name(silent).take(max));
         let places = nodes.iter().enumerate().map(|(at, node)| (*node, at as u32)).collect();
         Scope { nodes, places }
     }

@@ -71,17 +71,17 @@ pub fn grow(
         fit = fit * params.hop_milli / 1000;
         let mut next: BTreeMap<NodeIndex, Reached> = BTreeMap::new();
         for (cause, onset) in &level {
-            for (node, kind) in &world.unit_of(*cause).users {
-                if reached.contains_key(node) {
-                    continue;
+            for_each_alerting_user(world, sites, *cause, |node, kind| {
+                if reached.contains_key(&node) {
+                    return;
                 }
-                if let Some(found) = effect(sites, *node, *onset, fit, params) {
-                    let found = Reached { via: *cause, kind: *kind, hops, ..found };
-                    if next.get(node).is_none_or(|best| is_better(world, &found, best)) {
-                        next.insert(*node, found);
+                if let Some(found) = effect(sites, node, *onset, fit, params) {
+                    let found = Reached { via: *cause, kind, hops, ..found };
+                    if next.get(&node).is_none_or(|best| is_better(world, &found, best)) {
+                        next.insert(node, found);
                     }
                 }
-            }
+            });
         }
         if next.is_empty() {
             break;
@@ -90,6 +90,26 @@ pub fn grow(
         reached.extend(next);
     }
     reached.into_values().collect()
+}
+
+/// Visits the alerting units that depend on `cause`, from whichever side is shorter: of the
+/// users of a hub few may alert here, and a component can be cut into many pieces.
+fn for_each_alerting_user(
+    world: &World,
+    sites: &Sites,
+    cause: NodeIndex,
+    mut visit: impl FnMut(NodeIndex, RelationKind),
+) {
+    let users = world.unit_of(cause);
+    if users.users.len() <= sites.by_node.len() {
+        users.users.iter().for_each(|(node, kind)| visit(*node, *kind));
+        return;
+    }
+    for node in sites.by_node.keys() {
+        let depends = world.unit_of(*node);
+        let link = depends.depends.iter().find(|(dependency, _)| *dependency == cause);
+        link.into_iter().for_each(|(_, kind)| visit(*node, *kind));
+    }
 }
 
 /// Whether `found` explains a unit better than `best`; of equals the one whose cause has the

@@ -7,6 +7,7 @@ use super::split::{Chosen, split};
 use super::world::{NodeIndex, Placed, World};
 use crate::model::{AlertKey, Because, Pin, Seconds};
 use crate::params::CorrelateParams;
+use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -43,21 +44,40 @@ pub fn decide(
     // A frozen alert that has no group yet still needs one; the others keep theirs.
     let open = |key: &AlertKey| world.alerts.get(key).is_some_and(|p| p.group.is_none());
     region.retain(|key| key.onset >= frozen || open(key));
+    region.sort_unstable();
+    region.dedup();
     let mut touched = BTreeSet::new();
-    for key in &region {
-        touched.extend(unassign(world, *key));
-    }
-    let mut rest: BTreeSet<AlertKey> = region;
+    unassign(world, &region, &mut touched);
+    let region: Vec<Site> = region.iter().filter_map(|key| Site::of(world, *key, params)).collect();
+    let mut rest = region.as_slice();
     while let Some(first) = rest.first() {
-        let start = first.onset.div_euclid(params.slice_seconds) * params.slice_seconds;
-        decide_slice(world, &rest, start, params, &mut touched);
-        let end = AlertKey {
-            onset: start + params.slice_seconds,
-            fingerprint: crate::model::Fingerprint(0),
-        };
-        rest = rest.split_off(&end);
+        let start = first.key.onset.div_euclid(params.slice_seconds) * params.slice_seconds;
+        decide_slice(world, rest, start, params, &mut touched);
+        let end = start + params.slice_seconds;
+        rest = &rest[rest.partition_point(|site| site.key.onset < end)..];
     }
     touched
+}
+
+/// An alert of the region, with what deciding asks of it again and again.
+#[derive(Clone, Copy, Debug)]
+struct Site {
+    key: AlertKey,
+    /// Its unit's root.
+    unit: NodeIndex,
+    /// A rule groups it.
+    pinned: bool,
+    /// Rare enough to make links to others.
+    bridge: bool,
+}
+
+impl Site {
+    fn of(world: &World, key: AlertKey, params: &CorrelateParams) -> Option<Site> {
+        let placed = world.alerts.get(&key)?;
+        let pinned = placed.row.pin.is_some();
+        let bridge = !pinned && placed.surprise_milli >= params.bridge_surprise_milli;
+        Some(Site { key, unit: world.unit_of(placed.node).root, pinned, bridge })
+    }
 }
 
 /// The first instant whose slice can see an alert at `onset`.
@@ -77,15 +97,20 @@ fn flood(
     seeds: &BTreeSet<(Seconds, NodeIndex)>,
     frozen: Seconds,
     params: &CorrelateParams,
-) -> BTreeSet<AlertKey> {
-    let mut visited = BTreeSet::new();
+) -> Vec<AlertKey> {
+    let mut visited = HashSet::new();
+    let mut order = Vec::new();
     let mut queue: Vec<AlertKey> = Vec::new();
     // In order of onset, so that an alert is first visited with the earliest cut.
     for (onset, node) in seeds {
         let cut = cut(*onset, params);
         for_each_near(world, *node, *onset, cut, params, &mut |key| queue.push(key));
         while let Some(key) = queue.pop() {
-            if !visited.insert(key) || key.onset < frozen {
+            if !visited.insert(key) {
+                continue;
+            }
+            order.push(key);
+            if key.onset < frozen {
                 continue;
             }
             if let Some(placed) = world.alerts.get(&key) {
@@ -98,19 +123,33 @@ fn flood(
             }
         }
     }
-    visited
+    order
 }
 
-fn unassign(world: &mut World, key: AlertKey) -> Option<AlertKey> {
-    let group = world.alerts.get_mut(&key)?.group.take()?;
-    if group == key
-        && let Some(members) = world.groups.get_mut(&group)
-    {
-        // The slice that founded it is decided again.
-        members.source = None;
+/// Takes the alerts of a region out of their groups, and notes those.
+fn unassign(world: &mut World, region: &[AlertKey], touched: &mut BTreeSet<AlertKey>) {
+    let mut left: BTreeMap<AlertKey, Vec<AlertKey>> = BTreeMap::new();
+    for key in region {
+        let group = world.alerts.get_mut(key).and_then(|placed| placed.group.take());
+        if let Some(group) = group {
+            left.entry(group).or_default().push(*key);
+        }
     }
-    leave_group(world, group, key);
-    Some(group)
+    for (group, leaving) in left {
+        touched.insert(group);
+        let Some(members) = world.groups.get_mut(&group) else { continue };
+        if leaving[0] == group {
+            // The slice that founded it is decided again.
+            members.source = None;
+        }
+        if leaving.len() == members.keys.len() {
+            world.groups.remove(&group);
+            continue;
+        }
+        for key in leaving {
+            members.keys.remove(&key);
+        }
+    }
 }
 
 /// Takes `key` out of `group`'s members and forgets the group when it was the last.
@@ -125,31 +164,34 @@ pub fn leave_group(world: &mut World, group: AlertKey, key: AlertKey) {
 
 fn decide_slice(
     world: &mut World,
-    rest: &BTreeSet<AlertKey>,
+    rest: &[Site],
     start: Seconds,
     params: &CorrelateParams,
     touched: &mut BTreeSet<AlertKey>,
 ) {
     let end = start + params.slice_seconds;
     let horizon = end + params.lag_max_seconds;
-    let window = rest.iter().copied().take_while(|k| k.onset < horizon);
-    let (pinned, window): (Vec<AlertKey>, Vec<AlertKey>) =
-        window.partition(|key| world.is_pinned(key));
-    for key in pinned.into_iter().take_while(|key| key.onset < end) {
-        touched.extend(pinned::place(world, key, params));
+    let window = &rest[..rest.partition_point(|site| site.key.onset < horizon)];
+    for site in window.iter().filter(|site| site.pinned && site.key.onset < end) {
+        touched.extend(pinned::place(world, site.key, params));
     }
+    let window: Vec<Site> = window.iter().filter(|site| !site.pinned).copied().collect();
     for (component, degraded) in components(world, &window, params) {
-        if component[0].onset >= end {
+        let first = component[0].key.onset;
+        if first >= end {
             continue;
         }
         let mut sites = Sites::default();
-        for key in &component {
-            if let Some(placed) = world.alerts.get(key) {
-                sites.by_node.entry(world.unit_of(placed.node).root).or_default().push(*key);
-            }
+        for site in &component {
+            sites.by_node.entry(site.unit).or_default().push(site.key);
         }
-        let standing = standing(world, &sites, start, params);
-        for chosen in split(world, sites, &standing, end, params) {
+        // What is cut from a component goes on with the groups of the pieces before it, as it
+        // would with those of an earlier slice: else whatever fell with the thing that
+        // everyone depends on, but into another piece, would stand alone.
+        let decided = if degraded { first } else { start - 1 };
+        let standing = standing(world, &sites, start, decided, params);
+        let elsewhere = degraded.then_some(start..horizon);
+        for chosen in split(world, sites, &standing, end, elsewhere, params) {
             commit(world, chosen, end, degraded, touched);
         }
     }
@@ -196,11 +238,13 @@ fn commit(
     touched.insert(group);
 }
 
-/// Sources of groups decided before `start` that the component's alerts may continue.
+/// Sources of groups that the component's alerts may continue: decided in slices before
+/// `start`, or up to `decided` in pieces of the same component.
 fn standing(
     world: &World,
     sites: &Sites,
     start: Seconds,
+    decided: Seconds,
     params: &CorrelateParams,
 ) -> BTreeMap<AlertKey, Vec<Source>> {
     let mut nodes: BTreeSet<(NodeIndex, Seconds)> = BTreeSet::new();
@@ -216,7 +260,7 @@ fn standing(
     let mut founded = BTreeSet::new();
     for (node, span) in nodes {
         let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
-        world.unit_of(node).alerts(start - span, start - 1, &mut |key| {
+        world.unit_of(node).alerts(start - span, decided, &mut |key| {
             let free = world.alerts.get(&key).filter(|placed| placed.row.pin.is_none());
             if let Some(group) = free.and_then(|placed| placed.group) {
                 seen.insert(group, key.onset);
@@ -248,69 +292,75 @@ fn standing(
 
 /// The connected components of a window, in order of their earliest alert; a component
 /// over the bound is cut again with shorter links, then into pieces (SEMANTICS rule 17).
-fn components(
-    world: &World,
-    window: &[AlertKey],
-    params: &CorrelateParams,
-) -> Vec<(Vec<AlertKey>, bool)> {
+fn components(world: &World, window: &[Site], params: &CorrelateParams) -> Vec<(Vec<Site>, bool)> {
+    let max = params.component_max;
+    let links = links(world, window, params);
+    let everything: Vec<u32> = (0..window.len() as u32).collect();
     let mut done = Vec::new();
-    for component in connected(world, window, params, params.neighbour_seconds) {
-        if component.len() <= params.component_max {
+    for component in connected(&everything, &links, params.neighbour_seconds) {
+        if component.len() <= max {
             done.push((component, false));
             continue;
         }
-        for shorter in connected(world, &component, params, 60) {
-            if shorter.len() <= params.component_max {
+        for shorter in connected(&component, &links, 60) {
+            if shorter.len() <= max {
                 done.push((shorter, true));
                 continue;
             }
-            for shortest in connected(world, &shorter, params, 30) {
-                done.extend(shortest.chunks(params.component_max).map(|c| (c.to_vec(), true)));
+            for shortest in connected(&shorter, &links, 30) {
+                done.extend(shortest.chunks(max).map(|piece| (piece.to_vec(), true)));
             }
         }
     }
-    done.sort();
-    done
+    done.sort_unstable_by_key(|(component, _)| component[0]);
+    let sites = |places: Vec<u32>| places.iter().map(|at| window[*at as usize]).collect();
+    done.into_iter().map(|(places, degraded)| (sites(places), degraded)).collect()
 }
 
-/// Components over links: the predecessor on the same entity, and on each neighbour within
-/// `reach` seconds. Alerts that happen all the time make no links to others.
-fn connected(
-    world: &World,
-    window: &[AlertKey],
-    params: &CorrelateParams,
-    reach: Seconds,
-) -> Vec<Vec<AlertKey>> {
-    let place: BTreeMap<AlertKey, usize> =
-        window.iter().enumerate().map(|(at, key)| (*key, at)).collect();
-    let mut sets = Sets::new(window.len());
-    for (at, key) in window.iter().enumerate() {
-        let Some(placed) = world.alerts.get(key) else { continue };
-        let bridge = |key: &AlertKey| {
-            world.alerts.get(key).is_some_and(|p| {
-                p.surprise_milli >= params.bridge_surprise_milli && p.row.pin.is_none()
-            })
-        };
-        let from = window[0].onset;
-        let unit = world.unit_of(placed.node);
-        if let Some(other) =
-            unit.last_before(*key, from, &|k| !world.is_pinned(k)).and_then(|k| place.get(&k))
-        {
-            sets.join(at, *other);
+/// Links of each alert of a window to earlier ones, with the lag: to its predecessor on the same
+/// entity, whose lag does not matter and is none, and to that on each neighbour.
+/// Alerts that happen all the time make no links to others.
+fn links(world: &World, window: &[Site], params: &CorrelateParams) -> Vec<Vec<(u32, Seconds)>> {
+    let place: HashMap<AlertKey, u32> =
+        window.iter().enumerate().map(|(at, site)| (site.key, at as u32)).collect();
+    let at_place = |key: AlertKey| place.get(&key).copied();
+    let is_free = |key: &AlertKey| !world.is_pinned(key);
+    let is_bridge = |key: &AlertKey| match at_place(*key) {
+        Some(at) => window[at as usize].bridge,
+        None => Site::of(world, *key, params).is_some_and(|site| site.bridge),
+    };
+    let of = |Site { key, unit, bridge, .. }: &Site| {
+        let first = window[0].key.onset;
+        let unit = world.unit_of(*unit);
+        let own = unit.last_before(*key, first, &is_free).and_then(at_place);
+        let mut links: Vec<(u32, Seconds)> = own.into_iter().map(|at| (at, 0)).collect();
+        if *bridge {
+            for_each_neighbour(world, &unit, params, |near| {
+                let from = (key.onset - params.neighbour_seconds).max(first);
+                if let Some(at) = near.last_before(*key, from, &is_bridge).and_then(at_place) {
+                    links.push((at, key.onset - window[at as usize].key.onset));
+                }
+            });
         }
-        if !bridge(key) {
-            continue;
-        }
-        for_each_neighbour(world, &unit, params, |near| {
-            let from = (key.onset - reach).max(from);
-            if let Some(other) = near.last_before(*key, from, &bridge).and_then(|k| place.get(&k)) {
-                sets.join(at, *other);
+        links
+    };
+    window.iter().map(of).collect()
+}
+
+/// Components of some places of a window over links of at most `reach` seconds, each in order,
+/// by their first.
+fn connected(places: &[u32], links: &[Vec<(u32, Seconds)>], reach: Seconds) -> Vec<Vec<u32>> {
+    let mut sets = Sets::new(places.len());
+    for (at, place) in places.iter().enumerate() {
+        for (other, _) in links[*place as usize].iter().filter(|(_, lag)| *lag <= reach) {
+            if let Ok(other) = places.binary_search(other) {
+                sets.join(at, other);
             }
-        });
+        }
     }
-    let mut by_root: BTreeMap<usize, Vec<AlertKey>> = BTreeMap::new();
-    for (at, key) in window.iter().enumerate() {
-        by_root.entry(sets.find(at)).or_default().push(*key);
+    let mut by_root: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    for (at, place) in places.iter().enumerate() {
+        by_root.entry(sets.find(at)).or_default().push(*place);
     }
     by_root.into_values().collect()
 }

@@ -10,6 +10,7 @@ use crate::model::{AlertKey, EntityId, Seconds};
 use crate::params::CorrelateParams;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Range;
 
 /// What the cover chose.
 #[derive(Debug)]
@@ -34,15 +35,17 @@ enum Candidate {
 
 /// Covers the alerts of a component until all of those before `until` are covered.
 ///
-/// `standing` are sources by standing group near the component.
+/// `standing` are sources by standing group near the component. Of a piece of a component
+/// the rest is `elsewhere` within those seconds of onset.
 pub fn split(
     world: &World,
     mut sites: Sites,
     standing: &BTreeMap<AlertKey, Vec<Source>>,
     until: Seconds,
+    elsewhere: Option<Range<Seconds>>,
     params: &CorrelateParams,
 ) -> Vec<Chosen> {
-    let silent = silent_candidates(world, &sites, params);
+    let silent = silent_candidates(world, &sites, elsewhere, params);
     let mut heap = BinaryHeap::new();
     let offer = |heap: &mut BinaryHeap<_>, candidate: Candidate, sites: &Sites| {
         if let Some((gain, reached)) = gain(world, sites, standing, &silent, &candidate, params) {
@@ -100,28 +103,47 @@ fn take(sites: &mut Sites, reached: &[Reached]) {
     }
 }
 
-/// Silent entities on which at least two alerting ones depend, with when that began.
+/// Silent entities on which at least two alerting ones depend, with when that began; what
+/// alerts in another piece of the component is as good as silent here, but its beginning is
+/// known, and it may be what everyone depends on.
 fn silent_candidates(
     world: &World,
     sites: &Sites,
+    elsewhere: Option<Range<Seconds>>,
     params: &CorrelateParams,
 ) -> BTreeMap<NodeIndex, Seconds> {
+    let undecided = |node: NodeIndex| {
+        let Range { start, end } = elsewhere.clone()?;
+        let mut first = None;
+        world.unit_of(node).alerts(start, end - 1, &mut |key| {
+            let open = world.alerts.get(&key).is_some_and(|p| p.group.is_none());
+            if first.is_none() && open && !world.is_pinned(&key) {
+                first = Some(key.onset);
+            }
+        });
+        first
+    };
     let mut callers: BTreeMap<NodeIndex, Vec<Seconds>> = BTreeMap::new();
     for (node, alerts) in &sites.by_node {
         for (dependency, _) in &world.unit_of(*node).depends {
-            let silent = !sites.by_node.contains_key(dependency);
-            if silent && world.unit_of(*dependency).users.len() <= params.hub_degree_max {
+            if !sites.by_node.contains_key(dependency) {
                 callers.entry(*dependency).or_default().push(alerts[0].onset);
             }
         }
     }
-    callers.retain(|_, onsets| {
+    let began = |(node, mut onsets): (NodeIndex, Vec<Seconds>)| {
         onsets.sort_unstable();
-        onsets.windows(2).any(|pair| pair[1] - pair[0] <= params.slice_seconds)
-    });
-    // Its own beginning was not seen: it lies a usual lag before its first effect.
-    let began = |onsets: &[Seconds]| onsets[0] - params.lag_usual_seconds;
-    callers.into_iter().map(|(node, onsets)| (node, began(&onsets))).collect()
+        if !onsets.windows(2).any(|pair| pair[1] - pair[0] <= params.slice_seconds) {
+            return None;
+        }
+        if let Some(onset) = undecided(node) {
+            return Some((node, onset));
+        }
+        // Its own beginning was not seen: it lies a usual lag before its first effect.
+        let few = world.unit_of(node).users.len() <= params.hub_degree_max;
+        few.then(|| (node, onsets[0] - params.lag_usual_seconds))
+    };
+    callers.into_iter().filter_map(began).collect()
 }
 
 /// When trouble began at an entity: at its first undecided alert, or as its effects tell.

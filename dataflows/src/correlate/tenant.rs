@@ -10,6 +10,7 @@ use crate::model::{
     Rated, Seconds,
 };
 use crate::params::Params;
+use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub struct Tenant {
     /// Topology, timelines, groups.
     pub world: World,
     groups: BTreeMap<AlertKey, Arc<Group>>,
-    rows: BTreeMap<AlertKey, Arc<AlertRow>>,
+    rows: HashMap<AlertKey, Arc<AlertRow>>,
     /// Whether every group has to be looked at again.
     all_dirty: bool,
 }
@@ -118,20 +119,23 @@ impl Tenant {
     fn look_around(&self, edges: &[(Arc<Edge>, bool)], params: &Params, dirt: &mut Dirt) {
         let ends = edges.iter().flat_map(|(edge, _)| [&edge.from, &edge.to]);
         let known = ends.filter_map(|end| self.world.find(end.id));
-        let units: BTreeSet<NodeIndex> = known.map(|n| self.world.unit_of(n).root).collect();
-        let mut near = BTreeSet::new();
-        let mut dirty = BTreeSet::new();
+        let units = sorted(known.map(|node| self.world.unit_of(node).root));
+        let (mut near, mut dirty) = (Vec::new(), Vec::new());
         for unit in units.iter().map(|root| self.world.unit_of(*root)) {
             let users = || unit.users.iter().map(|(user, _)| *user);
-            near.insert(unit.root);
+            near.push(unit.root);
             if unit.users.len() <= params.correlate.hub_degree_max + 1 {
                 near.extend(users());
             }
-            dirty.insert(unit.root);
+            dirty.push(unit.root);
             dirty.extend(users());
         }
-        near.iter().for_each(|unit| self.seed_unit(&self.world.unit_of(*unit), dirt));
-        dirty.iter().for_each(|unit| self.dirty_unit(&self.world.unit_of(*unit), dirt));
+        for unit in sorted(near.into_iter()) {
+            self.seed_unit(&self.world.unit_of(unit), dirt);
+        }
+        for unit in sorted(dirty.into_iter()) {
+            self.dirty_unit(&self.world.unit_of(unit), dirt);
+        }
     }
 
     fn seed_unit(&self, unit: &Unit, dirt: &mut Dirt) {
@@ -298,4 +302,12 @@ impl Tenant {
             }
         }
     }
+}
+
+/// Each of `nodes` once.
+fn sorted(nodes: impl Iterator<Item = NodeIndex>) -> Vec<NodeIndex> {
+    let mut nodes: Vec<NodeIndex> = nodes.collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
 }

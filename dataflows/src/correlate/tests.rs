@@ -193,3 +193,26 @@ fn a_group_of_a_rule_that_is_full_is_followed_by_another() {
     let full = [(2, false), (2, true), (1, true)];
     assert_eq!(lanes(&params, &[0, 1, 2, 3, 4], Some(2 + 60)), full);
 }
+
+/// Pieces see what the pieces before them decided, and what everyone depends on in later ones.
+#[test]
+fn what_falls_with_one_hub_is_one_group_although_it_is_cut() {
+    let mut params = Params::default();
+    params.correlate.component_max = 10;
+    // None of these is grouped by a rule.
+    let users: Vec<u8> = (5..80).filter(|on| on % 4 != 3).collect();
+    assert!(users.len() > 40);
+    for hub_began in [0, 1] {
+        let edges = users.iter().map(|user| added(edge((*user, 4)))).collect();
+        let seconds = |user: &u8| (*user, 1 - hub_began + *user % 7);
+        let mut alerts: Vec<_> = users.iter().map(|user| added(alert(seconds(user)))).collect();
+        alerts.push(added(alert((4, hub_began))));
+        let one_by_one = alerts.iter().rev().map(|fact| vec![fact.clone()]);
+        let standing = after_with(&params, [edges, alerts.clone()]);
+        let groups: Vec<_> = standing.groups.values().map(|g| g.members.len()).collect();
+        assert_eq!(groups, [users.len() + 1], "the hub began after {hub_began} s");
+        assert!(standing.groups.values().all(|group| group.degraded));
+        let edges = users.iter().map(|user| added(edge((*user, 4)))).collect();
+        assert_eq!(after_with(&params, one_by_one.chain([edges])), standing);
+    }
+}

@@ -81,7 +81,7 @@ pub struct World {
     /// Nodes that may have become unknown; [`World::sweep`] looks.
     doubtful: Vec<NodeIndex>,
     /// Alerts inside the horizon, and sealed members of standing groups.
-    pub alerts: BTreeMap<AlertKey, Placed>,
+    pub alerts: HashMap<AlertKey, Placed>,
     /// The alerts that a rule groups, by what it groups them by.
     pub pinned: BTreeMap<Arc<Pin>, BTreeSet<AlertKey>>,
     /// Decided groups by earliest alert.
