@@ -19,8 +19,8 @@ pub use topology::{Said, Statement, StatementKey, Thing, TopologyQuery};
 const ENTRIES_MAX: usize = 100_000;
 /// How long what is over stays listed, nanoseconds: Alertmanager's five days.
 const RETENTION_NS: i64 = 120 * 3600 * 1_000_000_000;
-/// How long a deletion is remembered against an older upsert that arrives after it.
-const TOMBSTONE_NS: i64 = 3600 * 1_000_000_000;
+/// Entries of a sort below which nobody looks for what is over.
+const SWEEP_MIN: usize = 1_000;
 
 /// One thing as it was last said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +40,52 @@ pub struct Entry<T> {
 }
 
 /// Entries by tenant and id.
-type Entries<T> = BTreeMap<(SmolStr, SmolStr), Entry<T>>;
+struct Entries<T> {
+    held: BTreeMap<(SmolStr, SmolStr), Entry<T>>,
+    sweep: Sweep,
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Entries { held: BTreeMap::new(), sweep: Sweep::default() }
+    }
+}
+
+/// When to look for what is over: at twice of what was left the last time, so that looking
+/// costs each entry little and never more is held than twice of what stands.
+struct Sweep(usize);
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Sweep(SWEEP_MIN)
+    }
+}
+
+impl Sweep {
+    fn is_due(&self, held: usize) -> bool {
+        held > self.0
+    }
+
+    fn done(&mut self, left: usize) {
+        self.0 = (left * 2).max(SWEEP_MIN);
+    }
+}
 
 /// The list; cloning shares it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Registry(Arc<RwLock<Inner>>);
+
+impl Default for Registry {
+    /// Deletions are remembered for an hour.
+    fn default() -> Self {
+        Registry::remembering(3600)
+    }
+}
 
 #[derive(Default)]
 struct Inner {
+    /// How long a deletion is remembered against an older upsert that arrives after it.
+    tombstone_ns: i64,
     topology: Statements,
     silences: Entries<Silence>,
     maintenance: Entries<Maintenance>,
@@ -56,19 +94,31 @@ struct Inner {
 }
 
 impl Registry {
+    /// An empty list that remembers deletions as long as the engine does.
+    pub fn remembering(tombstone_seconds: i64) -> Registry {
+        let tombstone_ns = tombstone_seconds.saturating_mul(1_000_000_000);
+        Registry(Arc::new(RwLock::new(Inner { tombstone_ns, ..Inner::default() })))
+    }
+
     /// Takes in what an accepted event says; other kinds of context change nothing here.
     pub fn apply(&self, event: &ContextEvent) {
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *inner;
+        let tombstone_ns = inner.tombstone_ns;
         let forgotten = match &event.body {
             Context::Silence(body) => {
-                put(&mut inner.silences, event, &body.silence_id, body, |silence| silence.ends)
+                let entries = &mut inner.silences;
+                entries.put(event, &body.silence_id, body, tombstone_ns, |silence| silence.ends)
             }
             Context::Maintenance(body) => {
-                put(&mut inner.maintenance, event, &body.maintenance_id, body, |window| window.ends)
+                let entries = &mut inner.maintenance;
+                entries.put(event, &body.maintenance_id, body, tombstone_ns, |window| window.ends)
             }
-            Context::Rule(body) => put(&mut inner.rules, event, &body.rule_id, body, |_| i64::MAX),
-            Context::Entity(_) | Context::Relation(_) => inner.topology.put(event),
+            Context::Rule(body) => {
+                let entries = &mut inner.rules;
+                entries.put(event, &body.rule_id, body, tombstone_ns, |_| i64::MAX)
+            }
+            Context::Entity(_) | Context::Relation(_) => inner.topology.put(event, tombstone_ns),
             _ => 0,
         };
         inner.forgotten += forgotten;
@@ -128,63 +178,67 @@ impl Registry {
     }
 }
 
-/// Takes one event in; says how many entries had to go because there were too many.
-fn put<T: Clone>(
-    entries: &mut Entries<T>,
-    event: &ContextEvent,
-    id: &SmolStr,
-    body: &T,
-    ends: impl Fn(&T) -> i64,
-) -> u64 {
-    let key = (event.tenant.clone(), id.clone());
-    let newer =
-        entries.get(&key).is_none_or(|held| (event.time_ns, &event.id) >= (held.time_ns, &held.id));
-    if newer {
-        let entry = Entry {
-            tenant: event.tenant.clone(),
-            source: event.source.clone(),
-            time_ns: event.time_ns,
-            observed_ns: event.observed_ns,
-            body: body.clone(),
-            id: event.id.clone(),
-            op: event.op,
-        };
-        entries.insert(key, entry);
-    }
-    if entries.len() <= ENTRIES_MAX {
-        return 0;
-    }
-    trim(entries, event.observed_ns, ends)
-}
-
-/// Drops what is over; when that is not enough, a tenth of the rest, oldest first, so that
-/// the next trim is a while away.
-#[cold]
-fn trim<T>(entries: &mut Entries<T>, now_ns: i64, ends: impl Fn(&T) -> i64) -> u64 {
-    entries.retain(|_, entry| {
-        let since = now_ns.saturating_sub(entry.observed_ns);
-        let over_ns = now_ns.saturating_sub(ends(&entry.body).saturating_mul(1_000_000_000));
-        match entry.op {
-            Op::Delete => since < TOMBSTONE_NS,
-            Op::Upsert => over_ns < RETENTION_NS,
+impl<T: Clone> Entries<T> {
+    /// Takes one event in; says how many entries had to go because there were too many.
+    fn put(
+        &mut self,
+        event: &ContextEvent,
+        id: &SmolStr,
+        body: &T,
+        tombstone_ns: i64,
+        ends: impl Fn(&T) -> i64,
+    ) -> u64 {
+        let key = (event.tenant.clone(), id.clone());
+        let stamp = (event.time_ns, &event.id);
+        if self.held.get(&key).is_none_or(|held| stamp >= (held.time_ns, &held.id)) {
+            let entry = Entry {
+                tenant: event.tenant.clone(),
+                source: event.source.clone(),
+                time_ns: event.time_ns,
+                observed_ns: event.observed_ns,
+                body: body.clone(),
+                id: event.id.clone(),
+                op: event.op,
+            };
+            self.held.insert(key, entry);
         }
-    });
-    let kept = ENTRIES_MAX / 10 * 9;
-    if entries.len() <= ENTRIES_MAX {
-        return 0;
+        if !self.sweep.is_due(self.held.len()) && self.held.len() <= ENTRIES_MAX {
+            return 0;
+        }
+        let forgotten = self.trim(event.observed_ns, tombstone_ns, ends);
+        self.sweep.done(self.held.len());
+        forgotten
     }
-    let mut ages: Vec<(i64, (SmolStr, SmolStr))> =
-        entries.iter().map(|(key, entry)| (entry.time_ns, key.clone())).collect();
-    ages.sort();
-    let excess = entries.len() - kept;
-    for (_, key) in ages.into_iter().take(excess) {
-        entries.remove(&key);
+
+    /// Drops what is over; when that is not enough, a tenth of the rest, oldest first, so that
+    /// the next trim is a while away.
+    #[cold]
+    fn trim(&mut self, now_ns: i64, tombstone_ns: i64, ends: impl Fn(&T) -> i64) -> u64 {
+        self.held.retain(|_, entry| {
+            let since = now_ns.saturating_sub(entry.observed_ns);
+            let over_ns = now_ns.saturating_sub(ends(&entry.body).saturating_mul(1_000_000_000));
+            match entry.op {
+                Op::Delete => since < tombstone_ns,
+                Op::Upsert => over_ns < RETENTION_NS,
+            }
+        });
+        if self.held.len() <= ENTRIES_MAX {
+            return 0;
+        }
+        let mut ages: Vec<(i64, (SmolStr, SmolStr))> =
+            self.held.iter().map(|(key, entry)| (entry.time_ns, key.clone())).collect();
+        ages.sort();
+        let excess = self.held.len() - ENTRIES_MAX / 10 * 9;
+        for (_, key) in ages.into_iter().take(excess) {
+            self.held.remove(&key);
+        }
+        excess as u64
     }
-    excess as u64
 }
 
 fn listed<T: Clone>(entries: &Entries<T>, tenant: Option<&SmolStr>) -> Vec<Entry<T>> {
     entries
+        .held
         .values()
         .filter(|entry| entry.op == Op::Upsert)
         .filter(|entry| tenant.is_none_or(|tenant| entry.tenant == *tenant))
@@ -194,9 +248,10 @@ fn listed<T: Clone>(entries: &Entries<T>, tenant: Option<&SmolStr>) -> Vec<Entry
 
 fn one<T: Clone>(entries: &Entries<T>, tenant: Option<&SmolStr>, id: &str) -> Option<Entry<T>> {
     let found = match tenant {
-        Some(tenant) => entries.get(&(tenant.clone(), SmolStr::new(id))),
+        Some(tenant) => entries.held.get(&(tenant.clone(), SmolStr::new(id))),
         // Another tenant's deletion does not hide the one that stands.
         None => entries
+            .held
             .iter()
             .filter(|((_, held), _)| held == id)
             .map(|(_, entry)| entry)
@@ -252,6 +307,20 @@ mod tests {
             assert_eq!(registry.rule(None, "b").unwrap().id, EventId::new("e4"));
             assert_eq!(registry.rule(None, "a").unwrap().tenant, "u");
         }
+    }
+
+    #[test]
+    fn deletions_are_forgotten_after_their_time() {
+        let registry = Registry::remembering(60);
+        let second = 1_000_000_000;
+        for i in 0..=SWEEP_MIN as i64 {
+            registry.apply(&rule("t", &format!("r{i}"), i * second, "e", Op::Delete));
+        }
+        let held = |registry: &Registry| registry.read().rules.held.len();
+        assert_eq!(held(&registry), 60, "those of the last minute");
+        assert_eq!(registry.forgotten(), 0, "what is over is not lost");
+        registry.apply(&rule("t", "r1000", 0, "late", Op::Upsert));
+        assert!(registry.rule(None, "r1000").is_none(), "the later word holds");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct StoreLimits {
     /// Incidents kept that do not stand any more: resolved, merged, withdrawn.
     pub resolved_max: usize,
     /// How long after its last revision such an incident is kept, and a resolved alert after
-    /// its last event, milliseconds of tick.
+    /// its last event, and a message in the live stream, milliseconds of tick.
     pub resolved_age_ms: i64,
     /// Alert rows kept; resolved ones go first.
     pub alerts_max: usize,
@@ -179,6 +179,7 @@ impl Store {
         let mut inner = self.write();
         inner.incidents.prune(now, &self.shared.limits);
         inner.prune_alerts(now, self.shared.limits.resolved_age_ms);
+        inner.ring.prune(now);
     }
 
     /// One incident, by its public id.

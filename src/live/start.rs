@@ -57,7 +57,8 @@ impl Core {
         metrics.add(Box::new(letters.clone()));
         metrics.add(Box::new(engine.clone()));
         let queue = Queue::new(settings.input_queue_bytes, engine.clone());
-        Ok(Core { metrics, engine, registry: Registry::default(), queue, letters, writer })
+        let registry = Registry::remembering(settings.params.context.tombstone_seconds);
+        Ok(Core { metrics, engine, registry, queue, letters, writer })
     }
 
     pub(super) fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {

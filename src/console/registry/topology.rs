@@ -1,6 +1,6 @@
 //! Entities and relations as they stand, each as often as there are sources that say so.
 
-use super::TOMBSTONE_NS;
+use super::Sweep;
 use causeway_dataflows::model::{
     Context, ContextEvent, EntityUpdate, EventId, Op, Relation, RelationKind,
 };
@@ -78,7 +78,10 @@ pub struct TopologyQuery {
 
 /// All statements.
 #[derive(Default)]
-pub(super) struct Statements(BTreeMap<StatementKey, Statement>);
+pub(super) struct Statements {
+    held: BTreeMap<StatementKey, Statement>,
+    sweep: Sweep,
+}
 
 impl Thing {
     fn of(event: &ContextEvent) -> Option<(Thing, Said)> {
@@ -133,42 +136,43 @@ impl TopologyQuery {
 
 impl Statements {
     /// Takes one event in; says how many statements had to go because there were too many.
-    pub(super) fn put(&mut self, event: &ContextEvent) -> u64 {
+    pub(super) fn put(&mut self, event: &ContextEvent, tombstone_ns: i64) -> u64 {
         let Some((thing, body)) = Thing::of(event) else { return 0 };
         let (tenant, source) = (event.tenant.clone(), event.source.clone());
         let key = StatementKey { tenant, thing, source };
         let stamp = (event.time_ns, &event.id);
-        if self.0.get(&key).is_some_and(|held| stamp < (held.time_ns, &held.id)) {
+        if self.held.get(&key).is_some_and(|held| stamp < (held.time_ns, &held.id)) {
             return 0;
         }
         let (time_ns, observed_ns) = (event.time_ns, event.observed_ns);
         let statement =
             Statement { time_ns, body, observed_ns, id: event.id.clone(), op: event.op };
-        self.0.insert(key, statement);
-        if self.0.len() <= STATEMENTS_MAX {
+        self.held.insert(key, statement);
+        if !self.sweep.is_due(self.held.len()) && self.held.len() <= STATEMENTS_MAX {
             return 0;
         }
-        self.trim(event.observed_ns)
+        let forgotten = self.trim(event.observed_ns, tombstone_ns);
+        self.sweep.done(self.held.len());
+        forgotten
     }
 
     /// Drops what no longer stands; when that is not enough, a tenth, oldest first, so that the
     /// next trim is a while away.
     #[cold]
-    fn trim(&mut self, now_ns: i64) -> u64 {
-        self.0.retain(|_, held| {
+    fn trim(&mut self, now_ns: i64, tombstone_ns: i64) -> u64 {
+        self.held.retain(|_, held| {
             let since = now_ns.saturating_sub(held.observed_ns);
-            held.stands(now_ns) || (held.op == Op::Delete && since < TOMBSTONE_NS)
+            held.stands(now_ns) || (held.op == Op::Delete && since < tombstone_ns)
         });
-        let kept = STATEMENTS_MAX / 10 * 9;
-        if self.0.len() <= kept {
+        if self.held.len() <= STATEMENTS_MAX {
             return 0;
         }
-        let excess = self.0.len() - kept;
-        let mut times: Vec<i64> = self.0.values().map(|held| held.time_ns).collect();
+        let excess = self.held.len() - STATEMENTS_MAX / 10 * 9;
+        let mut times: Vec<i64> = self.held.values().map(|held| held.time_ns).collect();
         let (_, newest, _) = times.select_nth_unstable(excess - 1);
         let newest = *newest;
         let mut left = excess;
-        self.0.retain(|_, held| {
+        self.held.retain(|_, held| {
             let goes = left > 0 && held.time_ns <= newest;
             left -= usize::from(goes);
             !goes
@@ -180,7 +184,7 @@ impl Statements {
     pub(super) fn about(&self, tenant: &str, thing: &Thing, now_ns: i64) -> Vec<(SmolStr, i64)> {
         let source = SmolStr::default();
         let first = StatementKey { tenant: tenant.into(), thing: thing.clone(), source };
-        self.0
+        self.held
             .range(first..)
             .take_while(|(key, _)| key.tenant == tenant && key.thing == *thing)
             .filter(|(_, held)| held.stands(now_ns))

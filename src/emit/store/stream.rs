@@ -1,6 +1,6 @@
 //! The live stream: a bounded ring of the last messages, and readers who resume in it.
 
-use super::{Message, Store, StoreLimits};
+use super::{Message, Store, StoreLimits, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
@@ -110,11 +110,24 @@ impl Ring {
                 || ring.bytes > ring.limits.stream_bytes_max
         };
         while full(self) {
-            let Some(oldest) = self.messages.pop_front() else { break };
-            self.bytes -= oldest.line.len();
-            self.first += 1;
+            self.forget_oldest();
         }
         self.last()
+    }
+
+    /// Forgets what is older than incidents that are over are kept: who resumes after so long
+    /// has to list them anew.
+    pub(super) fn prune(&mut self, now: Time) {
+        let horizon = now.0.saturating_sub(self.limits.resolved_age_ms);
+        while self.messages.front().is_some_and(|oldest| oldest.revision.updated_at.0 < horizon) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.messages.pop_front() else { return };
+        self.bytes -= oldest.line.len();
+        self.first += 1;
     }
 
     fn after(&self, number: u64) -> Found {

@@ -249,6 +249,22 @@ fn the_stream_is_bounded_in_bytes() {
 }
 
 #[test]
+fn the_stream_is_bounded_in_age() {
+    let store = store(StoreLimits { resolved_age_ms: 1_000, ..StoreLimits::default() });
+    for (number, at) in [(1, 10_000), (2, 10_500), (3, 11_200)] {
+        store.publish(&message("inc-1", number, |revision| revision.updated_at = Time(at)));
+    }
+    store.prune(Time(11_100));
+    let from = |number| store.subscribe(Some(Position { generation: 7, number }));
+    assert_eq!(ready(&mut from(1)), ["inc-1/2@2", "inc-1/3@3"]);
+    assert_eq!(ready(&mut from(0)), ["reset@3"]);
+    store.prune(Time(99_000));
+    assert_eq!(ready(&mut from(3)), [""; 0], "nothing was missed");
+    store.publish(&sample::message("inc-1", 4));
+    assert_eq!(ready(&mut from(3)), ["inc-1/4@4"]);
+}
+
+#[test]
 fn positions_survive_as_text() {
     let position = Position { generation: u64::MAX, number: 12 };
     assert_eq!(position.to_string(), "ffffffffffffffff-12");
