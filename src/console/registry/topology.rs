@@ -203,7 +203,7 @@ impl Statements {
             None => Bound::Unbounded,
         };
         let mut wanted = self
-            .0
+            .held
             .range((from, Bound::Unbounded))
             .filter(|(key, held)| held.stands(now_ns) && query.wants(key));
         let items = wanted.by_ref().take(query.limit);
