@@ -10,6 +10,7 @@ pub mod telemetry;
 pub mod ingest;
 pub mod canonical;
 pub mod dlq;
+pub mod journal;
 pub mod epoch;
 pub mod runtime;
 pub mod replay;

@@ -100,9 +100,7 @@ impl JournalError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            JournalError::Full { .. }
-                | JournalError::Order { .. }
-                | JournalError::TooLarge { .. }
+            JournalError::Full { .. } | JournalError::Order { .. } | JournalError::TooLarge { .. }
         )
     }
 }

@@ -71,7 +71,9 @@ impl<F: StorageFile> Mark<F> {
             Some(file) => file,
             none => {
                 let file = match storage.open(NAME, true) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => storage.create(NAME)?,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        storage.create(NAME)?
+                    }
                     opened => opened?,
                 };
                 let [first, second] = slots(&file)?;

@@ -74,7 +74,8 @@ pub(super) fn recover<S: Storage>(
     let opening = recovery.torn.as_ref().filter(|torn| torn.damage == Damage::SegmentHeader);
     if let Some(torn) = opening {
         // Made by a crash in the making of a segment; the next append makes it again.
-        let refuse = |source| JournalError::Io { action: "remove", path: torn.path.clone(), source };
+        let refuse =
+            |source| JournalError::Io { action: "remove", path: torn.path.clone(), source };
         storage.remove(&segment::name(torn.epoch)).map_err(refuse)?;
         recovery.torn = recovery.torn.filter(|torn| torn.bytes > 0);
     }

@@ -80,8 +80,10 @@ pub(super) fn behind<F: StorageFile>(
     let mut chunk = vec![0; CHUNK_BYTES.min(end.saturating_sub(cursor.offset) as usize)];
     let mut at = cursor.offset + 1;
     while at + HEADER_BYTES as u64 <= end {
-        let read = read_full(&cursor.file, at, &mut chunk).map_err(|source| {
-            JournalError::Io { action: "read", path: cursor.path.clone(), source }
+        let read = read_full(&cursor.file, at, &mut chunk).map_err(|source| JournalError::Io {
+            action: "read",
+            path: cursor.path.clone(),
+            source,
         })?;
         let Some(starts) = (read + 1).checked_sub(HEADER_BYTES) else { break };
         for (index, bytes) in chunk[..read].windows(HEADER_BYTES).enumerate() {

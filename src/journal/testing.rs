@@ -6,8 +6,9 @@
 //!                             first, or any pieces of it, lengths without contents included
 //! ```
 //!
-//! A sync that fails drops what was pending: files still show it, and no later sync writes
-//! it, as Linux does. Names stay pending then: file systems end rather than lose those.
+//! A sync that fails drops what was written: files still show it, and no later sync writes
+//! it, as Linux does. Names and lengths that were cut stay pending then: file systems end
+//! rather than lose those.
 //! Everything random is drawn from a seed. Clones share one storage.
 
 use super::storage::{Storage, StorageFile};
@@ -63,7 +64,7 @@ struct State {
     disk_names: BTreeMap<String, usize>,
     pending_names: Vec<(String, Option<usize>)>,
     calls: u64,
-    fault: Option<(u64, Fault)>,
+    faults: Vec<(u64, Fault)>,
     dead: bool,
     full: bool,
     random: u64,
@@ -88,10 +89,10 @@ impl Sim {
         Sim(Arc::new(Mutex::new(State { random: seed, salts: seed, ..State::default() })))
     }
 
-    /// Lets the `call`-th call from here on fail, the first being 1.
+    /// Lets the `call`-th call from here on fail, the first being 1, beside others.
     pub fn fail(&self, call: u64, fault: Fault) {
-        let mut state = self.lock();
-        state.fault = Some((state.calls + call, fault));
+        let state = &mut *self.lock();
+        state.faults.push((state.calls + call, fault));
     }
 
     /// How many calls there were.
@@ -117,6 +118,9 @@ impl Sim {
         let mode = state.below(4);
         for index in 0..state.inodes.len() {
             state.lose(index, mode);
+            let inode = &mut state.inodes[index];
+            inode.live.clone_from(&inode.disk);
+            inode.pending.clear();
         }
         let names = std::mem::take(&mut state.pending_names);
         let kept = state.kept(names.len(), mode);
@@ -124,13 +128,13 @@ impl Sim {
             enter(&mut state.disk_names, name, inode);
         }
         state.names = state.disk_names.clone();
-        Sim::of(State { fault: None, dead: false, full: false, ..state })
+        Sim::of(State { faults: Vec::new(), dead: false, full: false, ..state })
     }
 
     /// What is there after the process alone was killed.
     #[must_use]
     pub fn kill(&self) -> Sim {
-        Sim::of(State { fault: None, dead: false, full: false, ..self.lock().clone() })
+        Sim::of(State { faults: Vec::new(), dead: false, full: false, ..self.lock().clone() })
     }
 
     /// The contents of a file.
@@ -168,7 +172,8 @@ impl Sim {
             return Err(dead());
         }
         state.calls += 1;
-        let fault = state.fault.filter(|(call, _)| *call == state.calls).map(|(_, fault)| fault);
+        let now = state.faults.iter().find(|(call, _)| *call == state.calls);
+        let fault = now.map(|(_, fault)| *fault);
         state.full |= fault == Some(Fault::Enospc);
         state.dead = matches!(fault, Some(Fault::Before | Fault::After | Fault::Torn));
         if fault == Some(Fault::Before) {
@@ -224,7 +229,7 @@ impl State {
         (0..count).map(keep).collect()
     }
 
-    /// Lets a file keep only a part of what is pending.
+    /// Brings a part of what is pending to the disk; of the rest cuts stay pending.
     fn lose(&mut self, index: usize, mode: usize) {
         let pending = std::mem::take(&mut self.inodes[index].pending);
         // A disk writes sectors and a system pages; smaller pieces tear small frames too.
@@ -234,11 +239,10 @@ impl State {
             match change {
                 Change::Write(at, bytes) => {
                     let parts = bytes.chunks(piece).enumerate();
-                    pieces.extend(
-                        parts.map(|(i, part)| {
+                    pieces
+                        .extend(parts.map(|(i, part)| {
                             Change::Write(at + (i * piece) as u64, part.to_vec())
-                        }),
-                    );
+                        }));
                 }
                 cut => pieces.push(cut),
             }
@@ -246,13 +250,16 @@ impl State {
         let kept = self.kept(pieces.len(), mode);
         let grown = self.below(2) == 0 && mode > 1;
         let inode = &mut self.inodes[index];
-        for (piece, _) in pieces.into_iter().zip(kept).filter(|(_, kept)| *kept) {
-            apply(&mut inode.disk, &piece);
+        for (piece, kept) in pieces.into_iter().zip(kept) {
+            match piece {
+                _ if kept => apply(&mut inode.disk, &piece),
+                Change::Cut(_) => inode.pending.push(piece),
+                Change::Write(..) => {}
+            }
         }
         if grown && inode.disk.len() < inode.live.len() {
             inode.disk.resize(inode.live.len(), 0);
         }
-        inode.live.clone_from(&inode.disk);
     }
 
     fn change(&mut self, index: usize, change: Change) {
@@ -275,6 +282,13 @@ impl State {
             _ => act(self),
         }
         Ok(())
+    }
+}
+
+fn refuse_if_full(fault: Option<Fault>) -> io::Result<()> {
+    match fault {
+        Some(Fault::Enospc) => Err(io::ErrorKind::StorageFull.into()),
+        _ => Ok(()),
     }
 }
 
@@ -342,7 +356,7 @@ impl Storage for Sim {
                     state.pending_names.push(pending);
                 }
             }
-            Ok(())
+            refuse_if_full(fault)
         })
     }
 
@@ -404,13 +418,8 @@ impl StorageFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
         self.sim.call(|state, fault| {
             let partly = matches!(fault, Some(Fault::Eio | Fault::Enospc | Fault::Torn));
-            let live = state.inodes[self.inode].live.clone();
             state.lose(self.inode, if partly { 3 } else { 1 });
-            state.inodes[self.inode].live = live;
-            match fault {
-                Some(Fault::Enospc) => Err(io::ErrorKind::StorageFull.into()),
-                _ => Ok(()),
-            }
+            refuse_if_full(fault)
         })
     }
 }

@@ -4,6 +4,7 @@ mod basics;
 mod crash;
 mod damage;
 mod disk;
+mod witness;
 mod fixture;
 
 use super::testing::Sim;

@@ -65,8 +65,7 @@ impl<S: Storage> Writer<S> {
     /// As those of [`Writer::open`].
     pub fn open_in(storage: S, options: Options) -> Result<(Self, Recovery), JournalError> {
         let found = recover(&storage, &options)?;
-        let last =
-            found.last.map(|(file, header, end)| Last { file, header, end, cut: false });
+        let last = found.last.map(|(file, header, end)| Last { file, header, end, cut: false });
         let mut mark = Mark::new();
         let durable = found.next.unwrap_or(0);
         if durable > 0 {

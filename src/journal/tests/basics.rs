@@ -1,7 +1,7 @@
 //! What is written is read: rotation, retention, reopening, a full disk, a failed sync.
 
-use super::super::testing::Fault;
 use super::super::PartRef;
+use super::super::testing::Fault;
 use super::*;
 use proptest::prelude::*;
 
@@ -12,6 +12,12 @@ fn any_parts() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
         proptest::collection::vec(any::<u8>(), 0..3000),
     ];
     proptest::collection::vec((any::<u8>(), body), 0..6)
+}
+
+/// Bytes of all segments as they lie there.
+fn bytes_on(sim: &Sim) -> u64 {
+    let bytes = |first| sim.contents(&segment::name(first)).unwrap().len() as u64;
+    segments(sim).into_iter().map(bytes).sum()
 }
 
 proptest! {
@@ -38,11 +44,7 @@ proptest! {
             expected.push(Frame { epoch, now: *now, flags: *flags, parts: own.collect() });
         }
         writer.sync().unwrap();
-        let bytes: usize = segments(&sim)
-            .into_iter()
-            .map(|first| sim.contents(&segment::name(first)).unwrap().len())
-            .sum();
-        prop_assert_eq!(writer.bytes(), bytes as u64);
+        prop_assert_eq!(writer.bytes(), bytes_on(&sim));
         prop_assert_eq!(&read(&sim, None).unwrap(), &expected);
         let from = first + from % expected.len() as u64;
         let tail = &expected[(from - first) as usize..];
@@ -194,6 +196,7 @@ fn without_room_the_frame_is_taken_back() {
         }
         // At most the header of a new segment is there.
         assert!([0, 40].contains(&(writer.bytes() - bytes)));
+        assert_eq!(writer.bytes(), bytes_on(&sim), "nothing of the frame is left");
         assert!(append(&mut writer, &sized(3, size)).unwrap_err().is_passing());
         expect_frames(&read(&sim, None).unwrap(), 0..3);
         writer.sync().unwrap();
@@ -202,6 +205,21 @@ fn without_room_the_frame_is_taken_back() {
         writer.sync().unwrap();
         assert_eq!(read(&sim.crash(1), Some(3)).unwrap(), [sized(3, size)]);
     }
+}
+
+#[test]
+fn a_cut_that_failed_is_made_up_for() {
+    let sim = journal(0..3, 1 << 20);
+    let (mut writer, _) = open(&sim, 1 << 20);
+    // Half of the frame is written, then there is no room, then the cut fails.
+    sim.fail(1, Fault::Enospc);
+    sim.fail(3, Fault::Eio);
+    assert!(append(&mut writer, &sized(3, 5000)).unwrap_err().is_passing());
+    assert!(bytes_on(&sim) > writer.bytes(), "the case is not the one that is meant");
+    sim.free();
+    append(&mut writer, &sized(3, 5)).unwrap();
+    assert_eq!(bytes_on(&sim), writer.bytes());
+    assert_eq!(read(&sim, Some(3)).unwrap(), [sized(3, 5)]);
 }
 
 #[test]

@@ -136,8 +136,7 @@ fn nothing_is_lost_when_recovery_fails_as_well() {
             let before = whole.calls();
             torn += u64::from(open(&whole, SEGMENT_BYTES).1.torn.is_some());
             let calls = whole.calls() - before;
-            for (call, fault) in
-                (1..=calls).flat_map(|call| Fault::ALL.map(|fault| (call, fault)))
+            for (call, fault) in (1..=calls).flat_map(|call| Fault::ALL.map(|fault| (call, fault)))
             {
                 let sim = image.kill();
                 sim.fail(call, fault);

@@ -1,7 +1,7 @@
 //! The same on a real disk.
 
-use super::*;
 use super::super::{Damage, PartRef};
+use super::*;
 use std::fs;
 use std::path::Path;
 
