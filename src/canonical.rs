@@ -40,6 +40,7 @@ use intake::{Intake, Payload};
 use json::{Fault, Json, Reader};
 use reject::Quality;
 use scan::Scanner;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::sync::{Arc, Mutex};
 
@@ -47,7 +48,8 @@ use std::sync::{Arc, Mutex};
 const WRAPPER_FACTOR: usize = 16;
 
 /// What the bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// `event/1.x`; objects that are CloudEvents or CDEvents are told apart by their fields.
     Native,
@@ -120,7 +122,7 @@ impl Decoder {
 
     /// Says which kinds of events the next calls may hold, empty for all; one of another kind
     /// is refused, and its neighbours are not.
-    pub fn expect(&mut self, kinds: &'static [Kind]) {
+    pub fn expect(&mut self, kinds: &[Kind]) {
         self.intake.set_kinds(kinds);
     }
 

@@ -93,6 +93,9 @@ pub struct Config {
     /// Who is told of incidents; without any, standard output under the name `stdout`.
     #[serde(default)]
     pub sinks: BTreeMap<String, sink::Sink>,
+    /// What makes a restart go on where the process ended.
+    #[serde(default)]
+    pub journal: Journal,
     /// Where events go that cannot be used.
     #[serde(default)]
     pub dead_letters: DeadLetters,
@@ -107,6 +110,23 @@ fn data_dir_default() -> FilePath {
 
 fn input_queue_default() -> ByteSize {
     ByteSize::mebibytes(64)
+}
+
+/// The journal of all input, `journal` in the data directory.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Journal {
+    /// Whether input is on disk before its sender is told that it was taken. Without it a
+    /// restart begins with nothing.
+    pub enabled: bool,
+    /// Bytes at which a new file begins.
+    pub segment: ByteSize,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Journal { enabled: true, segment: ByteSize::mebibytes(64) }
+    }
 }
 
 /// The dead-letter store, `dlq` in the data directory.
@@ -177,6 +197,7 @@ impl Default for Config {
             maintenance: Vec::new(),
             rules: Vec::new(),
             sinks: BTreeMap::new(),
+            journal: Journal::default(),
             dead_letters: DeadLetters::default(),
             logging: Logging::default(),
         }

@@ -17,13 +17,19 @@ pub mod chunk;
 pub mod file;
 pub mod stdin;
 pub mod reception;
+mod decoders;
+pub mod durable;
+pub mod record;
 pub mod http;
 
 use crate::canonical::Decoded;
 use causeway_dataflows::model::SourceIndex;
+use record::Record;
 use std::any::Any;
 use std::fmt;
 use std::time::Duration;
+
+pub use durable::Durable;
 
 /// What one request or one chunk of a file became.
 #[derive(Debug)]
@@ -37,6 +43,8 @@ pub struct Submission {
     pub bytes: usize,
     /// Room set aside before decoding; given back when this is dropped.
     pub reservation: Reservation,
+    /// What to keep of it, for an intake that keeps records.
+    pub record: Option<Record>,
 }
 
 /// Takes decoded events for the next epoch.
@@ -54,11 +62,17 @@ pub trait Intake: Send + Sync {
         Ok(Reservation::none())
     }
 
-    /// Takes a batch; with a reservation this fails only when the process is stopping.
+    /// Whether submissions are to bring their record.
+    fn keeps_records(&self) -> bool {
+        false
+    }
+
+    /// Takes a batch; with a reservation this fails only when the process is stopping. The
+    /// sender must not be told that it was taken before it is durable.
     ///
     /// # Errors
     /// When there is no room now.
-    fn submit(&self, batch: Submission) -> Result<(), Busy>;
+    fn submit(&self, batch: Submission) -> Result<Durable, Busy>;
 }
 
 /// Room in a queue, given back when dropped.

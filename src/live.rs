@@ -12,6 +12,9 @@
 mod cut;
 mod data_dir;
 mod emitter;
+mod journal;
+mod positions;
+mod resume;
 mod sinks;
 mod sources;
 mod start;
@@ -20,17 +23,17 @@ mod watch;
 
 use crate::clock::SharedClock;
 use crate::console::health::Condition;
-use crate::console::{Console, Health, Parts, SOURCE};
+use crate::console::{Console, Health, Parts};
 use crate::dlq;
 use crate::emit::outbox::SinkBooks;
 use crate::emit::standing::Tally;
 use crate::emit::store::Store;
 use crate::emit::summary::Summary;
-use crate::epoch::Queue;
+use crate::epoch::{Queue, RecoverError};
 use crate::ingest::file::FileError;
 use crate::ingest::http::server::{ServerError, bind, serve};
 use crate::ingest::http::{Http, routes};
-use crate::ingest::reception::Reception;
+use crate::journal::JournalError;
 use crate::runtime::RuntimeError;
 use crate::settings::Settings;
 use crate::telemetry::process::peak_resident_bytes;
@@ -38,10 +41,11 @@ use crate::telemetry::{EngineBooks, Metrics, Repeats};
 use cut::AtHand;
 use data_dir::DataDir;
 use emitter::Kept;
+use positions::Positions;
 use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Readers};
-use start::{Core, announce, engine, receptions, standing_context, store_limits};
+use start::{Core, Engine, Receptions, announce, feeding, standing_context, store_limits};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -53,6 +57,10 @@ pub use stop::Signal;
 
 /// Epochs under way at a time: one being worked on, one ready behind it.
 const OUTSTANDING_MAX: usize = 2;
+/// Epochs that are on disk and wait for the engine.
+const FORMED_MAX: usize = 2;
+/// The exit code when the journal cannot be written.
+const EXIT_IO: i32 = 74;
 /// Between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Name of the pseudo-source under which the configured topology is counted.
@@ -67,6 +75,12 @@ pub enum LiveError {
     /// The dead-letter store cannot be used.
     #[error(transparent)]
     DeadLetters(#[from] dlq::DlqError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal cannot be read again.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// The engine could not start, or stopped.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -139,6 +153,7 @@ struct Live {
     emitter: JoinHandle<Tally>,
     kept: Kept,
     sinks: Sinks,
+    positions: Option<Positions>,
     readers: Readers,
     ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
     letters: dlq::Writer,
@@ -161,17 +176,25 @@ impl Live {
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
         let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &clock)?;
         core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
-        standing_context(&settings, &core, &around, &clock)?;
-        let (feeder, emitter, kept) = engine(&settings, &core, &store, &sinks, &clock)?;
-        let health = Health::default();
+        let opened = journal::Opened::at(&settings, data_dir, &clock)?;
+        let (positions, outboxes) = opened.positions(data_dir, &sinks.outboxes)?;
+        let mut engine = Engine::start(&settings, &core, &store, outboxes)?;
         let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
-        let mut receptions = receptions(&settings, &around);
-        let receiving = routes(&http, &settings.sources, &mut receptions);
+        let receptions = Receptions::new(&settings, &around);
+        // Blocks while the journal is read again: who connects meanwhile waits for an answer.
+        let resumed = tokio::task::block_in_place(|| {
+            opened.recover(&mut engine, &core.registry, &receptions, &http)
+        })?;
+        standing_context(&settings, &core, &receptions, &clock)?;
+        let feeder = (engine.feeder, engine.notes);
+        let feeder = feeding(&core, &clock, feeder, (resumed.kept, resumed.tick))?;
+        let health = Health::default();
+        let receiving = routes(&http, &settings.sources, |source| receptions.of(source));
         let console = Console::new(Parts {
             http: http.clone(),
             store: store.clone(),
             registry: core.registry.clone(),
-            reception: Arc::new(Reception::internal(SOURCE, around.clone())),
+            reception: Arc::clone(&receptions.console),
             health: health.clone(),
             receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
             started_ns: clock.now_ns(),
@@ -187,7 +210,8 @@ impl Live {
         });
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
-        let readers = Readers::start(&settings.sources, &mut receptions, &repeats, &ends)?;
+        let reached = &resumed.reached;
+        let readers = Readers::start(&settings.sources, &receptions, reached, &repeats, &ends)?;
         health.set("config", Condition::Well);
         let watch = tokio::spawn(watch::keep_up(
             health.clone(),
@@ -204,9 +228,10 @@ impl Live {
             store,
             queue: core.queue,
             feeder,
-            emitter,
-            kept,
+            emitter: engine.emitter,
+            kept: engine.kept,
             sinks,
+            positions,
             readers,
             ended,
             letters: core.writer,
@@ -280,6 +305,8 @@ impl Live {
         fed.map_err(|_| RuntimeError::Stopped)??;
         let tally = tally.map_err(|_| RuntimeError::Stopped)?;
         self.sinks.drain().await;
+        let positions = self.positions;
+        let _ = tokio::task::spawn_blocking(|| positions.map(Positions::finish)).await;
         self.store.close();
         let _ = self.stop_server.send(());
         if let Ok(Err(error)) = self.server.await {

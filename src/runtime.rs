@@ -15,6 +15,7 @@ mod collect;
 
 pub use collect::{Collector, EpochOutput};
 
+use crate::canonical::Decoded;
 use causeway_dataflows::model::{AlertBatch, ContextEvent};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;
@@ -32,6 +33,16 @@ pub struct EpochInput {
     pub alerts: Vec<AlertBatch>,
     /// Everything else that matters.
     pub context: Vec<ContextEvent>,
+}
+
+impl EpochInput {
+    /// Adds what a call of a decoder yielded.
+    pub fn add(&mut self, decoded: Decoded) {
+        for segment in decoded.segments {
+            self.alerts.extend(segment.alerts);
+            self.context.extend(segment.context);
+        }
+    }
 }
 
 /// One worker's share of an epoch.

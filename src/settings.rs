@@ -28,6 +28,9 @@ pub use source::{SourceKind, SourceSettings};
 /// The tenant of whatever names none.
 pub const DEFAULT_TENANT: &str = "default";
 
+/// The source of what a configuration itself holds, named as no other is.
+pub const CONFIG_SOURCE: &str = "causeway/config";
+
 /// Everything a process needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -53,6 +56,8 @@ pub struct Settings {
     pub context: Vec<Context>,
     /// The dead-letter store.
     pub dead_letters: DeadLetterSettings,
+    /// How the journal is kept.
+    pub journal: JournalSettings,
     /// The log.
     pub logging: LoggingSettings,
 }
@@ -70,6 +75,15 @@ pub struct EmissionSettings {
     pub resolved_incidents_max: usize,
     /// How long a resolved incident is kept for reading.
     pub resolved_for: Duration,
+}
+
+/// How the journal is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Bytes at which a new file begins.
+    pub segment_bytes: u64,
 }
 
 /// Bounds of the dead-letter store.
@@ -136,6 +150,7 @@ impl Settings {
             emission: stages::emission(&mut checker, &config.emission),
             sinks: sink::check(&mut checker, config),
             context: context::check(&mut checker, config),
+            journal: journal(&mut checker, &config.journal),
             dead_letters: dead_letters(&mut checker, &config.dead_letters),
             logging: logging(&mut checker, &config.logging),
             sources,
@@ -158,7 +173,7 @@ impl Settings {
     pub fn context_events(&self, now_ns: i64) -> Vec<ContextEvent> {
         let event = |context: &Context| ContextEvent {
             tenant: SmolStr::new_static(DEFAULT_TENANT),
-            source: SmolStr::new_static("config"),
+            source: SmolStr::new_static(CONFIG_SOURCE),
             id: EventId::new(&context::event_id(context)),
             time_ns: now_ns,
             observed_ns: now_ns,
@@ -171,6 +186,8 @@ impl Settings {
 
 /// More workers than any machine this runs on has cores.
 const WORKERS_MAX: usize = 1024;
+/// Less than this and files of the journal cost more than what is in them.
+const SEGMENT_BYTES_MIN: u64 = 1 << 20;
 
 fn workers(checker: &mut Checker<'_>, workers: usize) -> usize {
     if workers > WORKERS_MAX {
@@ -198,6 +215,14 @@ fn topology(checker: &mut Checker<'_>, config: &Config) -> Vec<PathBuf> {
         checker.pattern(&format!("topology.{i}"), &path.0);
     }
     config.topology.0.iter().map(|path| path.0.clone()).collect()
+}
+
+fn journal(checker: &mut Checker<'_>, config: &crate::config::Journal) -> JournalSettings {
+    if config.segment.0 < SEGMENT_BYTES_MIN {
+        let message = format!("{} makes a file of nearly every epoch", config.segment);
+        checker.wrong("journal.segment", message, "write at least 1MiB");
+    }
+    JournalSettings { enabled: config.enabled, segment_bytes: config.segment.0 }
 }
 
 fn dead_letters(

@@ -4,10 +4,14 @@ use super::reject::{Code, Reject};
 use crate::emit::summary::Books;
 use causeway_dataflows::model::{AlertBatch, ContextEvent, Seconds};
 use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
 /// What sort of event it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 #[schemars(rename = "NativeKind", rename_all = "snake_case", description = "The kinds of events.")]
 #[repr(u8)]
 pub enum Kind {

@@ -5,9 +5,11 @@ use super::intake::Payload;
 use super::json::Fault;
 use super::reject::Code;
 use super::{Decoder, Format};
+use serde::{Deserialize, Serialize};
 
 /// How the bytes hold events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Framing {
     /// Lines, each an event or an array of them, cut at a line feed; one over the limit may
     /// be cut short.

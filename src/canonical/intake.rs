@@ -93,7 +93,7 @@ pub struct Intake {
     tenant_seed: u64,
     origin: Origin,
     /// Kinds that may come; empty for all.
-    kinds: &'static [Kind],
+    kinds: Vec<Kind>,
     /// The element of an array that is being read, where lines do not say which.
     element: Option<u64>,
     out: Decoded,
@@ -123,7 +123,7 @@ impl Intake {
             tenant: SmolStr::new_static("default"),
             tenant_seed: xxh3_64(b"default"),
             origin: Origin::default(),
-            kinds: &[],
+            kinds: Vec::new(),
             element: None,
             out: Decoded::default(),
             segment: Segment::default(),
@@ -210,8 +210,9 @@ impl Intake {
     }
 
     /// Says which kinds of events the next calls may hold; empty for all.
-    pub fn set_kinds(&mut self, kinds: &'static [Kind]) {
-        self.kinds = kinds;
+    pub fn set_kinds(&mut self, kinds: &[Kind]) {
+        self.kinds.clear();
+        self.kinds.extend_from_slice(kinds);
     }
 
     /// Refuses an event of a kind that does not belong; says whether it did.

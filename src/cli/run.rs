@@ -3,6 +3,7 @@
 use super::config::{approve, settings};
 use super::{Failure, exit};
 use crate::clock::WallClock;
+use crate::epoch::RecoverError;
 use crate::live::{LiveError, Outcome, run as run_live};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,9 +57,12 @@ fn code_of(error: &LiveError) -> u8 {
         | LiveError::DeadLetters(_)
         | LiveError::Server(_)
         | LiveError::Topology(_)
+        | LiveError::Journal(_)
         | LiveError::System(_) => exit::IO,
         LiveError::Sink(_) => exit::CONFIG,
         LiveError::Source { .. } => exit::DATA,
-        LiveError::Runtime(_) => exit::FAILED,
+        LiveError::Recover(RecoverError::Journal(_)) => exit::IO,
+        LiveError::Recover(RecoverError::Entry(_)) => exit::DATA,
+        LiveError::Recover(RecoverError::Runtime(_)) | LiveError::Runtime(_) => exit::FAILED,
     }
 }

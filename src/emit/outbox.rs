@@ -152,7 +152,10 @@ impl Outbox {
         debug_assert!(sequence > state.offered_up_to || state.offered_up_to == 0);
         state.counts.offered += 1;
         if !state.route.admit(&message.revision) {
-            state.offered_up_to = sequence;
+            // Behind something that was never delivered nothing counts as settled.
+            if state.phase != Phase::Broken {
+                state.offered_up_to = sequence;
+            }
             return;
         }
         state.counts.matched += 1;
@@ -163,9 +166,12 @@ impl Outbox {
         self.push(state, sequence, message);
     }
 
-    /// After a restart: what this sink was last told of an incident, without telling it again.
-    pub fn restore(&self, revision: &Revision) {
-        self.lock().route.restore(revision);
+    /// After a restart: a message that needs no delivery any more, but from which the sink
+    /// remembers of which incidents it was told.
+    pub fn restore(&self, sequence: u64, revision: &Revision) {
+        let mut state = self.lock();
+        state.route.restore(revision);
+        state.offered_up_to = sequence;
     }
 
     /// Everything up to this sequence number needs no delivery any more.
@@ -246,11 +252,11 @@ impl Outbox {
     }
 
     fn push(&self, mut state: MutexGuard<'_, State>, sequence: u64, message: &Message) {
-        state.offered_up_to = sequence;
         if state.phase == Phase::Broken {
             state.counts.failed += 1;
             return;
         }
+        state.offered_up_to = sequence;
         state.bytes += message.line.len();
         state.queue.push_back((sequence, message.clone()));
         drop(state);

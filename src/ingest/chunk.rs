@@ -14,6 +14,7 @@ use crate::canonical::Framing;
 use crate::canonical::frame::{line_feeds, trim};
 use crate::canonical::reject::Origin;
 use array::Shape;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::io::{self, Read};
 
@@ -38,7 +39,7 @@ pub struct Chunk {
 }
 
 /// A line that was cut because it was too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutLine {
     /// Its number, from 1.
     pub line: u64,

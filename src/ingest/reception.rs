@@ -9,10 +9,10 @@
 //! batch that is turned away and sent again is in the books once.
 
 use super::chunk::{Chunk, CutLine};
-use super::{Busy, BusyReason, Intake, Submission};
-use crate::canonical::{
-    Counts, Decoded, Decoder, Format, Framing, Input, Kind, Mode, Origin, Reject, Source,
-};
+use super::decoders::Decoders;
+use super::record::{Head, KeyUsed, Record};
+use super::{Busy, BusyReason, Durable, Intake, Submission};
+use crate::canonical::{Counts, Decoded, Format, Framing, Kind, Mode, Origin, Reject, Source};
 use crate::clock::SharedClock;
 use crate::dlq::Letters;
 use crate::settings::SourceSettings;
@@ -20,8 +20,8 @@ use crate::telemetry::Metrics;
 use crate::telemetry::ingest::Tally;
 use causeway_dataflows::model::ContextEvent;
 use smol_str::SmolStr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Is told of every context event that was taken.
@@ -49,8 +49,7 @@ pub struct Reception {
     source: Arc<Source>,
     tenant: SmolStr,
     keeps_rejects: bool,
-    decoders: Vec<Mutex<Decoder>>,
-    next_decoder: AtomicUsize,
+    decoders: Decoders,
     next_request: AtomicU64,
     around: Surroundings,
 }
@@ -75,9 +74,11 @@ pub struct Delivery<'a> {
     /// Lines that were cut because they were too long.
     pub cut: &'a [CutLine],
     /// Kinds of events that may be in it; empty for all.
-    pub kinds: &'static [Kind],
+    pub kinds: &'a [Kind],
     /// The sender keeps what is refused: a dead letter sent again must not become a second one.
     pub is_resent: bool,
+    /// The Idempotency-Key that it came under.
+    pub key: Option<&'a KeyUsed>,
 }
 
 /// What became of a delivery.
@@ -89,6 +90,8 @@ pub struct Receipt {
     pub rejects: Vec<Refused>,
     /// An event was refused and the source's policy is to stop on that.
     pub failed: bool,
+    /// When the sender may be told.
+    pub durable: Durable,
 }
 
 /// One refused event, as its sender is told.
@@ -121,14 +124,9 @@ impl Reception {
     }
 
     fn of(source: Arc<Source>, tenant: SmolStr, keeps_rejects: bool, around: Surroundings) -> Self {
-        // As many decoders as can be busy at a time; they share the ids they have seen.
-        let parallel = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let ids = source.dedupe_ids.then(|| Decoder::shared_ids(&source));
-        let decoder = || Decoder::new(Arc::clone(&source), around.workers.max(1), ids.clone());
         around.metrics.ingest.expect(&source.name);
         Reception {
-            decoders: (0..parallel).map(|_| Mutex::new(decoder())).collect(),
-            next_decoder: AtomicUsize::new(0),
+            decoders: Decoders::new(&source, around.workers.max(1)),
             next_request: AtomicU64::new(1),
             source,
             tenant,
@@ -172,7 +170,15 @@ impl Reception {
         };
         let reservation = around.intake.reserve(delivery.bytes.len()).map_err(turned_away)?;
         let receipt_ns = around.clock.now_ns();
-        let (mut decoded, skew_ns) = self.decode(delivery, mode(receipt_ns));
+        let (mode, origin) = (mode(receipt_ns), self.origin(delivery));
+        // The decoder is held until the batch is handed on, so that the journal has what it
+        // read in the order in which it read it.
+        let mut decoder = self.decoders.free();
+        let (mut decoded, skew_ns) = decoder.decode(delivery, mode, &origin);
+        let record = around
+            .intake
+            .keeps_records()
+            .then(|| Record::of(delivery, &self.source.name, decoder.number(), mode, &origin));
         let rejects = std::mem::take(&mut decoded.rejects);
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
         let tally = Tally::of(&decoded);
@@ -185,14 +191,16 @@ impl Reception {
             decoded,
             bytes: delivery.bytes.len(),
             reservation,
+            record,
         };
-        around.intake.submit(batch).map_err(turned_away)?;
+        let durable = around.intake.submit(batch).map_err(turned_away)?;
+        drop(decoder);
         around.metrics.ingest.enter(&self.source.name, &counts, &tally, skew_ns);
         if let Some(listener) = &around.listener {
             context.iter().for_each(|event| listener(event));
         }
         let rejected = rejects.iter().map(Refused::of).collect();
-        let receipt = Receipt { counts, rejects: rejected, failed };
+        let receipt = Receipt { counts, rejects: rejected, failed, durable };
         if let Some(letters) =
             around.letters.as_ref().filter(|_| self.keeps_rejects && !delivery.is_resent)
         {
@@ -217,6 +225,7 @@ impl Reception {
             cut: &chunk.cut,
             kinds: &[],
             is_resent: false,
+            key: None,
         };
         self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns })
     }
@@ -242,6 +251,7 @@ impl Reception {
             cut: &[],
             kinds: &[],
             is_resent: false,
+            key: None,
         };
         self.take_as(&delivery, |_| Mode::Rows)
     }
@@ -264,52 +274,38 @@ impl Reception {
         }
     }
 
-    fn decode(&self, delivery: &Delivery<'_>, mode: Mode) -> (Decoded, i64) {
-        let numbered;
-        let origin = match delivery.origin {
-            Some(origin) => origin,
+    /// Decodes a record of the journal again, as it was decoded when it came: the same events,
+    /// counted and listed as they were. What was refused is in the dead letters already.
+    pub fn again(&self, head: &Head, body: &[u8]) -> (Decoded, Receipt) {
+        let headers: Option<Vec<(&str, &str)>> = head.headers.as_ref().map(|headers| {
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+        });
+        if let Some(seq) = head.origin.seq {
+            self.next_request.fetch_max(seq + 1, Ordering::Relaxed);
+        }
+        let delivery = head.delivery(body, headers.as_deref());
+        let (mut decoded, skew_ns) =
+            self.decoders.numbered(head.decoder).decode(&delivery, head.mode, &head.origin);
+        let rejects = std::mem::take(&mut decoded.rejects);
+        let tally = Tally::of(&decoded);
+        self.around.metrics.ingest.enter(&self.source.name, &decoded.counts, &tally, skew_ns);
+        if let Some(listener) = &self.around.listener {
+            decoded.segments.iter().flat_map(|s| &s.context).for_each(|event| listener(event));
+        }
+        let rejects = rejects.iter().map(Refused::of).collect();
+        let (counts, failed) = (decoded.counts.clone(), decoded.failed);
+        (decoded, Receipt { counts, rejects, failed, durable: Durable::now() })
+    }
+
+    fn origin(&self, delivery: &Delivery<'_>) -> Origin {
+        match delivery.origin {
+            Some(origin) => origin.clone(),
             None => {
                 let seq = self.next_request.fetch_add(1, Ordering::Relaxed);
                 let source_id = self.source.name.clone();
-                numbered = Origin { source_id, partition: None, offset: None, seq: Some(seq) };
-                &numbered
-            }
-        };
-        let input = Input {
-            format: delivery.format,
-            framing: delivery.framing,
-            tenant: delivery.tenant,
-            mode,
-            origin,
-            first_line: delivery.first_line,
-        };
-        let mut decoder = self.free_decoder();
-        // A catalogue may hold what is no topology; it is counted, and nothing else.
-        decoder.expect(if delivery.format == Format::Backstage { &[] } else { delivery.kinds });
-        let mut decoded = match delivery.headers {
-            Some(headers) => decoder.decode_binary(headers, delivery.bytes, &input),
-            None => decoder.decode(delivery.bytes, &input),
-        };
-        for reject in &mut decoded.rejects {
-            if let Some(cut) = delivery.cut.iter().find(|cut| cut.line == reject.line) {
-                reject.payload_bytes = cut.bytes;
+                Origin { source_id, partition: None, offset: None, seq: Some(seq) }
             }
         }
-        (decoded, decoder.skew_ns())
-    }
-
-    /// A decoder that nobody uses, else the next in turn once it is free.
-    fn free_decoder(&self) -> MutexGuard<'_, Decoder> {
-        let count = self.decoders.len();
-        let start = self.next_decoder.fetch_add(1, Ordering::Relaxed) % count;
-        for at in 0..count {
-            match self.decoders[(start + at) % count].try_lock() {
-                Ok(decoder) => return decoder,
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        self.decoders[start].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -44,7 +44,7 @@ impl Kept {
 pub(super) struct Emitter {
     ledger: Ledger,
     store: Store,
-    outboxes: Vec<Arc<Outbox>>,
+    outboxes: Vec<(Arc<Outbox>, u64)>,
     books: EngineBooks,
     kept: Kept,
     shown: Shown,
@@ -53,11 +53,12 @@ pub(super) struct Emitter {
 }
 
 impl Emitter {
+    /// `outboxes` come with the number of the last revision that each sink has confirmed.
     pub(super) fn new(
         ledger: Ledger,
         horizon: Seconds,
         store: Store,
-        outboxes: Vec<Arc<Outbox>>,
+        outboxes: Vec<(Arc<Outbox>, u64)>,
         books: EngineBooks,
     ) -> Self {
         Emitter {
@@ -116,8 +117,12 @@ impl Emitter {
             let home = Home::Incident(message.revision.incident_id.clone());
             self.store.put_alert(crate::emit::wire::AlertRow { incident_id: home, ..row.clone() });
         }
-        for outbox in &self.outboxes {
-            outbox.offer(self.sequence, message);
+        for (outbox, confirmed) in &self.outboxes {
+            if self.sequence <= *confirmed {
+                outbox.restore(self.sequence, &message.revision);
+            } else {
+                outbox.offer(self.sequence, message);
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! Sources that are read by a thread of their own: files, followed or not, and standard input.
 
+use super::resume::Resume;
+use super::start::Receptions;
 use crate::canonical::Format;
+use crate::epoch::Reached;
 use crate::ingest::chunk::{Chunk, ChunkLimits};
 use crate::ingest::file::{Files, Follower};
 use crate::ingest::reception::{Receipt, Reception};
@@ -9,6 +12,8 @@ use crate::settings::{SourceKind, SourceSettings};
 use crate::telemetry::Repeats;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use smol_str::SmolStr;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,13 +46,16 @@ struct Reader {
     repeats: Arc<Repeats>,
     stop: Receiver<()>,
     line_bytes_max: usize,
+    resume: RefCell<Resume>,
 }
 
 impl Readers {
-    /// Starts the threads; each reports its end to `ended`.
+    /// Starts the threads; each reports its end to `ended`. What was `reached` before is not
+    /// taken again.
     pub(super) fn start(
         sources: &[SourceSettings],
-        mut reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
+        receptions: &Receptions,
+        reached: &BTreeMap<(SmolStr, SmolStr), Reached>,
         repeats: &Arc<Repeats>,
         ended: &UnboundedSender<(SmolStr, Ended)>,
     ) -> std::io::Result<Readers> {
@@ -63,10 +71,11 @@ impl Readers {
                 readers.endless += 1;
             }
             let reader = Reader {
-                reception: reception(source),
+                reception: receptions.of(source),
                 repeats: Arc::clone(repeats),
                 stop: stopped.clone(),
                 line_bytes_max: source.decode.limits.event_bytes_max,
+                resume: RefCell::new(Resume::of(source.name(), reached)),
             };
             let (name, ended) = (source.name().clone(), ended.clone());
             std::thread::Builder::new().name(format!("source-{name}")).spawn(move || {
@@ -112,14 +121,14 @@ impl Reader {
             let chunk = match chunks.next_chunk() {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
-                    let last = chunks.finish().map(|chunk| self.take(&chunk, format));
+                    let last = chunks.finish().map(|chunk| self.take(chunk, format));
                     return last.and_then(ControlFlow::break_value).unwrap_or(Ended::Exhausted);
                 }
                 Err(error) => {
                     return Ended::Failed(format!("cannot read standard input: {error}"));
                 }
             };
-            if let ControlFlow::Break(end) = self.take(&chunk, format) {
+            if let ControlFlow::Break(end) = self.take(chunk, format) {
                 return end;
             }
         }
@@ -133,7 +142,7 @@ impl Reader {
         for chunk in files {
             match chunk {
                 Ok(chunk) => {
-                    if let ControlFlow::Break(end) = self.take(&chunk, format) {
+                    if let ControlFlow::Break(end) = self.take(chunk, format) {
                         return end;
                     }
                 }
@@ -148,7 +157,7 @@ impl Reader {
     fn follow(&self, paths: &[PathBuf], format: Format, poll: Duration) -> Ended {
         let mut follower = Follower::new(self.reception.name(), paths.to_vec(), self.limits());
         let mut end = Ended::Stopped;
-        let mut take = |chunk: Chunk| match self.take(&chunk, format) {
+        let mut take = |chunk: Chunk| match self.take(chunk, format) {
             ControlFlow::Continue(()) => ControlFlow::Continue(()),
             ControlFlow::Break(why) => {
                 end = why;
@@ -164,10 +173,13 @@ impl Reader {
     }
 
     /// Hands a chunk on, waiting for room.
-    fn take(&self, chunk: &Chunk, format: Format) -> ControlFlow<Ended> {
+    fn take(&self, chunk: Chunk, format: Format) -> ControlFlow<Ended> {
+        let Some(chunk) = self.resume.borrow_mut().rest(chunk) else {
+            return ControlFlow::Continue(());
+        };
         let mut pause =
             |wait: Duration| self.stop.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
-        match self.reception.take_chunk_patiently(chunk, format, &mut pause) {
+        match self.reception.take_chunk_patiently(&chunk, format, &mut pause) {
             None => ControlFlow::Break(Ended::Stopped),
             Some(receipt) if receipt.failed => ControlFlow::Break(Ended::Failed(refusal(&receipt))),
             Some(_) => ControlFlow::Continue(()),

@@ -2,24 +2,25 @@
 
 use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
-use super::sinks::Sinks;
-use super::{LiveError, OUTSTANDING_MAX, TOPOLOGY};
+use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX, TOPOLOGY};
 use crate::canonical::{Format, Origin};
 use crate::clock::SharedClock;
-use crate::console::Registry;
+use crate::console::{Registry, SOURCE};
 use crate::dlq;
 use crate::emit::ledger::{Emission, Ledger};
+use crate::emit::outbox::Outbox;
 use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
-use crate::epoch::{Queue, feed};
+use crate::epoch::{self, Queue, feed, keep};
 use crate::ingest::Intake;
 use crate::ingest::file::{FileError, matching};
 use crate::ingest::reception::{Reception, Surroundings};
-use crate::runtime::{self, AbortOnPanic, RuntimeError};
+use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
 use crate::settings::{Settings, SourceSettings};
 use crate::telemetry::{EngineBooks, Metrics};
-use causeway_dataflows::model::ContextEvent;
-use crossbeam_channel::unbounded;
+use causeway_dataflows::model::{ContextEvent, Seconds};
+use causeway_dataflows::ops::epochs::Tick;
+use crossbeam_channel::{Sender, bounded, unbounded};
 use smol_str::SmolStr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,7 +57,8 @@ impl Core {
         let engine = EngineBooks::default();
         metrics.add(Box::new(letters.clone()));
         metrics.add(Box::new(engine.clone()));
-        let queue = Queue::new(settings.input_queue_bytes, engine.clone());
+        let journaled = settings.journal.enabled;
+        let queue = Queue::new(settings.input_queue_bytes, engine.clone(), journaled);
         let registry = Registry::remembering(settings.params.context.tombstone_seconds);
         Ok(Core { metrics, engine, registry, queue, letters, writer })
     }
@@ -74,64 +76,114 @@ impl Core {
     }
 }
 
-/// Starts workers, the feeding thread and the emitting thread.
-pub(super) fn engine(
-    settings: &Settings,
-    core: &Core,
-    store: &Store,
-    sinks: &Sinks,
-    clock: &SharedClock,
-) -> Result<(JoinHandle<Result<(), RuntimeError>>, JoinHandle<Tally>, Kept), LiveError> {
-    let (feeder, collector) = runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
-    let (ticks, ticked) = unbounded();
-    let emitter = Emitter::new(
-        Ledger::new(Emission::of(&settings.emission)),
-        settings.params.dedup.revise_horizon_seconds,
-        store.clone(),
-        sinks.outboxes.clone(),
-        core.engine.clone(),
-    );
-    let kept = emitter.kept();
-    let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    let emitting = named("emitter").spawn(move || {
-        let _abort = AbortOnPanic;
-        emitter.run(collector, &ticked)
-    })?;
-    let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
-    let feeding = named("epochs").spawn(move || {
-        let _abort = AbortOnPanic;
-        feed(&queue, feeder, &clock, &ticks)
-    })?;
-    Ok((feeding, emitting, kept))
+/// Workers and the emitting thread; who feeds them comes later.
+pub(super) struct Engine {
+    pub(super) feeder: Feeder,
+    pub(super) notes: Sender<Tick>,
+    pub(super) emitter: JoinHandle<Tally>,
+    pub(super) kept: Kept,
 }
 
-/// One reception a source, made when it is first asked for.
-pub(super) fn receptions(
-    settings: &Settings,
-    around: &Surroundings,
-) -> impl FnMut(&SourceSettings) -> Arc<Reception> {
-    let all: Vec<Arc<Reception>> = settings
-        .sources
-        .iter()
-        .map(|source| Arc::new(Reception::new(source, around.clone())))
-        .collect();
-    move |source| Arc::clone(&all[usize::from(source.index())])
+impl Engine {
+    /// `outboxes` come with the number of the last revision that each sink has confirmed.
+    pub(super) fn start(
+        settings: &Settings,
+        core: &Core,
+        store: &Store,
+        outboxes: Vec<(Arc<Outbox>, u64)>,
+    ) -> Result<Engine, LiveError> {
+        let (feeder, collector) =
+            runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
+        let (notes, ticked) = unbounded();
+        let emitter = Emitter::new(
+            Ledger::new(Emission::of(&settings.emission)),
+            settings.params.dedup.revise_horizon_seconds,
+            store.clone(),
+            outboxes,
+            core.engine.clone(),
+        );
+        let kept = emitter.kept();
+        let emitter = named("emitter").spawn(move || {
+            let _abort = AbortOnPanic;
+            emitter.run(collector, &ticked)
+        })?;
+        Ok(Engine { feeder, notes, emitter, kept })
+    }
+}
+
+fn named(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.to_owned())
+}
+
+/// Starts the thread that forms and keeps epochs and the one that feeds them.
+///
+/// `last` is the tick that the journal ended with.
+pub(super) fn feeding(
+    core: &Core,
+    clock: &SharedClock,
+    (feeder, notes): (Feeder, Sender<Tick>),
+    (journal, last): (Option<epoch::Kept>, Option<Seconds>),
+) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {
+    let (next, formed) = bounded(FORMED_MAX);
+    let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
+    named("journal").spawn(move || {
+        let _abort = AbortOnPanic;
+        if let Err(error) = keep(&queue, journal, last, &clock, &next) {
+            // What is on disk is unknown; only a start from what is there tells.
+            tracing::error!(%error, "the journal cannot be written, the process ends");
+            std::process::exit(EXIT_IO);
+        }
+    })?;
+    let queue = Arc::clone(&core.queue);
+    Ok(named("epochs").spawn(move || {
+        let _abort = AbortOnPanic;
+        feed(&queue, &formed, feeder, &notes)
+    })?)
+}
+
+/// Whatever takes input, by name: the sources, the server's own and the topology's.
+pub(super) struct Receptions {
+    sources: Vec<Arc<Reception>>,
+    pub(super) console: Arc<Reception>,
+    topology: Reception,
+}
+
+impl Receptions {
+    pub(super) fn new(settings: &Settings, around: &Surroundings) -> Receptions {
+        let of = |source| Arc::new(Reception::new(source, around.clone()));
+        Receptions {
+            sources: settings.sources.iter().map(of).collect(),
+            console: Arc::new(Reception::internal(SOURCE, around.clone())),
+            topology: Reception::internal(TOPOLOGY, around.clone()),
+        }
+    }
+
+    /// The reception of a source that is configured.
+    pub(super) fn of(&self, source: &SourceSettings) -> Arc<Reception> {
+        Arc::clone(&self.sources[usize::from(source.index())])
+    }
+
+    /// The reception of a source that a journal names; `None` when it is configured no more.
+    pub(super) fn named(&self, name: &SmolStr) -> Option<&Reception> {
+        let own = [&*self.console, &self.topology];
+        let mut all = self.sources.iter().map(|of| &**of).chain(own);
+        all.find(|reception| reception.name() == name)
+    }
 }
 
 /// What holds before the first event: the configured topology, silences, windows and rules.
+/// What an earlier configuration held and this one does not is taken back.
 pub(super) fn standing_context(
     settings: &Settings,
     core: &Core,
-    around: &Surroundings,
+    receptions: &Receptions,
     clock: &SharedClock,
 ) -> Result<(), LiveError> {
-    let own = settings.context_events(clock.now_ns());
+    let now_ns = clock.now_ns();
+    let mut own = settings.context_events(now_ns);
+    own.extend(core.registry.left_behind(&own, now_ns));
     own.iter().for_each(|event| core.registry.apply(event));
     core.queue.context(own);
-    if settings.topology.is_empty() {
-        return Ok(());
-    }
-    let reception = Reception::internal(TOPOLOGY, around.clone());
     for pattern in &settings.topology {
         let paths = matching(std::slice::from_ref(pattern))?;
         if paths.is_empty() {
@@ -139,7 +191,7 @@ pub(super) fn standing_context(
             return Err(FileError::NoMatch { pattern }.into());
         }
         for path in paths {
-            topology_file(&reception, path)?;
+            topology_file(&receptions.topology, path)?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The whole program, as its users start it: bytes in, incidents out, a clean end.
 
 mod process;
+mod restart;
 mod tools;
 
 use process::{Process, causeway};

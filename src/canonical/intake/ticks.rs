@@ -3,9 +3,11 @@
 use crate::canonical::reject::{Code, Quality};
 use crate::canonical::time::{END_OF_TIME, NANOS, seconds_of};
 use causeway_dataflows::model::Seconds;
+use serde::{Deserialize, Serialize};
 
 /// Where receipt times and ticks come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Pushed input: everything in the call was received at this instant.
     Live {

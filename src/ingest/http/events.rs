@@ -3,10 +3,11 @@
 use super::answer::{Answer, Problem, json, json_of};
 use super::auth::{Caller, CanIngest};
 use super::body::{self, is_json_or_lines, media_type, unsupported};
-use super::idempotency::{Begin, Key, Remembered, key_text};
+use super::idempotency::{Begin, Guard, Key, Remembered, key_text};
 use super::{Http, SourceState};
 use crate::canonical::{Format, Framing, Kind};
 use crate::ingest::reception::{Delivery, Receipt, Reception};
+use crate::ingest::record::{Head, KeyUsed};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -17,6 +18,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// The header of the key.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The operation that takes a key.
+const EVENTS: &str = "events";
 /// On a dead letter sent again, so that a refusal does not store it a second time.
 pub const RESENT: &str = "causeway-resent";
 /// What the attributes of a CloudEvent in binary mode begin with.
@@ -35,6 +38,7 @@ struct Job {
     tenant: SmolStr,
     kinds: &'static [Kind],
     is_resent: bool,
+    key: Option<KeyUsed>,
 }
 
 impl Job {
@@ -55,6 +59,7 @@ impl Job {
             tenant,
             kinds: &[],
             is_resent: false,
+            key: None,
         }
     }
 
@@ -85,30 +90,30 @@ impl Job {
             cut: &[],
             kinds: self.kinds,
             is_resent: self.is_resent,
+            key: self.key.as_ref(),
         };
         self.reception.take(&delivery).map_err(Problem::from)
     }
 }
 
-/// Runs `work` where it holds nobody up; once begun it is finished, whether or not the
-/// caller is still there.
-async fn run<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    if bytes <= INLINE_BYTES_MAX {
-        return work();
-    }
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => {
-                let detail = "the process is stopping";
-                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))
-            }
+/// Runs a job where it holds nobody up, and waits until what it took cannot be lost any more.
+/// Once begun it is finished, whether or not the caller is still there.
+async fn run(job: Job) -> Result<Receipt, Problem> {
+    let receipt = match job.bytes.len() <= INLINE_BYTES_MAX {
+        true => job.run(),
+        false => match tokio::task::spawn_blocking(move || job.run()).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => {
+                    let detail = "the process is stopping";
+                    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))
+                }
+            },
         },
-    }
+    }?;
+    receipt.durable.clone().wait().await.map_err(Problem::from)?;
+    Ok(receipt)
 }
 
 /// Decodes a body and hands its events on; `kinds` are those that may be in it, empty for all.
@@ -122,8 +127,7 @@ pub async fn receive(
     kinds: &'static [Kind],
     bytes: Bytes,
 ) -> Result<Receipt, Problem> {
-    let job = Job { kinds, ..Job::of(reception, tenant, form, bytes) };
-    run(job.bytes.len(), move || job.run()).await
+    run(Job { kinds, ..Job::of(reception, tenant, form, bytes) }).await
 }
 
 /// Whose events these are, if the caller may send to this source at all.
@@ -164,7 +168,7 @@ pub async fn native(
     let key = key.map(|text| Key {
         tenant,
         source: state.reception.name().clone(),
-        operation: "events",
+        operation: EVENTS,
         text,
     });
     let answered = answered_once(&state.http, key, job).await?;
@@ -172,33 +176,64 @@ pub async fn native(
 }
 
 /// Serves a request under its key, or gives the answer that the key has.
-async fn answered_once(http: &Http, key: Option<Key>, job: Job) -> Result<Remembered, Problem> {
-    let guard = match key {
-        None => None,
-        Some(key) => match http.keys.begin(key, job.hash(), http.clock.now_ns()) {
-            Begin::Fresh(guard) => Some(guard),
-            Begin::Again(answer) => return Ok(answer),
-            Begin::OtherBody => {
-                let detail = "this idempotency-key was used for another body";
-                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
-            }
-            Begin::UnderWay => {
-                let detail = "a request with this idempotency-key is being served";
-                return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(1));
+async fn answered_once(http: &Http, key: Option<Key>, mut job: Job) -> Result<Remembered, Problem> {
+    let Some(key) = key else { return answer_of(&run(job).await?) };
+    let hash = job.hash();
+    job.key = Some(KeyUsed::new(key.operation, &key.text, hash));
+    let guard = match http.keys.begin(key, hash, http.clock.now_ns()) {
+        Begin::Fresh(guard) => guard,
+        Begin::Again(answer) => return Ok(answer),
+        Begin::OtherBody => {
+            let detail = "this idempotency-key was used for another body";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        }
+        Begin::UnderWay => {
+            let detail = "a request with this idempotency-key is being served";
+            return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(1));
+        }
+    };
+    // On a task of its own: when the caller goes away the key must not become free.
+    let serving = tokio::spawn(async move { finish(guard, &run(job).await?) });
+    match serving.await {
+        Ok(answered) => answered,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => {
+                let detail = "the process is stopping";
+                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))
             }
         },
+    }
+}
+
+fn answer_of(receipt: &Receipt) -> Result<Remembered, Problem> {
+    let answer = Answer::of(receipt);
+    let body = Bytes::from(serde_json::to_vec(&answer).unwrap_or_default());
+    Ok(Remembered { status: answer.status(), body })
+}
+
+fn finish(guard: Guard, receipt: &Receipt) -> Result<Remembered, Problem> {
+    let remembered = answer_of(receipt)?;
+    guard.finish(&remembered);
+    Ok(remembered)
+}
+
+/// What a sender was told, or would have been, before the process began: a key that it used
+/// then is used now.
+pub fn remember(http: &Http, head: &Head, receipt: &Receipt) {
+    let Some(used) = &head.key else { return };
+    // The operations are few; a key of one that is no more is of no use.
+    let Some(body) = used.body_hash().filter(|_| used.operation == EVENTS) else { return };
+    let key = Key {
+        tenant: head.tenant.clone(),
+        source: head.source.clone(),
+        operation: EVENTS,
+        text: used.text.clone(),
     };
-    run(job.bytes.len(), move || {
-        let answer = Answer::of(&job.run()?);
-        let status = answer.status();
-        let body = Bytes::from(serde_json::to_vec(&answer).unwrap_or_default());
-        let remembered = Remembered { status, body };
-        if let Some(guard) = guard {
-            guard.finish(&remembered);
-        }
-        Ok(remembered)
-    })
-    .await
+    if let Begin::Fresh(guard) = http.keys.begin(key, body, head.receipt_ns()) {
+        // It has an answer, or the journal would not have it.
+        let _ = finish(guard, receipt);
+    }
 }
 
 fn format_of(media_type: &str) -> Result<Format, Problem> {
@@ -288,7 +323,7 @@ async fn receive_json(
         is_resent: headers.contains_key(RESENT),
         ..Job::of(&state.reception, tenant, (format, Framing::Body), bytes)
     };
-    run(job.bytes.len(), move || job.run()).await
+    run(job).await
 }
 
 async fn json_body(state: &SourceState, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {

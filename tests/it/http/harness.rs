@@ -10,7 +10,7 @@ use causeway::emit::store::{Store, StoreLimits};
 use causeway::emit::wire::{AlertRow, Message, Revision};
 use causeway::ingest::http::{Http, routes, server};
 use causeway::ingest::reception::{Reception, Surroundings as Around};
-use causeway::ingest::{Busy, BusyReason, Intake, Reservation, Submission};
+use causeway::ingest::{Busy, BusyReason, Durable, Intake, Reservation, Submission};
 use causeway::settings::Settings;
 use causeway::telemetry::Metrics;
 use causeway_dataflows::model::{Context, ContextEvent};
@@ -66,9 +66,9 @@ impl Intake for Engine {
         Ok(Reservation::none())
     }
 
-    fn submit(&self, batch: Submission) -> Result<(), Busy> {
+    fn submit(&self, batch: Submission) -> Result<Durable, Busy> {
         self.taken.lock().unwrap().push(batch);
-        Ok(())
+        Ok(Durable::now())
     }
 }
 

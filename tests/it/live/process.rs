@@ -32,6 +32,35 @@ pub(super) struct Process {
     address: SocketAddr,
     directory: tempfile::TempDir,
     client: reqwest::Client,
+    /// Every whole line of standard output that was read so far, from earlier runs too.
+    told: Vec<String>,
+}
+
+/// What a process left when it was killed.
+pub(super) struct Stopped {
+    directory: tempfile::TempDir,
+    told: Vec<String>,
+}
+
+impl Stopped {
+    /// Starts it again in the same directory.
+    pub(super) fn start(self) -> Process {
+        Process::start_in(self.directory, self.told)
+    }
+
+    /// A file in its data directory.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join("data").join(name)
+    }
+
+    /// Changes the text of its configuration.
+    pub(super) fn reconfigure(self, from: &str, to: &str) -> Stopped {
+        let path = self.directory.path().join("causeway.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        self
+    }
 }
 
 impl Process {
@@ -44,6 +73,12 @@ impl Process {
             directory.path().display()
         );
         std::fs::write(&config, text).unwrap();
+        Process::start_in(directory, Vec::new())
+    }
+
+    /// Starts in a directory that holds a configuration, and whatever an earlier run left.
+    fn start_in(directory: tempfile::TempDir, told: Vec<String>) -> Process {
+        let config = directory.path().join("causeway.yaml");
         let mut child = Command::new(BINARY)
             .args(["run", "-c", config.to_str().unwrap()])
             .env_remove("RUST_LOG")
@@ -68,7 +103,29 @@ impl Process {
             address: ready.as_str().unwrap().parse().unwrap(),
             directory,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            told,
         }
+    }
+
+    /// Kills it in the middle of whatever it does.
+    pub(super) fn killed(mut self) -> Stopped {
+        self.child.kill().unwrap();
+        self.read_to_the_end();
+        let told = std::mem::take(&mut self.told);
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        Stopped { directory, told }
+    }
+
+    /// The rest of standard output of a process that ends; a killed one may tear its last line.
+    fn read_to_the_end(&mut self) {
+        let lines = self.stdout.by_ref().map(Result::unwrap).filter(|line| !line.is_empty());
+        let whole = |line: &String| serde_json::from_str::<Value>(line).is_ok();
+        self.told.extend(lines.filter(whole));
+    }
+
+    /// Whatever was told, from earlier runs too.
+    pub(super) fn told(&self) -> &[String] {
+        &self.told
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -111,8 +168,11 @@ impl Process {
 
     /// Reads revisions from standard output up to the first that `wanted` admits.
     pub(super) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
-        for line in self.stdout.by_ref().map(Result::unwrap) {
+        // A run that follows another begins with an empty line.
+        let lines = self.stdout.by_ref().map(Result::unwrap).filter(|line| !line.is_empty());
+        for line in lines {
             let envelope: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            self.told.push(line);
             if wanted(&envelope["data"]) {
                 return envelope["data"].clone();
             }
@@ -135,13 +195,27 @@ impl Process {
         while self.get("/readyz").await.0 != 200 {}
     }
 
+    /// Sends lines of events under a key.
+    pub(super) async fn post_once(&self, key: &str, lines: &str) -> (u16, Value) {
+        let request = self.client.post(self.url("/v1/events")).header("idempotency-key", key);
+        let request = request.header("content-type", "application/x-ndjson");
+        let response = request.body(lines.to_owned()).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
     /// Ends the process as a supervisor does; returns the summary that it left.
-    pub(super) fn terminate(mut self) -> Value {
+    pub(super) fn terminate(self) -> Value {
+        self.terminated().0
+    }
+
+    /// The same, and whatever was told.
+    pub(super) fn terminated(mut self) -> (Value, Vec<String>) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "a drained process ends well");
-        summary(&self.data_dir())
+        self.read_to_the_end();
+        (summary(&self.data_dir()), std::mem::take(&mut self.told))
     }
 }
 

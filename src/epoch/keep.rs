@@ -1,0 +1,107 @@
+//! Forming epochs, and keeping them before anyone is told that they were taken.
+
+use super::entry::{DRAIN, Parts, Run};
+use super::{Formed, Queue};
+use crate::clock::SharedClock;
+use crate::journal::{FrameRef, JournalError, Writer};
+use crate::runtime::EpochInput;
+use causeway_dataflows::model::Seconds;
+use causeway_dataflows::ops::epochs::Tick;
+use crossbeam_channel::Sender;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to wait before a full disk is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(500);
+
+/// A journal that is written to, and what its next frame begins with.
+pub struct Kept {
+    writer: Writer,
+    run: Option<Run>,
+}
+
+/// Forms epochs until the queue is closed and empty; the last one drains. With a journal each
+/// is on disk before it is handed on, and before its senders are told.
+///
+/// `last` is the tick that the journal ended with, if it holds any.
+///
+/// # Errors
+/// When the journal cannot be written: what is on disk is unknown then, and the process must
+/// end. A full disk is no error; everything waits until there is room.
+pub fn keep(
+    queue: &Arc<Queue>,
+    mut journal: Option<Kept>,
+    last: Option<Seconds>,
+    clock: &SharedClock,
+    next: &Sender<Formed>,
+) -> Result<(), JournalError> {
+    let mut tick =
+        Tick { now: clock.now_seconds().max(last.unwrap_or(Seconds::MIN)), drain: false };
+    let mut fed_at = last.unwrap_or(Seconds::MIN);
+    loop {
+        let waiting = queue.take();
+        tick.now = tick.now.max(clock.now_seconds());
+        let idle = waiting.submissions.is_empty() && waiting.context.is_empty();
+        if idle && !waiting.closed && fed_at == tick.now {
+            continue;
+        }
+        fed_at = tick.now;
+        tick.drain = waiting.closed && idle;
+        let mut parts = Parts::default();
+        parts.context(&waiting.context);
+        let mut input = EpochInput { context: waiting.context, ..EpochInput::default() };
+        let mut rooms = Vec::with_capacity(waiting.submissions.len());
+        for submission in waiting.submissions {
+            if let Some(record) = submission.record {
+                parts.submission(record);
+            }
+            input.add(submission.decoded);
+            rooms.push(submission.reservation);
+        }
+        if let Some(kept) = &mut journal {
+            kept.write(queue, tick, parts)?;
+            queue.keep_up(waiting.count);
+        }
+        // The engine is gone when nobody takes it, and whoever waits for the engine says so.
+        if next.send(Formed { tick, input, rooms }).is_err() || tick.drain {
+            return Ok(());
+        }
+    }
+}
+
+impl Kept {
+    /// A journal that `run` goes on with.
+    pub fn new(writer: Writer, run: Run) -> Kept {
+        Kept { writer, run: Some(run) }
+    }
+
+    fn write(&mut self, queue: &Queue, tick: Tick, mut parts: Parts) -> Result<(), JournalError> {
+        if let Some(run) = self.run.take() {
+            parts.run(&run);
+        }
+        let parts = parts.refs();
+        let frame = FrameRef {
+            epoch: self.writer.next_epoch().unwrap_or(0),
+            now: tick.now,
+            flags: if tick.drain { DRAIN } else { 0 },
+            parts: &parts,
+        };
+        let mut was_full = false;
+        while let Err(error) = self.writer.append(&frame) {
+            if !matches!(error, JournalError::Full { .. }) {
+                return Err(error);
+            }
+            if !was_full {
+                tracing::error!(%error, "sources wait");
+            }
+            was_full = true;
+            queue.set_full(true);
+            std::thread::sleep(FULL_RETRY);
+        }
+        if was_full {
+            tracing::info!("there is room for the journal again");
+            queue.set_full(false);
+        }
+        self.writer.sync()
+    }
+}

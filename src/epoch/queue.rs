@@ -1,0 +1,149 @@
+//! What waits between sources and engine, bounded.
+
+use crate::ingest::{Busy, BusyReason, Durable, Intake, Reservation, Submission};
+use crate::telemetry::EngineBooks;
+use causeway_dataflows::model::ContextEvent;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a refused sender should wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long the clock may go on without an epoch while something stands.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// What waits for the next epoch.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) submissions: Vec<Submission>,
+    pub(super) context: Vec<ContextEvent>,
+    pub(super) closed: bool,
+    /// Submissions since the start, these included: what tells a sender that all up to its own
+    /// are on disk.
+    pub(super) count: u64,
+}
+
+/// The queue between sources and engine.
+pub struct Queue {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+    bytes: Arc<AtomicUsize>,
+    bytes_max: usize,
+    books: EngineBooks,
+    /// Submissions that are on disk; `None` when none are kept there.
+    durable: Option<watch::Sender<u64>>,
+    /// The disk has no room: nothing is taken until it has.
+    full: AtomicBool,
+}
+
+/// Gives room back when the submission is through.
+struct Room {
+    bytes: Arc<AtomicUsize>,
+    taken: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.bytes.fetch_sub(self.taken, Ordering::AcqRel);
+    }
+}
+
+impl Queue {
+    /// An empty queue that holds at most `bytes_max` of input; `journaled` when what goes
+    /// through is kept on disk, and senders are to be told only then.
+    pub fn new(bytes_max: usize, books: EngineBooks, journaled: bool) -> Arc<Queue> {
+        Arc::new(Queue {
+            waiting: Mutex::default(),
+            wake: Condvar::new(),
+            bytes: Arc::default(),
+            bytes_max,
+            books,
+            durable: journaled.then(|| watch::Sender::new(0)),
+            full: AtomicBool::new(false),
+        })
+    }
+
+    /// Adds context that no source sent, such as the configuration's own silences.
+    pub fn context(&self, events: Vec<ContextEvent>) {
+        self.lock().context.extend(events);
+        self.wake.notify_one();
+    }
+
+    /// Refuses everything from now on and lets the engine finish.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.wake.notify_one();
+    }
+
+    /// Bytes that wait or are under way.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// All submissions up to the `count`th are on disk.
+    pub(super) fn keep_up(&self, count: u64) {
+        if let Some(durable) = &self.durable {
+            durable.send_replace(count);
+        }
+    }
+
+    /// Whether the disk has no room.
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Release);
+    }
+
+    /// An epoch was handed on.
+    pub(super) fn handed_on(&self) {
+        self.books.closed(self.bytes());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something is there, or until the clock should move on.
+    pub(super) fn take(&self) -> Waiting {
+        let mut waiting = self.lock();
+        if waiting.submissions.is_empty() && waiting.context.is_empty() && !waiting.closed {
+            let timed = self.wake.wait_timeout(waiting, IDLE);
+            waiting = timed.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let (closed, count) = (waiting.closed, waiting.count);
+        std::mem::replace(&mut *waiting, Waiting { closed, count, ..Waiting::default() })
+    }
+}
+
+impl Intake for Queue {
+    fn reserve(&self, bytes: usize) -> Result<Reservation, Busy> {
+        if self.full.load(Ordering::Acquire) {
+            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Storage });
+        }
+        let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        // One batch always fits an empty queue, however large: it has been read already.
+        if before > 0 && before + bytes > self.bytes_max {
+            self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Full });
+        }
+        let room = Room { bytes: self.bytes.clone(), taken: bytes };
+        Ok(Reservation::held(room))
+    }
+
+    fn keeps_records(&self) -> bool {
+        self.durable.is_some()
+    }
+
+    fn submit(&self, batch: Submission) -> Result<Durable, Busy> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Stopping });
+        }
+        waiting.submissions.push(batch);
+        waiting.count += 1;
+        let number = waiting.count;
+        drop(waiting);
+        self.wake.notify_one();
+        let durable = self.durable.as_ref();
+        Ok(durable.map_or_else(Durable::now, |reached| Durable::at(number, reached.subscribe())))
+    }
+}

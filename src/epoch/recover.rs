@@ -1,0 +1,168 @@
+//! Reading the journal again after a start: the same epochs, so the same answers.
+
+use super::entry::{DRAIN, Entry, EntryError, Run, entries};
+use crate::ingest::reception::{Receipt, Reception};
+use crate::ingest::record::Head;
+use crate::journal::{Frame, JournalError, Reader};
+use crate::runtime::{EpochInput, Feeder, RuntimeError};
+use causeway_dataflows::model::{ContextEvent, Seconds};
+use causeway_dataflows::ops::epochs::Tick;
+use crossbeam_channel::Sender;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Why the journal could not be read again.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// It was read and not understood.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The engine stopped.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+}
+
+/// What the journal held.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// Epochs.
+    pub epochs: u64,
+    /// Submissions.
+    pub submissions: u64,
+    /// Submissions whose source is there no more.
+    pub left_out: u64,
+    /// The tick of the last epoch.
+    pub tick: Option<Seconds>,
+    /// Who wrote last.
+    pub run: Option<Run>,
+    /// How far each source had read each of its partitions, such as files.
+    pub reached: BTreeMap<(SmolStr, SmolStr), Reached>,
+}
+
+/// How far a partition had been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Bytes, after decompression.
+    pub offset: u64,
+    /// Lines.
+    pub lines: u64,
+    /// How it begins: another file may come to bear its name.
+    pub beginning: Beginning,
+}
+
+/// The first bytes of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beginning {
+    bytes: usize,
+    hash: u64,
+}
+
+/// Who listens while the journal is read.
+pub struct Listeners<'a> {
+    /// The reception of a source, by its name; `None` when there is none any more.
+    pub reception: &'a dyn Fn(&SmolStr) -> Option<&'a Reception>,
+    /// Context events that no source sent.
+    pub context: &'a mut dyn FnMut(&ContextEvent),
+    /// What a sender was told, or would have been.
+    pub answered: &'a mut dyn FnMut(&Head, &Receipt),
+}
+
+/// Feeds every epoch of the journal to the engine again, in order, with its tick.
+///
+/// # Errors
+/// When the journal cannot be read or understood, or the engine stopped.
+pub fn recover(
+    directory: &Path,
+    feeder: &mut Feeder,
+    notes: &Sender<Tick>,
+    listeners: &mut Listeners<'_>,
+) -> Result<Recovered, RecoverError> {
+    let mut reader = Reader::open_oldest(directory)?;
+    let mut recovered = Recovered::default();
+    while let Some(frame) = reader.next_frame()? {
+        let tick = Tick { now: frame.now, drain: frame.flags & DRAIN != 0 };
+        let input = decode(&frame, &mut recovered, listeners)?;
+        notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
+        feeder.submit(tick, input)?;
+        recovered.epochs += 1;
+        recovered.tick = Some(frame.now);
+    }
+    Ok(recovered)
+}
+
+fn decode(
+    frame: &Frame,
+    recovered: &mut Recovered,
+    listeners: &mut Listeners<'_>,
+) -> Result<EpochInput, EntryError> {
+    let mut input = EpochInput::default();
+    for entry in entries(frame)? {
+        match entry {
+            Entry::Run(run) => recovered.run = Some(run),
+            Entry::Context(events) => {
+                events.iter().for_each(|event| (listeners.context)(event));
+                input.context.extend(events);
+            }
+            Entry::Submission(head, body) => {
+                let Some(reception) = (listeners.reception)(&head.source) else {
+                    recovered.left_out += 1;
+                    continue;
+                };
+                let (decoded, receipt) = reception.again(&head, &body);
+                recovered.submissions += 1;
+                recovered.note(&head, &body, decoded.lines);
+                input.add(decoded);
+                (listeners.answered)(&head, &receipt);
+            }
+        }
+    }
+    Ok(input)
+}
+
+impl Recovered {
+    fn note(&mut self, head: &Head, body: &[u8], lines: u64) {
+        let (Some(partition), Some(offset)) = (&head.origin.partition, head.origin.offset) else {
+            return;
+        };
+        let reached = self.reached.entry((head.source.clone(), partition.clone())).or_default();
+        if offset == 0 {
+            reached.beginning = Beginning::of(body);
+        }
+        reached.offset = offset + body.len() as u64;
+        reached.lines = head.first_line.saturating_sub(1) + lines;
+    }
+}
+
+impl Beginning {
+    /// Bytes that tell a file from another of the same name.
+    const BYTES_MAX: usize = 1024;
+
+    /// Of what begins with `bytes`.
+    pub fn of(bytes: &[u8]) -> Beginning {
+        let bytes = &bytes[..bytes.len().min(Self::BYTES_MAX)];
+        Beginning { bytes: bytes.len(), hash: xxh3_64(bytes) }
+    }
+
+    /// Whether what begins with `bytes` began like this.
+    pub fn fits(&self, bytes: &[u8]) -> bool {
+        bytes.get(..self.bytes).is_some_and(|bytes| xxh3_64(bytes) == self.hash)
+    }
+}
+
+/// Who wrote the first frame of the journal in `directory`, if there is one.
+///
+/// # Errors
+/// When it cannot be read or understood.
+pub fn first_run(directory: &Path) -> Result<Option<Run>, RecoverError> {
+    let Some(frame) = Reader::open_oldest(directory)?.next_frame()? else { return Ok(None) };
+    let run = entries(&frame)?.into_iter().find_map(|entry| match entry {
+        Entry::Run(run) => Some(run),
+        Entry::Submission(..) | Entry::Context(_) => None,
+    });
+    Ok(run)
+}

@@ -1,0 +1,111 @@
+//! The decoders of one source, as many as can be busy at a time.
+
+use super::reception::Delivery;
+use crate::canonical::{Decoded, Decoder, Format, IdWindow, Input, Mode, Origin, Source};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+
+/// Decoders that a journal may name: more than any machine has cores that it was written on.
+const DECODERS_MAX: usize = 1024;
+
+/// Decoders, made when they are first used; they share the ids they have seen.
+pub(super) struct Decoders {
+    source: Arc<Source>,
+    workers: usize,
+    ids: Option<Arc<Mutex<IdWindow>>>,
+    all: Box<[OnceLock<Box<Mutex<Decoder>>>]>,
+    parallel: usize,
+    next: AtomicUsize,
+}
+
+/// A decoder in use.
+pub(super) struct InUse<'a> {
+    number: usize,
+    decoder: MutexGuard<'a, Decoder>,
+}
+
+impl Decoders {
+    pub(super) fn new(source: &Arc<Source>, workers: usize) -> Decoders {
+        // One alone when ids are told apart, else which of two came first would be decided
+        // here and not by the order of the journal.
+        let parallel = match source.dedupe_ids {
+            true => 1,
+            false => std::thread::available_parallelism().map_or(1, NonZero::get),
+        };
+        Decoders {
+            source: Arc::clone(source),
+            workers,
+            ids: source.dedupe_ids.then(|| Decoder::shared_ids(source)),
+            all: (0..DECODERS_MAX).map(|_| OnceLock::new()).collect(),
+            parallel: parallel.min(DECODERS_MAX),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// A decoder that nobody uses, else the next in turn once it is free.
+    pub(super) fn free(&self) -> InUse<'_> {
+        let start = self.next.fetch_add(1, Ordering::Relaxed) % self.parallel;
+        for number in (start..self.parallel).chain(0..start) {
+            match self.at(number).try_lock() {
+                Ok(decoder) => return InUse { number, decoder },
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    return InUse { number, decoder: poisoned.into_inner() };
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.numbered(start)
+    }
+
+    /// A certain decoder, once it is free.
+    pub(super) fn numbered(&self, number: usize) -> InUse<'_> {
+        let number = number % DECODERS_MAX;
+        let decoder = self.at(number).lock().unwrap_or_else(PoisonError::into_inner);
+        InUse { number, decoder }
+    }
+
+    fn at(&self, number: usize) -> &Mutex<Decoder> {
+        let source = || Arc::clone(&self.source);
+        self.all[number].get_or_init(|| {
+            Box::new(Mutex::new(Decoder::new(source(), self.workers, self.ids.clone())))
+        })
+    }
+}
+
+impl InUse<'_> {
+    /// Which it is.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What a delivery holds, and how far the source's clock is off, nanoseconds.
+    pub(super) fn decode(
+        &mut self,
+        delivery: &Delivery<'_>,
+        mode: Mode,
+        origin: &Origin,
+    ) -> (Decoded, i64) {
+        let input = Input {
+            format: delivery.format,
+            framing: delivery.framing,
+            tenant: delivery.tenant,
+            mode,
+            origin,
+            first_line: delivery.first_line,
+        };
+        let decoder = &mut self.decoder;
+        // A catalogue may hold what is no topology; it is counted, and nothing else.
+        decoder.expect(if delivery.format == Format::Backstage { &[] } else { delivery.kinds });
+        let mut decoded = match delivery.headers {
+            Some(headers) => decoder.decode_binary(headers, delivery.bytes, &input),
+            None => decoder.decode(delivery.bytes, &input),
+        };
+        for reject in &mut decoded.rejects {
+            if let Some(cut) = delivery.cut.iter().find(|cut| cut.line == reject.line) {
+                reject.payload_bytes = cut.bytes;
+            }
+        }
+        (decoded, decoder.skew_ns())
+    }
+}
