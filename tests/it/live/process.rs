@@ -200,7 +200,8 @@ impl Process {
         let request = self.client.post(self.url("/v1/events")).header("idempotency-key", key);
         let request = request.header("content-type", "application/x-ndjson");
         let response = request.body(lines.to_owned()).send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap())
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&response.text().await.unwrap()).unwrap())
     }
 
     /// Ends the process as a supervisor does; returns the summary that it left.
@@ -212,9 +213,10 @@ impl Process {
     pub(super) fn terminated(mut self) -> (Value, Vec<String>) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
+        // A pipe that nobody reads would hold the drain up.
+        self.read_to_the_end();
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "a drained process ends well");
-        self.read_to_the_end();
         (summary(&self.data_dir()), std::mem::take(&mut self.told))
     }
 }

@@ -90,8 +90,10 @@ async fn lists_come_back_and_what_the_configuration_dropped_is_taken_back() {
     process.until(|revision| revision["event"] == "withdrawn");
     let mut process = process.killed().reconfigure(silences, "").start();
     // Of the two one stands, and its alert is the one that nobody hears of.
-    let again = process.until(|revision| revision["alerts"].as_array().unwrap().len() == 1);
-    assert_eq!(again["alerts"][0]["name"], "HighErrorRate");
+    process.until(|revision| {
+        let alerts = revision["alerts"].as_array().unwrap();
+        alerts.len() == 1 && alerts[0]["name"] == "HighErrorRate"
+    });
     let (_, listed) = process.get("/v1/silences").await;
     let ids: Vec<&Value> =
         listed["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
@@ -115,7 +117,7 @@ fn a_file_is_read_once_across_runs() {
     let place = directory.path().display();
     let text = format!(
         "version: 1\ndata_dir: {place}/data\nserver: {{listen: \"127.0.0.1:0\"}}\n\
-         sources: {{recorded: {{type: file, paths: [{place}/events.ndjson]}}}}\n{QUICK}"
+         sources: {{recorded: {{type: file, path: {place}/events.ndjson}}}}\n{QUICK}"
     );
     std::fs::write(directory.path().join("causeway.yaml"), text).unwrap();
     let events = directory.path().join("events.ndjson");
