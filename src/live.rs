@@ -31,7 +31,7 @@ use crate::emit::store::Store;
 use crate::emit::summary::Summary;
 use crate::epoch::{Queue, RecoverError};
 use crate::ingest::file::FileError;
-use crate::ingest::http::server::{ServerError, bind, serve};
+use crate::ingest::http::server::{ServerError, bind};
 use crate::ingest::http::{Http, routes};
 use crate::journal::JournalError;
 use crate::runtime::RuntimeError;
@@ -45,7 +45,9 @@ use positions::Positions;
 use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Readers};
-use start::{Core, Engine, Receptions, announce, feeding, standing_context, store_limits};
+use start::{
+    Core, Engine, Receptions, Serving, announce, feeding, serving, standing_context, store_limits,
+};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -158,7 +160,7 @@ struct Live {
     ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
     letters: dlq::Writer,
     stop_server: oneshot::Sender<()>,
-    server: tokio::task::JoinHandle<Result<(), ServerError>>,
+    server: Serving,
     watch: tokio::task::JoinHandle<()>,
 }
 
@@ -199,15 +201,8 @@ impl Live {
             receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
             started_ns: clock.now_ns(),
         });
-        let (stop_server, stopped) = oneshot::channel::<()>();
         let address = listener.local_addr()?;
-        let app = console.app(receiving);
-        let server = tokio::spawn(async move {
-            let stopped = async {
-                let _ = stopped.await;
-            };
-            serve(&http, listener, app, stopped).await
-        });
+        let (stop_server, server) = serving(http, listener, console.app(receiving));
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
         let reached = &resumed.reached;

@@ -26,6 +26,7 @@ struct Journal {
     path: PathBuf,
     writer: Writer,
     run: Run,
+    clock: SharedClock,
 }
 
 /// What the journal led to.
@@ -69,7 +70,7 @@ impl Opened {
             settings: format!("{:032x}", xxh3_128(format!("{decides:?}").as_bytes())),
             journal: id,
         };
-        Ok(Opened(Some(Journal { path, writer, run })))
+        Ok(Opened(Some(Journal { path, writer, run, clock: Arc::clone(clock) })))
     }
 
     /// How far each sink has confirmed what this journal led to.
@@ -94,15 +95,16 @@ impl Opened {
         receptions: &Receptions,
         http: &Http,
     ) -> Result<Resumed, RecoverError> {
-        let Some(Journal { path, writer, run }) = self.0 else { return Ok(Resumed::default()) };
-        let began = std::time::Instant::now();
+        let Some(journal) = self.0 else { return Ok(Resumed::default()) };
+        let Journal { path, writer, run, clock } = journal;
+        let began_ns = clock.monotonic_ns();
         let mut listeners = Listeners {
             reception: &|name: &SmolStr| receptions.named(name),
             context: &mut |event| registry.apply(event),
             answered: &mut |head, receipt| remember(http, head, receipt),
         };
         let recovered = epoch::recover(&path, &mut engine.feeder, &engine.notes, &mut listeners)?;
-        tell(&recovered, &run, began.elapsed().as_secs_f64());
+        tell(&recovered, &run, (clock.monotonic_ns() - began_ns) as f64 / 1e9);
         let Recovered { tick, reached, .. } = recovered;
         Ok(Resumed { kept: Some(epoch::Kept::new(writer, run)), tick, reached })
     }

@@ -14,10 +14,13 @@ use crate::emit::store::{Store, StoreLimits};
 use crate::epoch::{self, Queue, feed, keep};
 use crate::ingest::Intake;
 use crate::ingest::file::{FileError, matching};
+use crate::ingest::http::Http;
+use crate::ingest::http::server::{ServerError, serve};
 use crate::ingest::reception::{Reception, Surroundings};
 use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
 use crate::settings::{Settings, SourceSettings};
 use crate::telemetry::{EngineBooks, Metrics};
+use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::{Sender, bounded, unbounded};
@@ -25,6 +28,8 @@ use smol_str::SmolStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// What does not depend on sources: queue, engine and what they share.
 pub(super) struct Core {
@@ -224,6 +229,25 @@ pub(super) fn store_limits(settings: &Settings) -> StoreLimits {
         resolved_age_ms: i64::try_from(resolved_for).unwrap_or(i64::MAX),
         ..StoreLimits::default()
     }
+}
+
+/// The task of the server.
+pub(super) type Serving = tokio::task::JoinHandle<Result<(), ServerError>>;
+
+/// Serves until told to stop.
+pub(super) fn serving(
+    http: Http,
+    listener: TcpListener,
+    app: Router,
+) -> (oneshot::Sender<()>, Serving) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        serve(&http, listener, app, stopped).await
+    });
+    (stop, server)
 }
 
 pub(super) fn announce(settings: &Settings, address: std::net::SocketAddr, data_dir: &DataDir) {
