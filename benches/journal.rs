@@ -167,8 +167,10 @@ impl Run {
         let outcome = self.timed(outcome, &mut writer, write, sync);
         let bytes = writer.bytes() as f64;
         drop(writer);
-        let (open_s, read_s) = read_back(&self.folder, outcome.events);
-        outcome.figure("open MB/s", bytes / 1e6 / open_s).figure("read MB/s", bytes / 1e6 / read_s)
+        let (open_s, read_s, last) = read_back(&self.folder, outcome.events);
+        Outcome { digest: digest(&last), ..outcome }
+            .figure("open MB/s", bytes / 1e6 / open_s)
+            .figure("read MB/s", bytes / 1e6 / read_s)
     }
 }
 

@@ -188,8 +188,8 @@ impl Live {
             opened.recover(&mut engine, &core.registry, &receptions, &http)
         })?;
         standing_context(&settings, &core, &receptions, &clock)?;
-        let feeder = (engine.feeder, engine.notes);
-        let feeder = feeding(&core, &clock, feeder, (resumed.kept, resumed.tick))?;
+        let journal = (resumed.kept, resumed.tick);
+        let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
         let health = Health::default();
         let receiving = routes(&http, &settings.sources, |source| receptions.of(source));
         let console = Console::new(Parts {
@@ -205,14 +205,11 @@ impl Live {
         let (stop_server, server) = serving(http, listener, console.app(receiving));
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
-        let reached = &resumed.reached;
-        let readers = Readers::start(&settings.sources, &receptions, reached, &repeats, &ends)?;
+        let sources = &settings.sources;
+        let readers = Readers::start(sources, &receptions, &resumed.reached, &repeats, &ends)?;
         health.set("config", Condition::Well);
-        let watch = tokio::spawn(watch::keep_up(
-            health.clone(),
-            core.engine.clone(),
-            sinks.outboxes.clone(),
-        ));
+        let (engine_books, carried) = (core.engine.clone(), sinks.outboxes.clone());
+        let watch = tokio::spawn(watch::keep_up(health.clone(), engine_books, carried));
         announce(&settings, address, data_dir);
         Ok(Live {
             began_ns,

