@@ -9,6 +9,7 @@
 //! One thread. It waits when a sink that must not lose anything is full, and with
 //! it the engine, the queue and the senders wait.
 
+use super::positions::Confirmed;
 use crate::emit::ledger::Ledger;
 use crate::emit::outbox::Outbox;
 use crate::emit::standing::{Standing, Tally};
@@ -44,7 +45,9 @@ impl Kept {
 pub(super) struct Emitter {
     ledger: Ledger,
     store: Store,
-    outboxes: Vec<(Arc<Outbox>, u64)>,
+    outboxes: Vec<(Arc<Outbox>, Confirmed)>,
+    /// Epochs that were answered, which is the number of the next one in the journal.
+    answered: u64,
     books: EngineBooks,
     kept: Kept,
     shown: Shown,
@@ -53,18 +56,19 @@ pub(super) struct Emitter {
 }
 
 impl Emitter {
-    /// `outboxes` come with the number of the last revision that each sink has confirmed.
+    /// `outboxes` come with what each sink has confirmed.
     pub(super) fn new(
         ledger: Ledger,
         horizon: Seconds,
         store: Store,
-        outboxes: Vec<(Arc<Outbox>, u64)>,
+        outboxes: Vec<(Arc<Outbox>, Confirmed)>,
         books: EngineBooks,
     ) -> Self {
         Emitter {
             ledger,
             store,
             outboxes,
+            answered: 0,
             books,
             kept: Kept(Arc::new(Mutex::new((Standing::new(horizon), Tally::default())))),
             shown: Shown::default(),
@@ -106,6 +110,7 @@ impl Emitter {
             self.pruned = tick.now;
             self.store.prune(Time::from_seconds(tick.now));
         }
+        self.answered += 1;
         self.books.done(tick.now, self.shown);
     }
 
@@ -118,7 +123,7 @@ impl Emitter {
             self.store.put_alert(crate::emit::wire::AlertRow { incident_id: home, ..row.clone() });
         }
         for (outbox, confirmed) in &self.outboxes {
-            if self.sequence <= *confirmed {
+            if confirmed.holds(self.sequence, self.answered) {
                 outbox.restore(self.sequence, &message.revision);
             } else {
                 outbox.offer(self.sequence, message);

@@ -2,7 +2,7 @@
 
 use super::LiveError;
 use super::data_dir::DataDir;
-use super::positions::Positions;
+use super::positions::{Confirmed, Positions};
 use super::start::{Engine, Receptions};
 use crate::clock::SharedClock;
 use crate::console::Registry;
@@ -79,11 +79,13 @@ impl Opened {
         &self,
         data_dir: &DataDir,
         outboxes: &[Arc<Outbox>],
-    ) -> Result<(Option<Positions>, Vec<(Arc<Outbox>, u64)>), LiveError> {
+    ) -> Result<(Option<Positions>, Vec<(Arc<Outbox>, Confirmed)>), LiveError> {
         let Some(journal) = &self.0 else {
-            return Ok((None, outboxes.iter().map(|outbox| (Arc::clone(outbox), 0)).collect()));
+            let nothing = |outbox: &Arc<Outbox>| (Arc::clone(outbox), Confirmed::default());
+            return Ok((None, outboxes.iter().map(nothing).collect()));
         };
-        let (positions, confirmed) = Positions::open(data_dir, &journal.run.journal, outboxes)?;
+        let of = (journal.run.journal.as_str(), journal.writer.next_epoch().unwrap_or(0));
+        let (positions, confirmed) = Positions::open(data_dir, of, outboxes)?;
         Ok((Some(positions), outboxes.iter().cloned().zip(confirmed).collect()))
     }
 

@@ -19,6 +19,22 @@ const DIRECTORY: &str = "sinks";
 /// Between two looks: what a sink may be told twice after a crash.
 const EVERY: Duration = Duration::from_millis(50);
 
+/// What of the revisions that a journal leads to a sink needs no more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Confirmed {
+    /// Those up to this number.
+    number: u64,
+    /// Those of epochs before this one: there was no such sink yet.
+    since: u64,
+}
+
+impl Confirmed {
+    /// Whether the revision of that number, told in that epoch, is one of them.
+    pub(super) fn holds(&self, number: u64, epoch: u64) -> bool {
+        number <= self.number || epoch < self.since
+    }
+}
+
 /// The positions of all sinks, kept up on a thread of their own.
 pub(super) struct Positions {
     stop: Sender<()>,
@@ -30,19 +46,20 @@ struct Position {
     outbox: Arc<Outbox>,
     path: PathBuf,
     file: File,
-    written: u64,
+    written: Confirmed,
 }
 
 impl Positions {
-    /// Reads the positions for the journal called `journal`, in the order of `outboxes`.
+    /// Reads the positions for the journal called `journal`, in the order of `outboxes`. A sink
+    /// that has none is new, and is told what comes from the epoch `next` on.
     ///
     /// # Errors
     /// When a position cannot be read or written.
     pub(super) fn open(
         data_dir: &DataDir,
-        journal: &str,
+        (journal, next): (&str, u64),
         outboxes: &[Arc<Outbox>],
-    ) -> io::Result<(Positions, Vec<u64>)> {
+    ) -> io::Result<(Positions, Vec<Confirmed>)> {
         let directory = data_dir.path().join(DIRECTORY);
         fs::create_dir_all(&directory)?;
         let mut positions = Vec::with_capacity(outboxes.len());
@@ -50,7 +67,9 @@ impl Positions {
             let path = directory.join(format!("{}.position", outbox.name()));
             let file =
                 File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
-            let written = confirmed(&fs::read_to_string(&path)?, journal).unwrap_or(0);
+            let known = confirmed(&fs::read_to_string(&path)?, journal);
+            let written = known.unwrap_or(Confirmed { number: 0, since: next });
+            file.write_all_at(text(written, journal).as_bytes(), 0)?;
             let outbox = Arc::clone(outbox);
             positions.push(Position { outbox, path, file, written });
         }
@@ -80,10 +99,11 @@ impl Positions {
 impl Position {
     fn keep_up(&mut self, journal: &str) {
         // While the journal is read again the sink has confirmed more than it was offered.
-        let settled = self.outbox.settled().max(self.written);
-        if settled == self.written {
+        let settled = self.outbox.settled();
+        if settled <= self.written.number {
             return;
         }
+        let settled = Confirmed { number: settled, ..self.written };
         // One write of fewer bytes than a page: a killed process leaves the old or the new.
         match self.file.write_all_at(text(settled, journal).as_bytes(), 0) {
             Ok(()) => self.written = settled,
@@ -94,14 +114,16 @@ impl Position {
     }
 }
 
-fn text(number: u64, journal: &str) -> String {
-    format!("{number:020} {journal}\n")
+/// Numbers of one length, so that a new text covers the old one.
+fn text(Confirmed { number, since }: Confirmed, journal: &str) -> String {
+    format!("{number:020} {since:020} {journal}\n")
 }
 
-/// The number in a position's file, when it is one for that journal.
-fn confirmed(text: &str, journal: &str) -> Option<u64> {
-    let (number, of) = text.trim_end().split_once(' ')?;
-    (of == journal).then(|| number.parse().ok()).flatten()
+/// What a position's file says, when it is one for that journal.
+fn confirmed(text: &str, journal: &str) -> Option<Confirmed> {
+    let mut words = text.split_ascii_whitespace();
+    let (number, since) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    (words.next()? == journal).then_some(Confirmed { number, since })
 }
 
 #[cfg(test)]
@@ -110,9 +132,12 @@ mod tests {
 
     #[test]
     fn a_position_of_another_journal_is_none() {
-        assert_eq!(confirmed(&text(12, "a"), "a"), Some(12));
-        for text in [text(12, "b").as_str(), "", "12", "x a\n"] {
+        let position = Confirmed { number: 12, since: 7 };
+        assert_eq!(confirmed(&text(position, "a"), "a"), Some(position));
+        for text in [text(position, "b").as_str(), "", "12", "12 7", "x 7 a\n"] {
             assert_eq!(confirmed(text, "a"), None, "{text:?}");
         }
+        let held = [(12, 9), (13, 9), (13, 6)].map(|(number, at)| position.holds(number, at));
+        assert_eq!(held, [true, false, true]);
     }
 }

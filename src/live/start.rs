@@ -2,6 +2,7 @@
 
 use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
+use super::positions::Confirmed;
 use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX, TOPOLOGY};
 use crate::canonical::{Format, Origin};
 use crate::clock::SharedClock;
@@ -90,12 +91,12 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// `outboxes` come with the number of the last revision that each sink has confirmed.
+    /// `outboxes` come with what each sink has confirmed.
     pub(super) fn start(
         settings: &Settings,
         core: &Core,
         store: &Store,
-        outboxes: Vec<(Arc<Outbox>, u64)>,
+        outboxes: Vec<(Arc<Outbox>, Confirmed)>,
     ) -> Result<Engine, LiveError> {
         let (feeder, collector) =
             runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;

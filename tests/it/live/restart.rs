@@ -101,6 +101,39 @@ async fn lists_come_back_and_what_the_configuration_dropped_is_taken_back() {
     by_revision(process.told());
 }
 
+#[tokio::test]
+async fn a_new_sink_is_told_what_comes_from_then_on() {
+    let mut process = Process::start(QUICK);
+    process.post("/v1/events", &batch(0)).await;
+    process.until(|revision| revision["alerts"].as_array().unwrap().len() == 1);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let log = elsewhere.path().join("log.ndjson");
+    let sinks = format!(
+        "{QUICK}sinks: {{stdout: {{type: stdout}}, log: {{type: file, path: {}}}}}\n",
+        log.display()
+    );
+    let process = process.killed().reconfigure(QUICK, &sinks).start();
+    process.post("/v1/events", &batch(1)).await;
+    // It is new once: what it was told before the kill it is not told again, the rest it is.
+    let process = process.killed().start();
+    process.post("/v1/events", &batch(2)).await;
+    let (_, told) = process.terminated();
+    assert_eq!(entities(&told).len(), 9, "the old sink has all");
+    let lines = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+    let known: BTreeSet<String> = by_revision(&lines)
+        .into_values()
+        .flat_map(|line| {
+            let envelope: Value = serde_json::from_str(line).unwrap();
+            envelope["data"]["alerts"].as_array().unwrap().clone()
+        })
+        .map(|row| row["entity"].as_str().unwrap().to_owned())
+        .collect();
+    let of = |number: u32| (0..3).map(move |at| format!("service:shop/s-{number}-{at}"));
+    assert!(of(1).chain(of(2)).all(|entity| known.contains(&entity)), "{known:?}");
+    assert!(!of(0).any(|entity| known.contains(&entity)), "{known:?}");
+}
+
 /// Runs a process with one file to its end; what it counted as received so far.
 fn received(directory: &Path) -> Value {
     let config = directory.join("causeway.yaml");
