@@ -16,7 +16,7 @@ mod queue;
 mod recover;
 
 pub use entry::{EntryError, Run};
-pub use keep::{Kept, keep};
+pub use keep::{Continued, keep};
 pub use queue::Queue;
 pub use recover::{Beginning, Listeners, Reached, RecoverError, Recovered, first_run, recover};
 
@@ -24,7 +24,6 @@ use crate::ingest::Reservation;
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::{Receiver, Sender};
-use std::sync::Arc;
 
 /// An epoch that is on disk, on its way to the engine.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub struct Formed {
 /// # Errors
 /// When the engine stopped.
 pub fn feed(
-    queue: &Arc<Queue>,
+    queue: &Queue,
     formed: &Receiver<Formed>,
     mut feeder: Feeder,
     notes: &Sender<Tick>,

@@ -1,9 +1,11 @@
 //! The live process: sources, engine, sinks and server put together, from start to drain.
 //!
 //! ```text
-//!  sources ─► Reception ─► Queue ─► feed ─► workers ─► Emitter ─┬► outboxes ─► sinks
-//!  console ──────┘                                              └► Store ─► console
+//!  sources ─► Reception ─► Queue ─► journal ─► feed ─► workers ─► Emitter ─┬► outboxes ─► sinks
+//!  console ──────┘                                                         └► Store ─► console
 //! ```
+//!
+//! A start reads the journal again first, so that all of it stands as it stood.
 //!
 //! Stopping goes the same way: the queue refuses from then on, what was accepted
 //! is worked off, exact counts are published, sinks get everything, and only
@@ -188,7 +190,7 @@ impl Live {
             opened.recover(&mut engine, &core.registry, &receptions, &http)
         })?;
         standing_context(&settings, &core, &receptions, &clock)?;
-        let journal = (resumed.kept, resumed.tick);
+        let journal = (resumed.journal, resumed.tick);
         let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
         let health = Health::default();
         let receiving = routes(&http, &settings.sources, |source| receptions.of(source));

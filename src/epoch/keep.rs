@@ -8,14 +8,13 @@ use crate::runtime::EpochInput;
 use causeway_dataflows::model::Seconds;
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long to wait before a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(500);
 
 /// A journal that is written to, and what its next frame begins with.
-pub struct Kept {
+pub struct Continued {
     writer: Writer,
     run: Option<Run>,
 }
@@ -29,8 +28,8 @@ pub struct Kept {
 /// When the journal cannot be written: what is on disk is unknown then, and the process must
 /// end. A full disk is no error; everything waits until there is room.
 pub fn keep(
-    queue: &Arc<Queue>,
-    mut journal: Option<Kept>,
+    queue: &Queue,
+    mut journal: Option<Continued>,
     last: Option<Seconds>,
     clock: &SharedClock,
     next: &Sender<Formed>,
@@ -58,8 +57,8 @@ pub fn keep(
             input.add(submission.decoded);
             rooms.push(submission.reservation);
         }
-        if let Some(kept) = &mut journal {
-            kept.write(queue, tick, parts)?;
+        if let Some(journal) = &mut journal {
+            journal.write(queue, tick, parts)?;
             queue.keep_up(waiting.count);
         }
         // The engine is gone when nobody takes it, and whoever waits for the engine says so.
@@ -69,10 +68,10 @@ pub fn keep(
     }
 }
 
-impl Kept {
+impl Continued {
     /// A journal that `run` goes on with.
-    pub fn new(writer: Writer, run: Run) -> Kept {
-        Kept { writer, run: Some(run) }
+    pub fn new(writer: Writer, run: Run) -> Continued {
+        Continued { writer, run: Some(run) }
     }
 
     fn write(&mut self, queue: &Queue, tick: Tick, mut parts: Parts) -> Result<(), JournalError> {

@@ -33,7 +33,7 @@ struct Journal {
 #[derive(Default)]
 pub(super) struct Resumed {
     /// What to go on with.
-    pub(super) kept: Option<epoch::Kept>,
+    pub(super) journal: Option<epoch::Continued>,
     /// The last tick.
     pub(super) tick: Option<Seconds>,
     /// How far each source had read.
@@ -108,7 +108,7 @@ impl Opened {
         let recovered = epoch::recover(&path, &mut engine.feeder, &engine.notes, &mut listeners)?;
         tell(&recovered, &run, (clock.monotonic_ns() - began_ns) as f64 / 1e9);
         let Recovered { tick, reached, .. } = recovered;
-        Ok(Resumed { kept: Some(epoch::Kept::new(writer, run)), tick, reached })
+        Ok(Resumed { journal: Some(epoch::Continued::new(writer, run)), tick, reached })
     }
 }
 

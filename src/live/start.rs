@@ -128,7 +128,7 @@ pub(super) fn feeding(
     core: &Core,
     clock: &SharedClock,
     (feeder, notes): (Feeder, Sender<Tick>),
-    (journal, last): (Option<epoch::Kept>, Option<Seconds>),
+    (journal, last): (Option<epoch::Continued>, Option<Seconds>),
 ) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {
     let (next, formed) = bounded(FORMED_MAX);
     let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));

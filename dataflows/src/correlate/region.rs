@@ -48,20 +48,21 @@ pub fn decide(
     region.dedup();
     let mut touched = BTreeSet::new();
     unassign(world, &region, &mut touched);
-    let region: Vec<Site> = region.iter().filter_map(|key| Site::of(world, *key, params)).collect();
+    let region: Vec<Undecided> =
+        region.iter().filter_map(|key| Undecided::of(world, *key, params)).collect();
     let mut rest = region.as_slice();
     while let Some(first) = rest.first() {
         let start = first.key.onset.div_euclid(params.slice_seconds) * params.slice_seconds;
         decide_slice(world, rest, start, params, &mut touched);
         let end = start + params.slice_seconds;
-        rest = &rest[rest.partition_point(|site| site.key.onset < end)..];
+        rest = &rest[rest.partition_point(|alert| alert.key.onset < end)..];
     }
     touched
 }
 
 /// An alert of the region, with what deciding asks of it again and again.
 #[derive(Clone, Copy, Debug)]
-struct Site {
+struct Undecided {
     key: AlertKey,
     /// Its unit's root.
     unit: NodeIndex,
@@ -71,12 +72,12 @@ struct Site {
     bridge: bool,
 }
 
-impl Site {
-    fn of(world: &World, key: AlertKey, params: &CorrelateParams) -> Option<Site> {
+impl Undecided {
+    fn of(world: &World, key: AlertKey, params: &CorrelateParams) -> Option<Undecided> {
         let placed = world.alerts.get(&key)?;
         let pinned = placed.row.pin.is_some();
         let bridge = !pinned && placed.surprise_milli >= params.bridge_surprise_milli;
-        Some(Site { key, unit: world.unit_of(placed.node).root, pinned, bridge })
+        Some(Undecided { key, unit: world.unit_of(placed.node).root, pinned, bridge })
     }
 }
 
@@ -164,26 +165,26 @@ pub fn leave_group(world: &mut World, group: AlertKey, key: AlertKey) {
 
 fn decide_slice(
     world: &mut World,
-    rest: &[Site],
+    rest: &[Undecided],
     start: Seconds,
     params: &CorrelateParams,
     touched: &mut BTreeSet<AlertKey>,
 ) {
     let end = start + params.slice_seconds;
     let horizon = end + params.lag_max_seconds;
-    let window = &rest[..rest.partition_point(|site| site.key.onset < horizon)];
-    for site in window.iter().filter(|site| site.pinned && site.key.onset < end) {
-        touched.extend(pinned::place(world, site.key, params));
+    let window = &rest[..rest.partition_point(|alert| alert.key.onset < horizon)];
+    for alert in window.iter().filter(|alert| alert.pinned && alert.key.onset < end) {
+        touched.extend(pinned::place(world, alert.key, params));
     }
-    let window: Vec<Site> = window.iter().filter(|site| !site.pinned).copied().collect();
+    let window: Vec<Undecided> = window.iter().filter(|alert| !alert.pinned).copied().collect();
     for (component, degraded) in components(world, &window, params) {
         let first = component[0].key.onset;
         if first >= end {
             continue;
         }
         let mut sites = Sites::default();
-        for site in &component {
-            sites.by_node.entry(site.unit).or_default().push(site.key);
+        for alert in &component {
+            sites.by_node.entry(alert.unit).or_default().push(alert.key);
         }
         // What is cut from a component goes on with the groups of the pieces before it, as it
         // would with those of an earlier slice: else whatever fell with the thing that
@@ -292,7 +293,11 @@ fn standing(
 
 /// The connected components of a window, in order of their earliest alert; a component
 /// over the bound is cut again with shorter links, then into pieces (SEMANTICS rule 17).
-fn components(world: &World, window: &[Site], params: &CorrelateParams) -> Vec<(Vec<Site>, bool)> {
+fn components(
+    world: &World,
+    window: &[Undecided],
+    params: &CorrelateParams,
+) -> Vec<(Vec<Undecided>, bool)> {
     let max = params.component_max;
     let links = links(world, window, params);
     let everything: Vec<u32> = (0..window.len() as u32).collect();
@@ -313,23 +318,27 @@ fn components(world: &World, window: &[Site], params: &CorrelateParams) -> Vec<(
         }
     }
     done.sort_unstable_by_key(|(component, _)| component[0]);
-    let sites = |places: Vec<u32>| places.iter().map(|at| window[*at as usize]).collect();
-    done.into_iter().map(|(places, degraded)| (sites(places), degraded)).collect()
+    let alerts = |places: Vec<u32>| places.iter().map(|at| window[*at as usize]).collect();
+    done.into_iter().map(|(places, degraded)| (alerts(places), degraded)).collect()
 }
 
 /// Links of each alert of a window to earlier ones, with the lag: to its predecessor on the same
 /// entity, whose lag does not matter and is none, and to that on each neighbour.
 /// Alerts that happen all the time make no links to others.
-fn links(world: &World, window: &[Site], params: &CorrelateParams) -> Vec<Vec<(u32, Seconds)>> {
+fn links(
+    world: &World,
+    window: &[Undecided],
+    params: &CorrelateParams,
+) -> Vec<Vec<(u32, Seconds)>> {
     let place: HashMap<AlertKey, u32> =
-        window.iter().enumerate().map(|(at, site)| (site.key, at as u32)).collect();
+        window.iter().enumerate().map(|(at, alert)| (alert.key, at as u32)).collect();
     let at_place = |key: AlertKey| place.get(&key).copied();
     let is_free = |key: &AlertKey| !world.is_pinned(key);
     let is_bridge = |key: &AlertKey| match at_place(*key) {
         Some(at) => window[at as usize].bridge,
-        None => Site::of(world, *key, params).is_some_and(|site| site.bridge),
+        None => Undecided::of(world, *key, params).is_some_and(|alert| alert.bridge),
     };
-    let of = |Site { key, unit, bridge, .. }: &Site| {
+    let of = |Undecided { key, unit, bridge, .. }: &Undecided| {
         let first = window[0].key.onset;
         let unit = world.unit_of(*unit);
         let own = unit.last_before(*key, first, &is_free).and_then(at_place);

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Problem, json, json_of};
 use super::auth::{Caller, CanIngest};
 use super::body::{self, is_json_or_lines, media_type, unsupported};
-use super::idempotency::{Begin, Guard, Key, Remembered, key_text};
+use super::idempotency::{Begin, Key, Remembered, key_text};
 use super::{Http, SourceState};
 use crate::canonical::{Format, Framing, Kind};
 use crate::ingest::reception::{Delivery, Receipt, Reception};
@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use smol_str::SmolStr;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The header of the key.
@@ -101,19 +102,25 @@ impl Job {
 async fn run(job: Job) -> Result<Receipt, Problem> {
     let receipt = match job.bytes.len() <= INLINE_BYTES_MAX {
         true => job.run(),
-        false => match tokio::task::spawn_blocking(move || job.run()).await {
-            Ok(done) => done,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => {
-                    let detail = "the process is stopping";
-                    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))
-                }
-            },
-        },
+        false => joined(tokio::task::spawn_blocking(move || job.run())).await,
     }?;
     receipt.durable.clone().wait().await.map_err(Problem::from)?;
     Ok(receipt)
+}
+
+/// What a task comes to; its panic goes on here.
+async fn joined<T>(task: JoinHandle<Result<T, Problem>>) -> Result<T, Problem> {
+    let error = match task.await {
+        Ok(done) => return done,
+        Err(error) => error,
+    };
+    match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => {
+            let detail = "the process is stopping";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))
+        }
+    }
 }
 
 /// Decodes a body and hands its events on; `kinds` are those that may be in it, empty for all.
@@ -177,7 +184,7 @@ pub async fn native(
 
 /// Serves a request under its key, or gives the answer that the key has.
 async fn answered_once(http: &Http, key: Option<Key>, mut job: Job) -> Result<Remembered, Problem> {
-    let Some(key) = key else { return answer_of(&run(job).await?) };
+    let Some(key) = key else { return Ok(answer_of(&run(job).await?)) };
     let hash = job.hash();
     job.key = Some(KeyUsed::new(key.operation, &key.text, hash));
     let guard = match http.keys.begin(key, hash, http.clock.now_ns()) {
@@ -193,29 +200,18 @@ async fn answered_once(http: &Http, key: Option<Key>, mut job: Job) -> Result<Re
         }
     };
     // On a task of its own: when the caller goes away the key must not become free.
-    let serving = tokio::spawn(async move { finish(guard, &run(job).await?) });
-    match serving.await {
-        Ok(answered) => answered,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => {
-                let detail = "the process is stopping";
-                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1))
-            }
-        },
-    }
+    joined(tokio::spawn(async move {
+        let answer = answer_of(&run(job).await?);
+        guard.finish(&answer);
+        Ok(answer)
+    }))
+    .await
 }
 
-fn answer_of(receipt: &Receipt) -> Result<Remembered, Problem> {
+fn answer_of(receipt: &Receipt) -> Remembered {
     let answer = Answer::of(receipt);
     let body = Bytes::from(serde_json::to_vec(&answer).unwrap_or_default());
-    Ok(Remembered { status: answer.status(), body })
-}
-
-fn finish(guard: Guard, receipt: &Receipt) -> Result<Remembered, Problem> {
-    let remembered = answer_of(receipt)?;
-    guard.finish(&remembered);
-    Ok(remembered)
+    Remembered { status: answer.status(), body }
 }
 
 /// What a sender was told, or would have been, before the process began: a key that it used
@@ -231,8 +227,7 @@ pub fn remember(http: &Http, head: &Head, receipt: &Receipt) {
         text: used.text.clone(),
     };
     if let Begin::Fresh(guard) = http.keys.begin(key, body, head.receipt_ns()) {
-        // It has an answer, or the journal would not have it.
-        let _ = finish(guard, receipt);
+        guard.finish(&answer_of(receipt));
     }
 }
 
