@@ -5,10 +5,12 @@
 //!           of what it takes at most: alerts on a window of entities that moves on, relations
 //!           and silences that come and go
 //! Seed:     the number of each batch; nothing is drawn
-//! Command:  `cargo bench --bench soak [-- --seconds 300]`, after `cargo build --release`
+//! Command:  `cargo bench --bench soak [-- --seconds 300 --warm-up 180]`, after
+//!           `cargo build --release`
 //!
-//! The first minute is left out: tables and buffers find their size in it. The binary is
-//! `CAUSEWAY_BIN`, else the release build.
+//! The first three minutes are left out: a key is forgotten two minutes after its last event,
+//! and until then tables and buffers find their size. The binary is `CAUSEWAY_BIN`, else the
+//! release build.
 
 use causeway_loadgen::send::{Batch, Options, send};
 use clap::Parser;
@@ -23,8 +25,6 @@ use std::time::{Duration, Instant};
 
 /// Growth over the measured stretch beyond which the run has failed, per cent.
 const GROWTH_MAX: f64 = 2.0;
-/// Seconds in which the process finds its size.
-const WARM_UP: u64 = 60;
 /// Events of one request.
 const BATCH: usize = 500;
 /// Entities that alert at a time.
@@ -52,9 +52,12 @@ sinks: {out: {type: stdout}}
 /// Runs a soak and says whether memory grew.
 #[derive(Parser)]
 struct Args {
-    /// How long, warm-up included.
+    /// How long it is measured.
     #[arg(long, default_value_t = 300)]
     seconds: u64,
+    /// Seconds before that, in which the process finds its size.
+    #[arg(long, default_value_t = 180)]
+    warm_up: u64,
     /// Events a second, instead of half of the most.
     #[arg(long)]
     rate: Option<f64>,
@@ -84,7 +87,8 @@ fn soak(args: &Args) -> Result<bool, Failure> {
         Some(rate) => rate,
         None => most(&mut load, process.address)? / 2.0,
     };
-    println!("{rate:.0} events/s for {} s", args.seconds);
+    let seconds = args.warm_up + args.seconds;
+    println!("{rate:.0} events/s for {seconds} s, of which the first {} warm up", args.warm_up);
     let done = Arc::new(AtomicBool::new(false));
     let pid = process.child.id();
     let sampler = {
@@ -94,7 +98,7 @@ fn soak(args: &Args) -> Result<bool, Failure> {
     let options = Options::ndjson(process.address, rate);
     let began = Instant::now();
     let (mut refused, mut events) = (0, 0);
-    while began.elapsed() < Duration::from_secs(args.seconds) {
+    while began.elapsed() < Duration::from_secs(seconds) {
         let batches = load.batches((rate * STRETCH_SECONDS as f64) as usize / BATCH);
         let report = send(&batches, &options)?;
         refused += report.statuses.iter().filter(|(s, _)| **s != 200).map(|(_, n)| n).sum::<u64>();
@@ -102,9 +106,9 @@ fn soak(args: &Args) -> Result<bool, Failure> {
     }
     done.store(true, Ordering::Relaxed);
     let samples = sampler.join().map_err(|_| "the sampler panicked")?;
-    let measured: Vec<f64> = samples.into_iter().skip(WARM_UP as usize).collect();
+    let measured: Vec<f64> = samples.into_iter().skip(args.warm_up as usize).collect();
     if measured.len() < 30 {
-        return Err("too short: --seconds must leave half a minute after the first".into());
+        return Err("too short: --seconds must be at least 30".into());
     }
     let (mean, growth) = growth(&measured);
     let first = measured.first().copied().unwrap_or_default();
@@ -112,6 +116,7 @@ fn soak(args: &Args) -> Result<bool, Failure> {
     println!("{}", plot(&measured));
     let result = serde_json::json!({
         "bench": "soak", "version": env!("CARGO_PKG_VERSION"), "seconds": args.seconds,
+        "warm_up_seconds": args.warm_up,
         "events": events, "events_per_second": rate, "batches_refused": refused,
         "rss_bytes": {"first": first, "last": last, "mean": mean},
         "growth_percent": growth, "growth_percent_max": GROWTH_MAX,

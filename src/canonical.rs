@@ -31,7 +31,7 @@ pub mod decoded;
 
 pub use decoded::{ByCode, ByKind, Counts, Decoded, Kind, Segment};
 pub use framing::Framing;
-pub use intake::{IdWindow, Kept, Leap, Mode};
+pub use intake::{IdWindow, Kept, Leap, Mode, SavedIds};
 pub use reject::{Code, DeadLetter, DeadLetterData, Origin, Reject};
 pub use source::{EntityStep, Limits, OnReject, OnRepair, Source};
 
@@ -151,6 +151,11 @@ impl Decoder {
     /// source's clock runs ahead.
     pub fn skew_ns(&self) -> i64 {
         self.intake.skew_ns()
+    }
+
+    /// Goes on with a skew that was known before.
+    pub fn restore_skew(&mut self, skew_ns: i64) {
+        self.intake.restore_skew(skew_ns);
     }
 
     /// What is kept between calls.

@@ -121,11 +121,21 @@ pub struct Journal {
     pub enabled: bool,
     /// Bytes at which a new file begins.
     pub segment: ByteSize,
+    /// How often a snapshot is written, when anything came; a start reads the journal from the
+    /// last one on, and what no kept snapshot needs is removed.
+    pub snapshot_every: Period,
+    /// Bytes of the journal after which one is written sooner.
+    pub snapshot_bytes: ByteSize,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Journal { enabled: true, segment: ByteSize::mebibytes(64) }
+        Journal {
+            enabled: true,
+            segment: ByteSize::mebibytes(64),
+            snapshot_every: Period::minutes(5),
+            snapshot_bytes: ByteSize::mebibytes(256),
+        }
     }
 }
 

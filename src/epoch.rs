@@ -11,14 +11,16 @@
 //! refused before it is decoded, and the sender is told to come again.
 
 mod entry;
+mod cut;
 mod keep;
 mod queue;
 mod recover;
 
+pub use cut::Cuts;
 pub use entry::{EntryError, Run};
 pub use keep::{Continued, keep};
 pub use queue::Queue;
-pub use recover::{Beginning, Listeners, Reached, RecoverError, Recovered, first_run, recover};
+pub use recover::{Listeners, RecoverError, Recovered, first_run, recover};
 
 use crate::ingest::Reservation;
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
@@ -32,6 +34,8 @@ pub struct Formed {
     input: EpochInput,
     /// Given back when the engine has the epoch.
     rooms: Vec<Reservation>,
+    /// Whether a snapshot is to go on after it.
+    save: bool,
 }
 
 /// Hands epochs to the engine in order until a draining one, or until nobody forms any more.
@@ -46,10 +50,14 @@ pub fn feed(
     mut feeder: Feeder,
     notes: &Sender<Tick>,
 ) -> Result<(), RuntimeError> {
-    for Formed { tick, input, rooms } in formed {
+    for Formed { tick, input, rooms, save } in formed {
         notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
         // Waits while two epochs are under way; what arrives meanwhile is the next epoch.
-        feeder.submit(tick, input)?;
+        if save {
+            feeder.submit_and_save(tick, input)?;
+        } else {
+            feeder.submit(tick, input)?;
+        }
         drop(rooms);
         queue.handed_on();
         if tick.drain {

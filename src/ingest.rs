@@ -20,6 +20,7 @@ pub mod reception;
 mod decoders;
 pub mod durable;
 pub mod record;
+pub mod reached;
 pub mod http;
 
 use crate::canonical::Decoded;

@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod canonical;
 pub mod dlq;
 pub mod journal;
+pub mod snapshot;
 pub mod epoch;
 pub mod runtime;
 pub mod replay;

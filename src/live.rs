@@ -38,6 +38,7 @@ use crate::ingest::http::{Http, routes};
 use crate::journal::JournalError;
 use crate::runtime::RuntimeError;
 use crate::settings::Settings;
+use crate::snapshot::SnapshotError;
 use crate::telemetry::process::peak_resident_bytes;
 use crate::telemetry::{EngineBooks, Metrics, Repeats};
 use cut::AtHand;
@@ -48,8 +49,10 @@ use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Readers};
 use start::{
-    Core, Engine, Receptions, Serving, announce, feeding, serving, standing_context, store_limits,
+    Core, GoneOn, Receptions, Serving, announce, app, feeding, go_on, serving, standing_context,
+    store_limits,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -85,6 +88,39 @@ pub enum LiveError {
     /// The journal cannot be read again.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// A snapshot cannot be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The journal ends before the snapshot.
+    #[error(
+        "journal {} {} and a snapshot goes on after epoch {epoch}; put the journal's files back; \
+         to go on without what is missing move both directories away",
+        path.display(),
+        ends.map_or("is empty".to_owned(), |ends| format!("ends before epoch {ends}"))
+    )]
+    Behind {
+        /// The journal.
+        path: PathBuf,
+        /// The snapshot's.
+        epoch: u64,
+        /// The first epoch that the journal does not hold.
+        ends: Option<u64>,
+    },
+    /// The journal's beginning is gone, and no snapshot stands for it.
+    #[error(
+        "journal {} begins with epoch {first}, and no snapshot holds what was before; put the \
+         files of `snapshots` back, or move `journal` away to begin anew",
+        path.display()
+    )]
+    NoSnapshot {
+        /// The journal.
+        path: PathBuf,
+        /// Its first epoch.
+        first: u64,
+    },
+    /// A snapshot holds a revision that is none.
+    #[error("the snapshot holds a line that is no revision: {0}")]
+    Line(#[from] serde_json::Error),
     /// The engine could not start, or stopped.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -158,6 +194,7 @@ struct Live {
     kept: Kept,
     sinks: Sinks,
     positions: Option<Positions>,
+    snapshots: Option<JoinHandle<()>>,
     readers: Readers,
     ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
     letters: dlq::Writer,
@@ -180,35 +217,26 @@ impl Live {
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
         let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &clock)?;
         core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
-        let opened = journal::Opened::at(&settings, data_dir, &clock)?;
-        let (positions, outboxes) = opened.positions(data_dir, &sinks.outboxes)?;
-        let mut engine = Engine::start(&settings, &core, &store, outboxes)?;
         let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
-        let receptions = Receptions::new(&settings, &around);
-        // Blocks while the journal is read again: who connects meanwhile waits for an answer.
-        let resumed = tokio::task::block_in_place(|| {
-            opened.recover(&mut engine, &core.registry, &receptions, &http)
-        })?;
-        standing_context(&settings, &core, &receptions, &clock)?;
-        let journal = (resumed.journal, resumed.tick);
-        let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
+        let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
-        let receiving = routes(&http, &settings.sources, |source| receptions.of(source));
-        let console = Console::new(Parts {
-            http: http.clone(),
-            store: store.clone(),
-            registry: core.registry.clone(),
-            reception: Arc::clone(&receptions.console),
-            health: health.clone(),
-            receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
-            started_ns: clock.now_ns(),
-        });
+        health.expect("journal");
         let address = listener.local_addr()?;
-        let (stop_server, server) = serving(http, listener, console.app(receiving));
+        let app = app(&settings, &http, &store, &core, &receptions, &health);
+        // Answers probes from here on, and everything else once the journal is read.
+        let (stop_server, server) = serving(http.clone(), listener, app);
+        let known = tokio::task::block_in_place(|| {
+            go_on(&settings, data_dir, &core, &store, &sinks.outboxes, &receptions, &http)
+        })?;
+        let GoneOn { engine, journal, positions, snapshots } = known;
+        health.set("journal", Condition::Well);
+        http.gate.open();
+        standing_context(&settings, &core, &receptions, &clock)?;
+        let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
         let sources = &settings.sources;
-        let readers = Readers::start(sources, &receptions, &resumed.reached, &repeats, &ends)?;
+        let readers = Readers::start(sources, &receptions, &repeats, &ends)?;
         health.set("config", Condition::Well);
         let (engine_books, carried) = (core.engine.clone(), sinks.outboxes.clone());
         let watch = tokio::spawn(watch::keep_up(health.clone(), engine_books, carried));
@@ -226,6 +254,7 @@ impl Live {
             kept: engine.kept,
             sinks,
             positions,
+            snapshots,
             readers,
             ended,
             letters: core.writer,
@@ -299,8 +328,11 @@ impl Live {
         fed.map_err(|_| RuntimeError::Stopped)??;
         let tally = tally.map_err(|_| RuntimeError::Stopped)?;
         self.sinks.drain().await;
-        let positions = self.positions;
-        let _ = tokio::task::spawn_blocking(|| positions.map(Positions::finish)).await;
+        let (positions, snapshots) = (self.positions, self.snapshots);
+        // One that is being written may be finished: it spares the next start a part of the
+        // journal.
+        let finish = || (positions.map(Positions::finish), snapshots.map(JoinHandle::join));
+        let _ = tokio::task::spawn_blocking(finish).await;
         self.store.close();
         let _ = self.stop_server.send(());
         if let Ok(Err(error)) = self.server.await {

@@ -19,6 +19,7 @@ use crate::canonical::Decoded;
 use causeway_dataflows::model::{AlertBatch, ContextEvent};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;
+use causeway_dataflows::pipeline::Saved;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::{Arc, Mutex};
 use std::thread::Thread;
@@ -51,6 +52,26 @@ struct Share {
     tick: Tick,
     alerts: Vec<AlertBatch>,
     context: Vec<ContextEvent>,
+    /// Whether what is remembered after it is to be handed out.
+    save: bool,
+}
+
+/// What one worker begins with.
+struct Start {
+    queue: Receiver<Share>,
+    first: Epoch,
+    saved: Option<Saved>,
+}
+
+/// What a computation goes on from.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// The epoch after which it was saved.
+    pub epoch: Epoch,
+    /// The tick of that epoch.
+    pub tick: Tick,
+    /// What was remembered.
+    pub saved: Saved,
 }
 
 /// Why the engine cannot go on.
@@ -84,12 +105,43 @@ pub fn start(
     params: &Params,
     outstanding_max: usize,
 ) -> Result<(Feeder, Collector), RuntimeError> {
+    start_at(workers, params, outstanding_max, 0, None)
+}
+
+/// The same, going on after what was saved. The first answer is for the epoch of the past, and
+/// puts up all that stood then.
+///
+/// # Errors
+/// When the threads cannot be started.
+pub fn resume(
+    workers: usize,
+    params: &Params,
+    outstanding_max: usize,
+    past: Past,
+) -> Result<(Feeder, Collector), RuntimeError> {
+    let Past { epoch, tick, saved } = past;
+    let (mut feeder, collector) = start_at(workers, params, outstanding_max, epoch, Some(saved))?;
+    feeder.submit(tick, EpochInput::default())?;
+    Ok((feeder, collector))
+}
+
+fn start_at(
+    workers: usize,
+    params: &Params,
+    outstanding_max: usize,
+    first: Epoch,
+    saved: Option<Saved>,
+) -> Result<(Feeder, Collector), RuntimeError> {
     let workers = workers.max(1);
     let (report, reports) = unbounded();
-    let (started, starts) = unbounded();
+    let (started, threads) = unbounded();
     let (queues, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| unbounded::<Share>()).unzip();
-    let receivers: Arc<Vec<Mutex<Option<Receiver<Share>>>>> =
-        Arc::new(receivers.into_iter().map(|r| Mutex::new(Some(r))).collect());
+    let shares = match saved {
+        Some(saved) => saved.split(workers).into_iter().map(Some).collect(),
+        None => vec![None; workers],
+    };
+    let start = |(queue, saved)| Mutex::new(Some(Start { queue, first, saved }));
+    let starts: Arc<Vec<_>> = Arc::new(receivers.into_iter().zip(shares).map(start).collect());
     let params = params.clone();
     let communication =
         if workers == 1 { Communication::Thread } else { Communication::Process(workers) };
@@ -98,23 +150,23 @@ pub fn start(
         // A worker that dies leaves the others spinning: nobody goes on after a panic.
         let _abort = AbortOnPanic;
         let index = timely.index();
-        let queue = receivers[index].lock().ok().and_then(|mut slot| slot.take());
+        let start = starts[index].lock().ok().and_then(|mut slot| slot.take());
         let _ = started.send((index, std::thread::current()));
-        if let Some(queue) = queue {
-            worker::run(timely, &params, &queue, &report);
+        if let Some(start) = start {
+            worker::run(timely, &params, start, &report);
         }
     })
     .map_err(RuntimeError::Start)?;
-    let mut threads: Vec<(usize, Thread)> = starts.iter().take(workers).collect();
+    let mut threads: Vec<(usize, Thread)> = threads.iter().take(workers).collect();
     threads.sort_by_key(|(index, _)| *index);
     let (credits, returned) = bounded(outstanding_max.max(1));
     let feeder = Feeder {
         queues,
         threads: threads.into_iter().map(|(_, thread)| thread).collect(),
         credits,
-        next: 0,
+        next: first,
     };
-    Ok((feeder, Collector::new(workers, reports, returned, guards)))
+    Ok((feeder, Collector::new(workers, first, reports, returned, guards)))
 }
 
 /// Ends the process when the thread that holds it unwinds.
@@ -134,6 +186,22 @@ impl Feeder {
     /// # Errors
     /// When the collector or a worker is gone.
     pub fn submit(&mut self, tick: Tick, input: EpochInput) -> Result<Epoch, RuntimeError> {
+        self.give(tick, input, false)
+    }
+
+    /// The same, and asks for what is remembered after the epoch; its answer brings it.
+    ///
+    /// # Errors
+    /// When the collector or a worker is gone.
+    pub fn submit_and_save(
+        &mut self,
+        tick: Tick,
+        input: EpochInput,
+    ) -> Result<Epoch, RuntimeError> {
+        self.give(tick, input, true)
+    }
+
+    fn give(&mut self, tick: Tick, input: EpochInput, save: bool) -> Result<Epoch, RuntimeError> {
         self.credits.send(()).map_err(|_| RuntimeError::Stopped)?;
         let epoch = self.next;
         self.next += 1;
@@ -145,7 +213,7 @@ impl Feeder {
         }
         for ((queue, thread), alerts) in self.queues.iter().zip(&self.threads).zip(alerts) {
             // One worker brings the context in; the dataflow sends it where it belongs.
-            let share = Share { epoch, tick, alerts, context: std::mem::take(&mut context) };
+            let share = Share { epoch, tick, alerts, context: std::mem::take(&mut context), save };
             queue.send(share).map_err(|_| RuntimeError::Stopped)?;
             thread.unpark();
         }

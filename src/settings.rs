@@ -84,6 +84,10 @@ pub struct JournalSettings {
     pub enabled: bool,
     /// Bytes at which a new file begins.
     pub segment_bytes: u64,
+    /// How often a snapshot is written.
+    pub snapshot_every: Duration,
+    /// Bytes after which one is written sooner.
+    pub snapshot_bytes: u64,
 }
 
 /// Bounds of the dead-letter store.
@@ -222,7 +226,14 @@ fn journal(checker: &mut Checker<'_>, config: &crate::config::Journal) -> Journa
         let message = format!("{} makes a file of nearly every epoch", config.segment);
         checker.wrong("journal.segment", message, "write at least 1MiB");
     }
-    JournalSettings { enabled: config.enabled, segment_bytes: config.segment.0 }
+    checker.some_time("journal.snapshot_every", config.snapshot_every);
+    checker.positive("journal.snapshot_bytes", config.snapshot_bytes.as_usize());
+    JournalSettings {
+        enabled: config.enabled,
+        segment_bytes: config.segment.0,
+        snapshot_every: config.snapshot_every.0,
+        snapshot_bytes: config.snapshot_bytes.0,
+    }
 }
 
 fn dead_letters(

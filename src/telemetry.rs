@@ -9,6 +9,7 @@ pub mod bins;
 pub mod ingest;
 pub mod http;
 pub mod engine;
+pub mod snapshots;
 pub mod process;
 pub mod metrics;
 

@@ -6,6 +6,7 @@ use causeway::canonical::{Decoded, Decoder, Format, Framing, Input as Call, Mode
 use causeway_dataflows::dedup::dedup;
 use causeway_dataflows::model::{Alert, AlertBatch, AlertCount, AlertKey, Seconds, Status};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use causeway_dataflows::ops::shelf::Shelf;
 use causeway_dataflows::params::Params;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -169,7 +170,7 @@ fn build(
     worker.dataflow_named("w1", |scope| {
         let (batches, batch_stream) = scope.new_input();
         let (ticks, tick_stream) = scope.new_input();
-        let deduped = dedup(batch_stream, tick_stream, params);
+        let deduped = dedup(batch_stream, tick_stream, params, Shelf::default());
         let tap = heard.clone();
         let alerts = deduped.alerts.inner.inspect(move |(alert, _, diff)| {
             let mut heard = tap.borrow_mut();

@@ -18,13 +18,14 @@ use crate::model::{
 };
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::{Aliases, resolve};
+use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use differential_dataflow::VecCollection;
 use smol_str::SmolStr;
 use std::sync::Arc;
 use timely::dataflow::Stream;
 
-pub use latest::latest;
+pub use latest::{SavedThing, latest};
 
 /// What the later stages read.
 pub struct Maintained<'scope> {
@@ -54,8 +55,9 @@ pub fn context<'scope>(
     events: Stream<'scope, Epoch, Vec<ContextEvent>>,
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
+    memory: Shelf<Vec<SavedThing>>,
 ) -> Maintained<'scope> {
-    let live = latest(events, ticks, params);
+    let live = latest(events, ticks, params, memory);
     let aliases = live
         .clone()
         .flat_map(|live| {

@@ -23,8 +23,10 @@ pub mod pinned;
 pub mod region;
 pub mod assemble;
 pub mod tenant;
+mod saved;
 mod operator;
 #[cfg(test)]
 mod tests;
 
 pub use operator::{Correlated, Fact, Outcome, correlate};
+pub use saved::SavedTenant;

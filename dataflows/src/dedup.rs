@@ -18,4 +18,5 @@ pub mod key;
 pub mod table;
 mod operator;
 
+pub use key::SavedKey;
 pub use operator::{Deduped, dedup};

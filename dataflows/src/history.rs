@@ -9,4 +9,4 @@
 pub mod rate;
 mod operator;
 
-pub use operator::history;
+pub use operator::{SavedHistory, history};

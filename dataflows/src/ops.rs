@@ -2,5 +2,6 @@
 
 pub mod wheel;
 pub mod epochs;
+pub mod shelf;
 pub mod join;
 pub mod window;

@@ -1,21 +1,25 @@
 //! One call per stage, top to bottom; shared arrangements are built here.
 
-use crate::context::context;
-use crate::correlate::{Fact, correlate};
-use crate::dedup::dedup;
-use crate::history::history;
+use crate::context::{SavedThing, context};
+use crate::correlate::{Fact, SavedTenant, correlate};
+use crate::dedup::{SavedKey, dedup};
+use crate::history::{SavedHistory, history};
 use crate::model::{AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey};
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
+use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use crate::suppress::suppress;
 use crate::{cause, explain};
 use differential_dataflow::{AsCollection, VecCollection};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline as PipelinePact;
 use timely::dataflow::operators::generic::Operator;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// What goes in; every worker gets a tick for every epoch.
 pub struct Inputs<'scope> {
@@ -39,25 +43,119 @@ pub struct Outputs<'scope> {
     pub sealed: VecCollection<'scope, Epoch, IncidentKey, isize>,
 }
 
+/// What the operators of one worker begin with and remember.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    keys: Shelf<Vec<SavedKey>>,
+    things: Shelf<Vec<SavedThing>>,
+    history: Shelf<SavedHistory>,
+    tenants: Shelf<Vec<(SmolStr, SavedTenant)>>,
+}
+
+/// All that a computation remembers after an epoch, and what the rest of it follows from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    /// Alerts by fingerprint.
+    pub keys: Vec<SavedKey>,
+    /// Topology, changes, silences, windows, rules, weights.
+    pub things: Vec<SavedThing>,
+    /// Base rates.
+    pub history: SavedHistory,
+    /// What was decided, by tenant.
+    pub tenants: Vec<(SmolStr, SavedTenant)>,
+}
+
+impl Memory {
+    /// The memory of a worker that begins with `saved`, its share of a computation.
+    pub fn after(saved: Option<Saved>) -> Memory {
+        let Some(Saved { keys, things, history, tenants }) = saved else {
+            return Memory::default();
+        };
+        Memory {
+            keys: Shelf::with(Some(keys)),
+            things: Shelf::with(Some(things)),
+            history: Shelf::with(Some(history)),
+            tenants: Shelf::with(Some(tenants)),
+        }
+    }
+
+    /// Asks for what is remembered after `epoch`, before it is fed.
+    pub fn want(&self, epoch: Epoch) {
+        self.keys.want(epoch);
+        self.things.want(epoch);
+        self.history.want(epoch);
+        self.tenants.want(epoch);
+    }
+
+    /// What was remembered after `epoch`, once the computation is through with it.
+    pub fn take(&self, epoch: Epoch) -> Option<Saved> {
+        Some(Saved {
+            keys: self.keys.take(epoch)?,
+            things: self.things.take(epoch)?,
+            history: self.history.take(epoch)?,
+            tenants: self.tenants.take(epoch)?,
+        })
+    }
+}
+
+impl Saved {
+    /// Each worker's share: whatever a worker is dealt later meets what it remembers.
+    pub fn split(self, workers: usize) -> Vec<Saved> {
+        let mut shares = vec![Saved::default(); workers.max(1)];
+        let peers = shares.len() as u64;
+        for key in self.keys {
+            shares[(key.fingerprint().low64() % peers) as usize].keys.push(key);
+        }
+        for thing in self.things {
+            shares[(thing.placement() % peers) as usize].things.push(thing);
+        }
+        let home = |tenant: &SmolStr| (xxh3_64(tenant.as_bytes()) % peers) as usize;
+        for (tenant, seen) in self.history.seen {
+            shares[home(&tenant)].history.seen.push((tenant, seen));
+        }
+        for (tenant, saved) in self.tenants {
+            shares[home(&tenant)].tenants.push((tenant, saved));
+        }
+        // A rating does not say whose it is, and is used where its alert is.
+        for share in &mut shares {
+            share.history.ratings.clone_from(&self.history.ratings);
+        }
+        shares
+    }
+
+    /// Adds another worker's share.
+    pub fn add(&mut self, other: Saved) {
+        self.keys.extend(other.keys);
+        self.things.extend(other.things);
+        self.history.seen.extend(other.history.seen);
+        self.history.ratings.extend(other.history.ratings);
+        self.tenants.extend(other.tenants);
+    }
+}
+
 /// From decoded events to explained incidents.
-pub fn pipeline<'scope>(inputs: Inputs<'scope>, params: &Params) -> Outputs<'scope> {
+pub fn pipeline<'scope>(
+    inputs: Inputs<'scope>,
+    params: &Params,
+    memory: &Memory,
+) -> Outputs<'scope> {
     let Inputs { alerts, context: events, ticks } = inputs;
-    let deduped = dedup(alerts, ticks.clone(), params);
-    let known = context(events, ticks.clone(), params);
+    let deduped = dedup(alerts, ticks.clone(), params, memory.keys.clone());
+    let known = context(events, ticks.clone(), params, memory.things.clone());
     let placed = resolve(
         deduped.alerts.map(|alert| (alert.identity.entity.clone(), alert)),
         &known.aliases,
         "enrich: alerts by entity",
     );
     let annotated = suppress(placed, known.conditions);
-    let rated = history(annotated, ticks.clone(), params);
+    let rated = history(annotated, ticks.clone(), params, memory.history.clone());
     let facts = rated
         .map(|rated| (rated.row.alert.identity.tenant.clone(), Fact::Alert(rated)))
         .concat(known.edges.map(|edge| (edge.tenant.clone(), Fact::Edge(edge))))
         .concat(known.changes.map(|c| (c.event.tenant.clone(), Fact::Change(c))))
         .concat(known.profiles.map(|p| (p.tenant.clone(), Fact::Profile(p))))
         .concat(known.models.map(|(tenant, model)| (tenant, Fact::Model(Arc::new(model)))));
-    let correlated = correlate(facts, ticks, params);
+    let correlated = correlate(facts, ticks, params, memory.tenants.clone());
     Outputs {
         incidents: incidents(correlated.groups, params),
         rows: correlated.rows,

@@ -5,6 +5,7 @@ use crate::emit::summary::Books;
 use causeway_dataflows::model::{AlertBatch, ContextEvent, Seconds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::ops::AddAssign;
 
 /// What sort of event it is.
@@ -101,7 +102,8 @@ impl Kind {
 }
 
 /// One number for each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(SmolStr, u64)>", from = "Vec<(SmolStr, u64)>")]
 pub struct ByKind([u64; Kind::ALL.len()]);
 
 impl ByKind {
@@ -127,6 +129,25 @@ impl ByKind {
     }
 }
 
+impl From<ByKind> for Vec<(SmolStr, u64)> {
+    fn from(counts: ByKind) -> Self {
+        counts.iter().map(|(what, count)| (SmolStr::new_static(what.word()), count)).collect()
+    }
+}
+
+/// A word that is no more is left out.
+impl From<Vec<(SmolStr, u64)>> for ByKind {
+    fn from(words: Vec<(SmolStr, u64)>) -> Self {
+        let mut counts = ByKind::default();
+        for (word, count) in words {
+            if let Some(what) = Kind::ALL.into_iter().find(|what| what.word() == word) {
+                counts.0[what as usize] = count;
+            }
+        }
+        counts
+    }
+}
+
 impl AddAssign<&ByKind> for ByKind {
     fn add_assign(&mut self, other: &ByKind) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
@@ -136,7 +157,8 @@ impl AddAssign<&ByKind> for ByKind {
 }
 
 /// One number for each code.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(SmolStr, u64)>", from = "Vec<(SmolStr, u64)>")]
 pub struct ByCode([u64; Code::ALL.len()]);
 
 impl ByCode {
@@ -161,6 +183,25 @@ impl ByCode {
     }
 }
 
+impl From<ByCode> for Vec<(SmolStr, u64)> {
+    fn from(counts: ByCode) -> Self {
+        counts.iter().map(|(what, count)| (SmolStr::new_static(what.word()), count)).collect()
+    }
+}
+
+/// A word that is no more is left out.
+impl From<Vec<(SmolStr, u64)>> for ByCode {
+    fn from(words: Vec<(SmolStr, u64)>) -> Self {
+        let mut counts = ByCode::default();
+        for (word, count) in words {
+            if let Some(what) = Code::ALL.into_iter().find(|what| what.word() == word) {
+                counts.0[what as usize] = count;
+            }
+        }
+        counts
+    }
+}
+
 impl AddAssign<&ByCode> for ByCode {
     fn add_assign(&mut self, other: &ByCode) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
@@ -171,7 +212,7 @@ impl AddAssign<&ByCode> for ByCode {
 
 /// The books of a decoder: received = accepted + rejected + duplicate, and
 /// accepted = folded + signals + context.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Events seen, good or bad.
     pub received: u64,

@@ -23,7 +23,7 @@ mod ticks;
 
 pub use draft::{AlertDraft, Common, Known, Payload, Said, SeverityGiven, Spelling, When};
 pub use entity::DEFAULT_NAMESPACE;
-pub use ids::IdWindow;
+pub use ids::{IdWindow, SavedIds};
 pub use labels::{Labels, cut};
 pub use leap::Leap;
 pub use ticks::Mode;
@@ -166,6 +166,11 @@ impl Intake {
     /// The running mean of receipt less event time of live events, nanoseconds.
     pub fn skew_ns(&self) -> i64 {
         self.skew_ns
+    }
+
+    /// Goes on with a skew that was known before.
+    pub fn restore_skew(&mut self, skew_ns: i64) {
+        self.skew_ns = skew_ns;
     }
 
     /// What is kept between calls, without the decoder's own buffers.

@@ -58,6 +58,10 @@ fn code_of(error: &LiveError) -> u8 {
         | LiveError::Server(_)
         | LiveError::Topology(_)
         | LiveError::Journal(_)
+        | LiveError::Snapshot(_)
+        | LiveError::Behind { .. }
+        | LiveError::NoSnapshot { .. }
+        | LiveError::Line(_)
         | LiveError::System(_) => exit::IO,
         LiveError::Sink(_) => exit::CONFIG,
         LiveError::Source { .. } => exit::DATA,

@@ -11,7 +11,7 @@
 //! lengths as four bytes; so no two different rows are the same bytes.
 
 use causeway_dataflows::model::{AlertCount, AlertRow, Disposition, Incident, Status};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -141,6 +141,14 @@ impl fmt::Debug for Digest {
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let folded = u128::from_str_radix(&text, 16).map_err(serde::de::Error::custom)?;
+        Ok(Digest { folded, row: Vec::new() })
     }
 }
 

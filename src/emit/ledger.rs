@@ -7,7 +7,10 @@
 //! its severity or cause changes (rule 23). A function of epochs and ticks alone.
 
 mod claims;
+mod saved;
 mod track;
+#[cfg(test)]
+mod tests;
 
 use super::wire::{Lineage, Message, Revision, RevisionEvent, Time, convert};
 use crate::runtime::EpochOutput;
@@ -19,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use track::Track;
+
+pub use saved::SavedLedger;
 
 /// When to speak.
 #[derive(Clone, Copy, Debug)]
@@ -168,8 +173,9 @@ impl Ledger {
             if sealed.contains(key) {
                 continue;
             }
-            let Some(track) = self.tracks.remove(key) else { continue };
+            let Some(mut track) = self.tracks.remove(key) else { continue };
             self.due.remove(&(track.scheduled, *key));
+            track.scheduled = Seconds::MAX;
             let members = incident.members.iter().map(|member| member.key).collect();
             claimants.push(claims::Claimant { track, members });
         }

@@ -88,6 +88,14 @@ impl Matcher {
         self.wants_event(revision.event) && self.concerns(revision)
     }
 
+    /// Whether it lets every incident through, whatever becomes of it.
+    fn is_for_all(&self) -> bool {
+        self.severity.is_none()
+            && self.tenant.is_empty()
+            && self.owner.is_empty()
+            && self.labels.is_empty()
+    }
+
     fn wants_event(&self, event: RevisionEvent) -> bool {
         self.events.is_empty() || self.events.contains(&event)
     }
@@ -155,7 +163,20 @@ impl Route {
         }
     }
 
+    /// The incidents that were let through, the earliest first.
+    pub fn told(&self) -> Vec<SmolStr> {
+        self.order.iter().filter(|id| self.told.contains(*id)).cloned().collect()
+    }
+
+    /// Remembers incidents that were let through before.
+    pub fn tell(&mut self, ids: Vec<SmolStr>) {
+        ids.into_iter().for_each(|id| self.remember(id));
+    }
+
     fn remember(&mut self, id: SmolStr) {
+        if self.matcher.is_for_all() {
+            return;
+        }
         self.told.insert(id.clone());
         self.order.push_back(id);
         while self.order.len() > self.told_max {
@@ -250,12 +271,21 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut route = Route::bounded(Matcher::default(), 2);
+        let conditions = Matcher { severity: Some(SeverityWord::Warning), ..Matcher::default() };
+        let mut route = Route::bounded(conditions, 2);
         for id in ["inc-1", "inc-2", "inc-3"] {
             let mut revision = sample::opened();
             revision.incident_id = id.into();
             assert!(route.admit(&revision));
         }
         assert_eq!(route.told.iter().map(SmolStr::as_str).collect::<Vec<_>>(), ["inc-2", "inc-3"]);
+    }
+
+    #[test]
+    fn nothing_is_remembered_where_everything_goes() {
+        let mut route = Route::new(Matcher::default());
+        assert!(route.admit(&sample::opened()));
+        assert!(route.admit(&sample::resolved()));
+        assert!(route.told.is_empty() && route.order.is_empty());
     }
 }

@@ -23,11 +23,13 @@ use tokio::sync::Notify;
 
 mod books;
 mod carry;
+mod saved;
 #[cfg(test)]
 mod tests;
 
 pub use books::SinkBooks;
 pub use carry::{Carried, Carrier, CarryError, SinkThread, carry_on};
+pub use saved::SavedOutbox;
 
 /// What happens when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::runtime::EpochOutput;
 use causeway_dataflows::model::{
     AlertCount, AlertKey, AlertRow, Disposition, Incident, IncidentKey, Seconds,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -99,7 +100,7 @@ impl Standing {
 }
 
 /// Numbers about what stands or stood: an [`Archive`] that keeps no rows.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     digest: Digest,
     books: Books,

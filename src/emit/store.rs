@@ -19,12 +19,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 mod incidents;
 mod page;
 mod query;
+mod saved;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use page::{Cursor, CursorError, PAGE_MAX, Page};
 pub use query::{AlertQuery, AlertState, IncidentQuery, IncidentState};
+pub use saved::SavedStore;
 pub use stream::{Position, PositionError, Streamed, Subscription};
 
 use incidents::Incidents;

@@ -20,6 +20,7 @@ pub mod envelope;
 pub mod convert;
 pub mod words;
 pub mod difference;
+pub mod as_json;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]

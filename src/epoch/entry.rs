@@ -70,6 +70,11 @@ impl Parts {
         self.owned.push((BODY, record.body));
     }
 
+    /// How many submissions there are.
+    pub(super) fn submissions(&self) -> usize {
+        self.owned.iter().filter(|(tag, _)| *tag == HEAD).count()
+    }
+
     pub(super) fn refs(&self) -> Vec<PartRef<'_>> {
         self.owned.iter().map(|(tag, bytes)| PartRef { tag: *tag, bytes }).collect()
     }

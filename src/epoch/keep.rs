@@ -1,5 +1,6 @@
 //! Forming epochs, and keeping them before anyone is told that they were taken.
 
+use super::cut::Cuts;
 use super::entry::{DRAIN, Parts, Run};
 use super::{Formed, Queue};
 use crate::clock::SharedClock;
@@ -17,6 +18,7 @@ const FULL_RETRY: Duration = Duration::from_millis(500);
 pub struct Continued {
     writer: Writer,
     run: Option<Run>,
+    cuts: Option<Cuts>,
 }
 
 /// Forms epochs until the queue is closed and empty; the last one drains. With a journal each
@@ -38,7 +40,7 @@ pub fn keep(
         Tick { now: clock.now_seconds().max(last.unwrap_or(Seconds::MIN)), drain: false };
     let mut fed_at = last.unwrap_or(Seconds::MIN);
     loop {
-        let waiting = queue.take();
+        let mut waiting = queue.take();
         tick.now = tick.now.max(clock.now_seconds());
         let idle = waiting.submissions.is_empty() && waiting.context.is_empty();
         if idle && !waiting.closed && fed_at == tick.now {
@@ -46,6 +48,10 @@ pub fn keep(
         }
         fed_at = tick.now;
         tick.drain = waiting.closed && idle;
+        let cuts = journal.as_mut().and_then(|journal| journal.cuts.as_mut());
+        let cut = cuts.filter(|_| !tick.drain);
+        let cut = cut.and_then(|cuts| cuts.begin(queue, &mut waiting, clock));
+        let save = cut.is_some();
         let mut parts = Parts::default();
         parts.context(&waiting.context);
         let mut input = EpochInput { context: waiting.context, ..EpochInput::default() };
@@ -58,11 +64,15 @@ pub fn keep(
             rooms.push(submission.reservation);
         }
         if let Some(journal) = &mut journal {
-            journal.write(queue, tick, parts)?;
+            let epoch = journal.write(queue, tick, parts)?;
             queue.keep_up(waiting.count);
+            if let (Some(cuts), Some(cut)) = (&journal.cuts, cut) {
+                cuts.hand_on(epoch, cut);
+            }
+            journal.forget()?;
         }
         // The engine is gone when nobody takes it, and whoever waits for the engine says so.
-        if next.send(Formed { tick, input, rooms }).is_err() || tick.drain {
+        if next.send(Formed { tick, input, rooms, save }).is_err() || tick.drain {
             return Ok(());
         }
     }
@@ -71,22 +81,43 @@ pub fn keep(
 impl Continued {
     /// A journal that `run` goes on with.
     pub fn new(writer: Writer, run: Run) -> Continued {
-        Continued { writer, run: Some(run) }
+        Continued { writer, run: Some(run), cuts: None }
     }
 
-    fn write(&mut self, queue: &Queue, tick: Tick, mut parts: Parts) -> Result<(), JournalError> {
+    /// The same, with snapshots, after which the journal forgets.
+    pub fn with_cuts(mut self, cuts: Option<Cuts>) -> Continued {
+        self.cuts = cuts;
+        self
+    }
+
+    /// Lets go of what no snapshot that is kept needs.
+    fn forget(&mut self) -> Result<(), JournalError> {
+        if let Some(needed) = self.cuts.as_mut().and_then(Cuts::needed) {
+            let removed = self.writer.forget_before(needed)?;
+            tracing::info!(before = needed, segments = removed, "the journal forgets");
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, queue: &Queue, tick: Tick, mut parts: Parts) -> Result<u64, JournalError> {
+        let submissions = parts.submissions();
         if let Some(run) = self.run.take() {
             parts.run(&run);
         }
         let parts = parts.refs();
+        let epoch = self.writer.next_epoch().unwrap_or(0);
         let frame = FrameRef {
-            epoch: self.writer.next_epoch().unwrap_or(0),
+            epoch,
             now: tick.now,
             flags: if tick.drain { DRAIN } else { 0 },
             parts: &parts,
         };
         let mut was_full = false;
-        while let Err(error) = self.writer.append(&frame) {
+        let bytes = loop {
+            let error = match self.writer.append(&frame) {
+                Ok(bytes) => break bytes,
+                Err(error) => error,
+            };
             if !matches!(error, JournalError::Full { .. }) {
                 return Err(error);
             }
@@ -96,11 +127,15 @@ impl Continued {
             was_full = true;
             queue.set_full(true);
             std::thread::sleep(FULL_RETRY);
-        }
+        };
         if was_full {
             tracing::info!("there is room for the journal again");
             queue.set_full(false);
         }
-        self.writer.sync()
+        self.writer.sync()?;
+        if let Some(cuts) = &mut self.cuts {
+            cuts.note(bytes, submissions);
+        }
+        Ok(epoch)
     }
 }

@@ -114,6 +114,16 @@ impl Queue {
     }
 }
 
+impl Queue {
+    /// Adds to `waiting` whatever has come since.
+    pub(super) fn take_rest(&self, waiting: &mut Waiting) {
+        let mut rest = self.lock();
+        waiting.submissions.append(&mut rest.submissions);
+        waiting.context.append(&mut rest.context);
+        (waiting.closed, waiting.count) = (rest.closed, rest.count);
+    }
+}
+
 impl Intake for Queue {
     fn reserve(&self, bytes: usize) -> Result<Reservation, Busy> {
         if self.full.load(Ordering::Acquire) {

@@ -9,9 +9,7 @@ use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
 use std::path::Path;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Why the journal could not be read again.
 #[derive(Debug, thiserror::Error)]
@@ -40,26 +38,6 @@ pub struct Recovered {
     pub tick: Option<Seconds>,
     /// Who wrote last.
     pub run: Option<Run>,
-    /// How far each source had read each of its partitions, such as files.
-    pub reached: BTreeMap<(SmolStr, SmolStr), Reached>,
-}
-
-/// How far a partition had been read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reached {
-    /// Bytes, after decompression.
-    pub offset: u64,
-    /// Lines.
-    pub lines: u64,
-    /// How it begins: another file may come to bear its name.
-    pub beginning: Beginning,
-}
-
-/// The first bytes of a partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Beginning {
-    bytes: usize,
-    hash: u64,
 }
 
 /// Who listens while the journal is read.
@@ -72,17 +50,22 @@ pub struct Listeners<'a> {
     pub answered: &'a mut dyn FnMut(&Head, &Receipt),
 }
 
-/// Feeds every epoch of the journal to the engine again, in order, with its tick.
+/// Feeds the epochs of the journal `from` one on, all when there is none, to the engine again,
+/// in order, with their ticks.
 ///
 /// # Errors
 /// When the journal cannot be read or understood, or the engine stopped.
 pub fn recover(
     directory: &Path,
+    from: Option<u64>,
     feeder: &mut Feeder,
     notes: &Sender<Tick>,
     listeners: &mut Listeners<'_>,
 ) -> Result<Recovered, RecoverError> {
-    let mut reader = Reader::open_oldest(directory)?;
+    let mut reader = match from {
+        Some(from) => Reader::open(directory, from)?,
+        None => Reader::open_oldest(directory)?,
+    };
     let mut recovered = Recovered::default();
     while let Some(frame) = reader.next_frame()? {
         let tick = Tick { now: frame.now, drain: frame.flags & DRAIN != 0 };
@@ -115,43 +98,12 @@ fn decode(
                 };
                 let (decoded, receipt) = reception.again(&head, &body);
                 recovered.submissions += 1;
-                recovered.note(&head, &body, decoded.lines);
                 input.add(decoded);
                 (listeners.answered)(&head, &receipt);
             }
         }
     }
     Ok(input)
-}
-
-impl Recovered {
-    fn note(&mut self, head: &Head, body: &[u8], lines: u64) {
-        let (Some(partition), Some(offset)) = (&head.origin.partition, head.origin.offset) else {
-            return;
-        };
-        let reached = self.reached.entry((head.source.clone(), partition.clone())).or_default();
-        if offset == 0 {
-            reached.beginning = Beginning::of(body);
-        }
-        reached.offset = offset + body.len() as u64;
-        reached.lines = head.first_line.saturating_sub(1) + lines;
-    }
-}
-
-impl Beginning {
-    /// Bytes that tell a file from another of the same name.
-    const BYTES_MAX: usize = 1024;
-
-    /// Of what begins with `bytes`.
-    pub fn of(bytes: &[u8]) -> Beginning {
-        let bytes = &bytes[..bytes.len().min(Self::BYTES_MAX)];
-        Beginning { bytes: bytes.len(), hash: xxh3_64(bytes) }
-    }
-
-    /// Whether what begins with `bytes` began like this.
-    pub fn fits(&self, bytes: &[u8]) -> bool {
-        bytes.get(..self.bytes).is_some_and(|bytes| xxh3_64(bytes) == self.hash)
-    }
 }
 
 /// Who wrote the first frame of the journal in `directory`, if there is one.

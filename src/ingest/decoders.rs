@@ -1,7 +1,7 @@
 //! The decoders of one source, as many as can be busy at a time.
 
 use super::reception::Delivery;
-use crate::canonical::{Decoded, Decoder, Format, IdWindow, Input, Mode, Origin, Source};
+use crate::canonical::{Decoded, Decoder, Format, IdWindow, Input, Mode, Origin, SavedIds, Source};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
@@ -65,6 +65,31 @@ impl Decoders {
         InUse { number, decoder }
     }
 
+    /// Every decoder that was ever used, each once it is free.
+    pub(super) fn all_in_use(&self) -> Vec<InUse<'_>> {
+        // In order of their numbers, and nobody else holds one while he waits for another. One
+        // that is made meanwhile must be met too, so those that may be made are made now.
+        let busy = (0..self.all.len())
+            .filter(|number| *number < self.parallel || self.all[*number].get().is_some());
+        busy.map(|number| self.numbered(number)).collect()
+    }
+
+    /// The ids that are told apart.
+    pub(super) fn saved_ids(&self) -> Option<SavedIds> {
+        let ids = self.ids.as_ref()?;
+        Some(ids.lock().unwrap_or_else(PoisonError::into_inner).save())
+    }
+
+    /// Goes on after what was kept.
+    pub(super) fn restore(&self, skews_ns: Vec<(usize, i64)>, ids: Option<SavedIds>) {
+        for (number, skew_ns) in skews_ns {
+            self.numbered(number).decoder.restore_skew(skew_ns);
+        }
+        if let (Some(own), Some(ids)) = (&self.ids, ids) {
+            own.lock().unwrap_or_else(PoisonError::into_inner).restore(ids);
+        }
+    }
+
     fn at(&self, number: usize) -> &Mutex<Decoder> {
         let source = || Arc::clone(&self.source);
         self.all[number].get_or_init(|| {
@@ -77,6 +102,11 @@ impl InUse<'_> {
     /// Which it is.
     pub(super) fn number(&self) -> usize {
         self.number
+    }
+
+    /// How far the source's clock seems off to it, nanoseconds.
+    pub(super) fn skew_ns(&self) -> i64 {
+        self.decoder.skew_ns()
     }
 
     /// What a delivery holds, and how far the source's clock is off, nanoseconds.

@@ -9,19 +9,24 @@
 //! batch that is turned away and sent again is in the books once.
 
 use super::chunk::{Chunk, CutLine};
-use super::decoders::Decoders;
+use super::decoders::{Decoders, InUse};
+use super::reached::Reached;
 use super::record::{Head, KeyUsed, Record};
 use super::{Busy, BusyReason, Durable, Intake, Submission};
-use crate::canonical::{Counts, Decoded, Format, Framing, Kind, Mode, Origin, Reject, Source};
+use crate::canonical::{
+    Counts, Decoded, Format, Framing, Kind, Mode, Origin, Reject, SavedIds, Source,
+};
 use crate::clock::SharedClock;
 use crate::dlq::Letters;
 use crate::settings::SourceSettings;
 use crate::telemetry::Metrics;
-use crate::telemetry::ingest::Tally;
+use crate::telemetry::ingest::{SourceBooks, Tally};
 use causeway_dataflows::model::ContextEvent;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Is told of every context event that was taken.
@@ -51,6 +56,8 @@ pub struct Reception {
     keeps_rejects: bool,
     decoders: Decoders,
     next_request: AtomicU64,
+    /// How far each partition, such as a file, has been read.
+    reached: Mutex<BTreeMap<SmolStr, Reached>>,
     around: Surroundings,
 }
 
@@ -128,6 +135,7 @@ impl Reception {
         Reception {
             decoders: Decoders::new(&source, around.workers.max(1)),
             next_request: AtomicU64::new(1),
+            reached: Mutex::default(),
             source,
             tenant,
             keeps_rejects,
@@ -181,7 +189,7 @@ impl Reception {
             .then(|| Record::of(delivery, &self.source.name, decoder.number(), mode, &origin));
         let rejects = std::mem::take(&mut decoded.rejects);
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
-        let tally = Tally::of(&decoded);
+        let (tally, lines) = (Tally::of(&decoded), decoded.lines);
         let context: Vec<ContextEvent> = match around.listener {
             Some(_) => decoded.segments.iter().flat_map(|s| s.context.iter().cloned()).collect(),
             None => Vec::new(),
@@ -194,8 +202,10 @@ impl Reception {
             record,
         };
         let durable = around.intake.submit(batch).map_err(turned_away)?;
-        drop(decoder);
+        self.note(&origin, delivery.bytes, delivery.first_line, lines);
         around.metrics.ingest.enter(&self.source.name, &counts, &tally, skew_ns);
+        // From here on a snapshot may be taken: the batch is in the queue and in the books.
+        drop(decoder);
         if let Some(listener) = &around.listener {
             context.iter().for_each(|event| listener(event));
         }
@@ -288,6 +298,7 @@ impl Reception {
             self.decoders.numbered(head.decoder).decode(&delivery, head.mode, &head.origin);
         let rejects = std::mem::take(&mut decoded.rejects);
         let tally = Tally::of(&decoded);
+        self.note(&head.origin, body, head.first_line, decoded.lines);
         self.around.metrics.ingest.enter(&self.source.name, &decoded.counts, &tally, skew_ns);
         if let Some(listener) = &self.around.listener {
             decoded.segments.iter().flat_map(|s| &s.context).for_each(|event| listener(event));
@@ -295,6 +306,38 @@ impl Reception {
         let rejects = rejects.iter().map(Refused::of).collect();
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
         (decoded, Receipt { counts, rejects, failed, durable: Durable::now() })
+    }
+
+    fn note(&self, origin: &Origin, bytes: &[u8], first_line: u64, lines: u64) {
+        let (Some(partition), Some(offset)) = (&origin.partition, origin.offset) else { return };
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        match reached.get_mut(partition) {
+            Some(reached) => reached.take(offset, bytes, first_line, lines),
+            None => {
+                let mut first = Reached::default();
+                first.take(offset, bytes, first_line, lines);
+                reached.insert(partition.clone(), first);
+            }
+        }
+    }
+
+    /// How far each partition, such as a file, has been read.
+    pub fn reached(&self) -> BTreeMap<SmolStr, Reached> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until nothing is being decoded and lets nothing be until the answer is dropped:
+    /// everything that was decoded is in the queue then, and in the books.
+    pub fn hold(&self) -> Held<'_> {
+        Held { reception: self, decoders: self.decoders.all_in_use() }
+    }
+
+    /// Goes on after what was kept.
+    pub fn restore(&self, saved: SavedSource) {
+        self.next_request.store(saved.next_request, Ordering::Relaxed);
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = saved.reached;
+        self.decoders.restore(saved.skews_ns, saved.ids);
+        self.around.metrics.ingest.restore(&self.source.name, saved.books);
     }
 
     fn origin(&self, delivery: &Delivery<'_>) -> Origin {
@@ -307,6 +350,41 @@ impl Reception {
             }
         }
     }
+}
+
+/// A reception through which nothing comes.
+pub struct Held<'a> {
+    reception: &'a Reception,
+    decoders: Vec<InUse<'a>>,
+}
+
+impl Held<'_> {
+    /// What must be kept of the reception.
+    pub fn save(&self) -> SavedSource {
+        let Reception { source, decoders, next_request, around, .. } = self.reception;
+        let skews = self.decoders.iter().map(|decoder| (decoder.number(), decoder.skew_ns()));
+        SavedSource {
+            name: source.name.clone(),
+            books: around.metrics.ingest.of(&source.name),
+            next_request: next_request.load(Ordering::Relaxed),
+            skews_ns: skews.collect(),
+            ids: decoders.saved_ids(),
+            reached: self.reception.reached(),
+        }
+    }
+}
+
+/// A reception as a snapshot holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedSource {
+    /// The source.
+    pub name: SmolStr,
+    books: SourceBooks,
+    next_request: u64,
+    /// How far the source's clock seemed off to each decoder, nanoseconds.
+    skews_ns: Vec<(usize, i64)>,
+    ids: Option<SavedIds>,
+    reached: BTreeMap<SmolStr, Reached>,
 }
 
 impl Refused {

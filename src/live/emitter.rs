@@ -9,6 +9,8 @@
 //! One thread. It waits when a sink that must not lose anything is full, and with
 //! it the engine, the queue and the senders wait.
 
+mod saved;
+
 use super::positions::Confirmed;
 use crate::emit::ledger::Ledger;
 use crate::emit::outbox::Outbox;
@@ -16,11 +18,12 @@ use crate::emit::standing::{Standing, Tally};
 use crate::emit::store::Store;
 use crate::emit::wire::{Home, Message, Time, alert_row};
 use crate::runtime::{Collector, EpochOutput};
+use crate::snapshot::writer::Part;
 use crate::telemetry::EngineBooks;
 use crate::telemetry::engine::Shown;
 use causeway_dataflows::model::{AlertKey, AlertRow, Disposition, Seconds, Status};
 use causeway_dataflows::ops::epochs::Tick;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use smol_str::ToSmolStr;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,6 +56,8 @@ pub(super) struct Emitter {
     shown: Shown,
     sequence: u64,
     pruned: Seconds,
+    /// Where what is remembered goes when a snapshot is wanted.
+    parts: Option<Sender<Part>>,
 }
 
 impl Emitter {
@@ -63,6 +68,7 @@ impl Emitter {
         store: Store,
         outboxes: Vec<(Arc<Outbox>, Confirmed)>,
         books: EngineBooks,
+        parts: Option<Sender<Part>>,
     ) -> Self {
         Emitter {
             ledger,
@@ -74,6 +80,7 @@ impl Emitter {
             shown: Shown::default(),
             sequence: 0,
             pruned: Seconds::MIN,
+            parts,
         }
     }
 
@@ -84,10 +91,16 @@ impl Emitter {
 
     /// Runs until the engine has answered its last epoch; returns the books of everything.
     pub(super) fn run(mut self, mut collector: Collector, ticks: &Receiver<Tick>) -> Tally {
-        while let Some(output) = collector.next_epoch() {
+        while let Some(mut output) = collector.next_epoch() {
             // The tick of an epoch is sent before the epoch is.
             let Ok(tick) = ticks.recv() else { break };
             self.apply(&output, tick);
+            if let Some((engine, parts)) = output.saved.take().zip(self.parts.as_ref()) {
+                let (epoch, now) = (output.epoch, tick.now);
+                let emission = Box::new(self.save());
+                // A writer that is gone has told why.
+                let _ = parts.send(Part::Told { epoch, now, engine: Box::new(engine), emission });
+            }
         }
         self.kept.tally()
     }

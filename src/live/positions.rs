@@ -35,6 +35,14 @@ impl Confirmed {
     }
 }
 
+impl Confirmed {
+    /// Whether the revision of that number is one of them, by its number alone: it waited when a
+    /// snapshot was made.
+    pub(super) fn holds_number(&self, number: u64) -> bool {
+        number <= self.number
+    }
+}
+
 /// The positions of all sinks, kept up on a thread of their own.
 pub(super) struct Positions {
     stop: Sender<()>,

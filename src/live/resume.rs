@@ -1,8 +1,8 @@
 //! Going on in files where the journal says that they had been read.
 
 use crate::canonical::Framing;
-use crate::epoch::Reached;
 use crate::ingest::chunk::Chunk;
+use crate::ingest::reached::Reached;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -11,10 +11,9 @@ use std::collections::BTreeMap;
 pub(super) struct Resume(BTreeMap<SmolStr, Reached>);
 
 impl Resume {
-    /// What `reached` says of `source`.
-    pub(super) fn of(source: &SmolStr, reached: &BTreeMap<(SmolStr, SmolStr), Reached>) -> Resume {
-        let own = reached.iter().filter(|((of, _), _)| of == source);
-        Resume(own.map(|((_, partition), reached)| (partition.clone(), *reached)).collect())
+    /// After what was `reached`, by partition.
+    pub(super) fn after(reached: BTreeMap<SmolStr, Reached>) -> Resume {
+        Resume(reached)
     }
 
     /// The part of a chunk that was not taken before, if any was not.
@@ -49,7 +48,7 @@ impl Resume {
 mod tests {
     use super::*;
     use crate::canonical::Origin;
-    use crate::epoch::Beginning;
+    use crate::ingest::reached::Beginning;
 
     fn chunk(offset: u64, first_line: u64, text: &str) -> Chunk {
         let partition = Some("a.ndjson".into());

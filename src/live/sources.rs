@@ -3,7 +3,6 @@
 use super::resume::Resume;
 use super::start::Receptions;
 use crate::canonical::Format;
-use crate::epoch::Reached;
 use crate::ingest::chunk::{Chunk, ChunkLimits};
 use crate::ingest::file::{Files, Follower};
 use crate::ingest::reception::{Receipt, Reception};
@@ -13,7 +12,6 @@ use crate::telemetry::Repeats;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use smol_str::SmolStr;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,12 +48,11 @@ struct Reader {
 }
 
 impl Readers {
-    /// Starts the threads; each reports its end to `ended`. What was `reached` before is not
-    /// taken again.
+    /// Starts the threads; each reports its end to `ended`. What was read before is not taken
+    /// again.
     pub(super) fn start(
         sources: &[SourceSettings],
         receptions: &Receptions,
-        reached: &BTreeMap<(SmolStr, SmolStr), Reached>,
         repeats: &Arc<Repeats>,
         ended: &UnboundedSender<(SmolStr, Ended)>,
     ) -> std::io::Result<Readers> {
@@ -70,12 +67,13 @@ impl Readers {
             if matches!(kind, SourceKind::File { follow: true, .. }) {
                 readers.endless += 1;
             }
+            let reception = receptions.of(source);
             let reader = Reader {
-                reception: receptions.of(source),
+                resume: RefCell::new(Resume::after(reception.reached())),
+                reception,
                 repeats: Arc::clone(repeats),
                 stop: stopped.clone(),
                 line_bytes_max: source.decode.limits.event_bytes_max,
-                resume: RefCell::new(Resume::of(source.name(), reached)),
             };
             let (name, ended) = (source.name().clone(), ended.clone());
             std::thread::Builder::new().name(format!("source-{name}")).spawn(move || {

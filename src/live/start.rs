@@ -2,11 +2,12 @@
 
 use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
-use super::positions::Confirmed;
+use super::journal::{Opened, Past, Snapshots};
+use super::positions::{Confirmed, Positions};
 use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX, TOPOLOGY};
 use crate::canonical::{Format, Origin};
 use crate::clock::SharedClock;
-use crate::console::{Registry, SOURCE};
+use crate::console::{Console, Health, Parts, Registry, SOURCE};
 use crate::dlq;
 use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::Outbox;
@@ -15,11 +16,13 @@ use crate::emit::store::{Store, StoreLimits};
 use crate::epoch::{self, Queue, feed, keep};
 use crate::ingest::Intake;
 use crate::ingest::file::{FileError, matching};
-use crate::ingest::http::Http;
 use crate::ingest::http::server::{ServerError, serve};
-use crate::ingest::reception::{Reception, Surroundings};
+use crate::ingest::http::{Http, routes};
+use crate::ingest::reception::{Held, Reception, Surroundings};
 use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
 use crate::settings::{Settings, SourceSettings};
+use crate::snapshot::writer::Part;
+use crate::telemetry::snapshots::SnapshotBooks;
 use crate::telemetry::{EngineBooks, Metrics};
 use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
@@ -38,6 +41,7 @@ pub(super) struct Core {
     pub(super) engine: EngineBooks,
     pub(super) registry: Registry,
     pub(super) queue: Arc<Queue>,
+    pub(super) snapshots: SnapshotBooks,
     letters: dlq::Letters,
     pub(super) writer: dlq::Writer,
 }
@@ -63,10 +67,14 @@ impl Core {
         let engine = EngineBooks::default();
         metrics.add(Box::new(letters.clone()));
         metrics.add(Box::new(engine.clone()));
+        let snapshots = SnapshotBooks::default();
         let journaled = settings.journal.enabled;
+        if journaled {
+            metrics.add(Box::new(snapshots.clone()));
+        }
         let queue = Queue::new(settings.input_queue_bytes, engine.clone(), journaled);
         let registry = Registry::remembering(settings.params.context.tombstone_seconds);
-        Ok(Core { metrics, engine, registry, queue, letters, writer })
+        Ok(Core { metrics, engine, registry, queue, snapshots, letters, writer })
     }
 
     pub(super) fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
@@ -97,17 +105,30 @@ impl Engine {
         core: &Core,
         store: &Store,
         outboxes: Vec<(Arc<Outbox>, Confirmed)>,
+        (past, parts): (Option<Past>, Option<Sender<Part>>),
     ) -> Result<Engine, LiveError> {
-        let (feeder, collector) =
-            runtime::start(settings.workers, &settings.params, OUTSTANDING_MAX)?;
+        let (workers, params) = (settings.workers, &settings.params);
         let (notes, ticked) = unbounded();
-        let emitter = Emitter::new(
-            Ledger::new(Emission::of(&settings.emission)),
+        let emission = Emission::of(&settings.emission);
+        let mut emitter = Emitter::new(
+            Ledger::new(emission),
             settings.params.dedup.revise_horizon_seconds,
             store.clone(),
             outboxes,
             core.engine.clone(),
+            parts,
         );
+        let (feeder, collector) = match past {
+            None => runtime::start(workers, params, OUTSTANDING_MAX)?,
+            Some(Past { engine, emission: told }) => {
+                let tick = engine.tick;
+                let (feeder, mut collector) =
+                    runtime::resume(workers, params, OUTSTANDING_MAX, engine)?;
+                let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
+                emitter.resume(emission, &first, tick, told)?;
+                (feeder, collector)
+            }
+        };
         let kept = emitter.kept();
         let emitter = named("emitter").spawn(move || {
             let _abort = AbortOnPanic;
@@ -115,6 +136,62 @@ impl Engine {
         })?;
         Ok(Engine { feeder, notes, emitter, kept })
     }
+}
+
+/// What a process goes on with.
+pub(super) struct GoneOn {
+    pub(super) engine: Engine,
+    /// The journal and the tick that it ended with.
+    pub(super) journal: (Option<epoch::Continued>, Option<Seconds>),
+    pub(super) positions: Option<Positions>,
+    /// The thread that writes snapshots.
+    pub(super) snapshots: Option<JoinHandle<()>>,
+}
+
+/// Reads snapshot and journal, so that all is known that was known.
+pub(super) fn go_on(
+    settings: &Settings,
+    data_dir: &DataDir,
+    core: &Core,
+    store: &Store,
+    outboxes: &[Arc<Outbox>],
+    receptions: &Arc<Receptions>,
+    http: &Http,
+) -> Result<GoneOn, LiveError> {
+    let clock = &http.clock;
+    let mut opened = Opened::at(settings, data_dir, clock)?;
+    let (positions, outboxes) = opened.positions(data_dir, outboxes)?;
+    let snapshots = opened.snapshots(settings, &http.keys, &core.snapshots)?;
+    let parts = snapshots.as_ref().map(|snapshots| snapshots.parts.clone());
+    let past = opened.take_past(settings, &core.registry);
+    let mut engine = Engine::start(settings, core, store, outboxes, (past, parts))?;
+    let resumed = opened.recover(&mut engine, &core.registry, receptions, http, &core.snapshots)?;
+    let cuts = snapshots.as_ref().map(|made| cuts(settings, receptions, made, clock));
+    let journal = resumed.journal.map(|journal| journal.with_cuts(cuts));
+    let snapshots = snapshots.map(|snapshots| snapshots.thread);
+    Ok(GoneOn { engine, journal: (journal, resumed.tick), positions, snapshots })
+}
+
+/// Everything that is served.
+pub(super) fn app(
+    settings: &Settings,
+    http: &Http,
+    store: &Store,
+    core: &Core,
+    receptions: &Receptions,
+    health: &Health,
+) -> Router {
+    let receiving = routes(http, &settings.sources, |source| receptions.of(source));
+    let console = Console::new(Parts {
+        http: http.clone(),
+        store: store.clone(),
+        registry: core.registry.clone(),
+        reception: Arc::clone(&receptions.console),
+        health: health.clone(),
+        receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        started_ns: http.clock.now_ns(),
+    });
+    console.app(receiving)
 }
 
 fn named(name: &str) -> std::thread::Builder {
@@ -147,6 +224,24 @@ pub(super) fn feeding(
     })?)
 }
 
+/// Begins snapshots as the settings say; what sources remember is taken while all are held.
+pub(super) fn cuts(
+    settings: &Settings,
+    receptions: &Arc<Receptions>,
+    snapshots: &Snapshots,
+    clock: &SharedClock,
+) -> epoch::Cuts {
+    let receptions = Arc::clone(receptions);
+    let hold = move |take: &mut dyn FnMut()| {
+        let held: Vec<_> = receptions.all().map(Reception::hold).collect();
+        take();
+        held.iter().map(Held::save).collect()
+    };
+    let often = (settings.journal.snapshot_every, settings.journal.snapshot_bytes);
+    let Snapshots { parts, progress, .. } = snapshots;
+    epoch::Cuts::new(often, Box::new(hold), parts.clone(), progress.clone(), clock)
+}
+
 /// Whatever takes input, by name: the sources, the server's own and the topology's.
 pub(super) struct Receptions {
     sources: Vec<Arc<Reception>>,
@@ -171,9 +266,12 @@ impl Receptions {
 
     /// The reception of a source that a journal names; `None` when it is configured no more.
     pub(super) fn named(&self, name: &SmolStr) -> Option<&Reception> {
-        let own = [&*self.console, &self.topology];
-        let mut all = self.sources.iter().map(|of| &**of).chain(own);
-        all.find(|reception| reception.name() == name)
+        self.all().find(|reception| reception.name() == name)
+    }
+
+    /// All of them.
+    fn all(&self) -> impl Iterator<Item = &Reception> {
+        self.sources.iter().map(|of| &**of).chain([&*self.console, &self.topology])
     }
 }
 

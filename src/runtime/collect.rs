@@ -2,6 +2,7 @@
 
 use causeway_dataflows::model::{AlertCount, AlertRow, Incident, IncidentKey};
 use causeway_dataflows::ops::epochs::Epoch;
+use causeway_dataflows::pipeline::Saved;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub(super) struct Updates {
     pub(super) rows: Vec<(Arc<AlertRow>, isize)>,
     pub(super) counts: Vec<AlertCount>,
     pub(super) sealed: Vec<IncidentKey>,
+    pub(super) saved: Option<Saved>,
 }
 
 /// A worker's frontier and what it has for the epochs before.
@@ -38,6 +40,8 @@ pub struct EpochOutput {
     pub counts: Vec<AlertCount>,
     /// Incidents that left the horizon, in order of key.
     pub sealed: Vec<IncidentKey>,
+    /// What the computation remembers after it, if that was asked for.
+    pub saved: Option<Saved>,
 }
 
 /// The side that takes answers.
@@ -53,6 +57,7 @@ pub struct Collector {
 impl Collector {
     pub(super) fn new(
         workers: usize,
+        first: Epoch,
         reports: Receiver<Report>,
         credits: Receiver<()>,
         guards: WorkerGuards<()>,
@@ -60,9 +65,9 @@ impl Collector {
         Collector {
             reports,
             credits,
-            reached: vec![0; workers],
+            reached: vec![first; workers],
             pending: BTreeMap::new(),
-            next: 0,
+            next: first,
             guards: Some(guards),
         }
     }
@@ -101,6 +106,11 @@ impl Collector {
             all.rows.append(&mut updates.rows);
             all.counts.append(&mut updates.counts);
             all.sealed.append(&mut updates.sealed);
+            match (&mut all.saved, updates.saved) {
+                (Some(all), Some(share)) => all.add(share),
+                (all @ None, share) => *all = share,
+                (Some(_), None) => {}
+            }
         }
     }
 
@@ -124,6 +134,7 @@ impl Collector {
             rows: updates.rows,
             counts: updates.counts,
             sealed: updates.sealed,
+            saved: updates.saved,
         })
     }
 

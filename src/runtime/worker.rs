@@ -1,12 +1,12 @@
 //! One worker thread: its queue in, its dataflow, its reports out.
 
-use super::Share;
 use super::collect::{Report, Updates};
+use super::{Share, Start};
 use causeway_dataflows::model::{AlertBatch, ContextEvent};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;
-use causeway_dataflows::pipeline::{Inputs, pipeline};
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use causeway_dataflows::pipeline::{Inputs, Memory, pipeline};
+use crossbeam_channel::{Sender, TryRecvError};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -31,22 +31,28 @@ const PARK: Duration = Duration::from_millis(50);
 const FEED_MAX: usize = 8;
 
 /// Runs until the queue's other end is dropped and everything is worked off.
-pub(super) fn run(
-    timely: &mut Worker,
-    params: &Params,
-    queue: &Receiver<Share>,
-    reports: &Sender<Report>,
-) {
+pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &Sender<Report>) {
     let index = timely.index();
+    let Start { queue, first, saved } = start;
+    let memory = Memory::after(saved);
     let taps = Taps::default();
     let probe = ProbeHandle::new();
-    let mut sources = Some(build(timely, params, &taps, &probe));
-    let mut told: Epoch = 0;
+    let mut built = build(timely, params, &memory, &taps, &probe);
+    built.advance_to(first);
+    let mut sources = Some(built);
+    let mut told: Epoch = first;
     loop {
         let mut fed = 0;
         while let Some(open) = &mut sources {
             match queue.try_recv() {
-                Ok(share) => feed(open, share),
+                Ok(share) => {
+                    if share.save {
+                        // Its report carries what is remembered, also when nothing changes.
+                        taps.borrow_mut().entry(share.epoch).or_default();
+                        memory.want(share.epoch);
+                    }
+                    feed(open, share);
+                }
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => sources = None,
             }
@@ -58,13 +64,16 @@ pub(super) fn run(
         let _ = timely.step();
         let reached = probe.with_frontier(|frontier| frontier.first().copied());
         if reached.is_none_or(|reached| reached > told) {
-            let done = match reached {
+            let mut done = match reached {
                 Some(reached) => {
                     let later = taps.borrow_mut().split_off(&reached);
                     std::mem::replace(&mut *taps.borrow_mut(), later)
                 }
                 None => std::mem::take(&mut *taps.borrow_mut()),
             };
+            for (epoch, updates) in &mut done {
+                updates.saved = memory.take(*epoch);
+            }
             told = reached.unwrap_or(Epoch::MAX);
             if reports.send(Report { worker: index, reached: told, done }).is_err() {
                 return;
@@ -79,6 +88,17 @@ pub(super) fn run(
     }
 }
 
+impl Sources {
+    fn advance_to(&mut self, epoch: Epoch) {
+        self.alerts.advance_to(epoch);
+        self.context.advance_to(epoch);
+        self.ticks.advance_to(epoch);
+        self.alerts.flush();
+        self.context.flush();
+        self.ticks.flush();
+    }
+}
+
 fn feed(sources: &mut Sources, share: Share) {
     for batch in share.alerts {
         sources.alerts.send(batch);
@@ -87,16 +107,16 @@ fn feed(sources: &mut Sources, share: Share) {
         sources.context.send(event);
     }
     sources.ticks.send(share.tick);
-    let next = share.epoch + 1;
-    sources.alerts.advance_to(next);
-    sources.context.advance_to(next);
-    sources.ticks.advance_to(next);
-    sources.alerts.flush();
-    sources.context.flush();
-    sources.ticks.flush();
+    sources.advance_to(share.epoch + 1);
 }
 
-fn build(timely: &mut Worker, params: &Params, taps: &Taps, probe: &ProbeHandle<Epoch>) -> Sources {
+fn build(
+    timely: &mut Worker,
+    params: &Params,
+    memory: &Memory,
+    taps: &Taps,
+    probe: &ProbeHandle<Epoch>,
+) -> Sources {
     timely.dataflow_named("causeway", |scope| {
         let (alerts, alert_stream) = scope.new_input();
         let (context, context_stream) = scope.new_input();
@@ -104,6 +124,7 @@ fn build(timely: &mut Worker, params: &Params, taps: &Taps, probe: &ProbeHandle<
         let outputs = pipeline(
             Inputs { alerts: alert_stream, context: context_stream, ticks: tick_stream },
             params,
+            memory,
         );
         let tap = taps.clone();
         let incidents = outputs.incidents.inspect(move |(incident, epoch, diff)| {

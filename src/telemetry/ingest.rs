@@ -8,6 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,11 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 const LAG_SECONDS: [f64; 10] = [0.0, 1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 
 /// What one source sent so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SourceBooks {
     /// The decoder's books, added up.
     pub counts: Counts,
-    /// Receipt less event time of alerts.
+    /// Receipt less event time of alerts; a histogram that begins anew with the process, whose
+    /// bounds may be others.
+    #[serde(skip, default = "lag_bins")]
     pub lag: Bins,
     /// The newest event time, seconds since the Unix epoch; zero before the first event.
     pub last_event: i64,
@@ -31,11 +34,15 @@ pub struct SourceBooks {
     pub turned_away: u64,
 }
 
+fn lag_bins() -> Bins {
+    Bins::new(&LAG_SECONDS)
+}
+
 impl Default for SourceBooks {
     fn default() -> Self {
         SourceBooks {
             counts: Counts::default(),
-            lag: Bins::new(&LAG_SECONDS),
+            lag: lag_bins(),
             last_event: 0,
             skew_ns: 0,
             turned_away: 0,
@@ -53,7 +60,7 @@ pub struct Tally {
 impl Tally {
     /// The tally of one batch.
     pub fn of(decoded: &Decoded) -> Self {
-        let mut lag = Bins::new(&LAG_SECONDS);
+        let mut lag = lag_bins();
         let mut last_event = 0;
         let batches = decoded.segments.iter().flat_map(|segment| &segment.alerts);
         for event in batches.flat_map(|batch| &batch.events) {
@@ -89,6 +96,17 @@ impl IngestBooks {
     /// Makes the source known before its first event, so that its absence shows as zero.
     pub fn expect(&self, source: &SmolStr) {
         self.with(source, |_| ());
+    }
+
+    /// The books of one source as they stand.
+    pub fn of(&self, source: &SmolStr) -> SourceBooks {
+        let books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        books.get(source).cloned().unwrap_or_default()
+    }
+
+    /// Goes on with books that were kept.
+    pub fn restore(&self, source: &SmolStr, saved: SourceBooks) {
+        self.with(source, |books| *books = saved);
     }
 
     /// The books of each source as they stand.

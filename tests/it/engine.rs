@@ -5,6 +5,7 @@
 //! rules, changes, models. It is cut into epochs at random.
 
 mod history;
+mod memory;
 mod replay;
 mod run;
 
@@ -12,7 +13,7 @@ use causeway::emit::digest::Digest;
 use history::{History, histories};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use run::{Standing, check_against_oracle, run};
+use run::{Standing, check_against_oracle, check_restart, run};
 
 /// Histories per property; with three runs each they fit into the test command.
 const CASES: u32 = 500;
@@ -70,5 +71,18 @@ fn taking_everything_back_leaves_nothing() {
         prop_assert!(standing.rows.is_empty(), "alerts are left: {:?}", standing.rows);
         prop_assert!(standing.incidents.is_empty(), "incidents are left");
         Ok(())
+    });
+}
+
+#[test]
+fn what_was_saved_goes_on_to_the_very_same_answers() {
+    property(|history| {
+        // Early, in the middle, late, on other numbers of workers, as the history has it.
+        let place = history.steps.len() % 4;
+        let workers = [(1, 1), (2, 1), (1, 3), (4, 4)][place];
+        let cut = history.steps.len() * (place + 1) / 5;
+        check_restart(history, cut, workers).map_err(TestCaseError::fail)?;
+        // With horizons that pass, so that groups freeze and leave on both sides of the cut.
+        check_restart(&history.taken_back(), cut, workers).map_err(TestCaseError::fail)
     });
 }

@@ -2,6 +2,7 @@
 
 mod process;
 mod restart;
+mod snapshots;
 mod tools;
 
 use process::{Process, causeway};

@@ -2,10 +2,12 @@
 
 use crate::model::{Context, ContextEvent, EntityId, EventId, Live, Op, RelationKind, Seconds};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::shelf::Shelf;
 use crate::ops::wheel::Wheel;
 use crate::ops::window;
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ pub fn look_back(params: &Params) -> Seconds {
 }
 
 /// What an event is about: events with equal keys speak of one thing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Key {
     Entity(SmolStr, SmolStr, EntityId),
     Relation(SmolStr, SmolStr, EntityId, EntityId, RelationKind),
@@ -63,7 +65,36 @@ fn placement(event: &ContextEvent) -> u64 {
     }
 }
 
+impl SavedThing {
+    /// The same for a thing of a snapshot.
+    pub fn placement(&self) -> u64 {
+        match &self.key {
+            Key::Entity(_, _, entity) => entity.0,
+            Key::Relation(_, _, from, _, _) => from.0,
+            Key::Change(_, change, _) => xxh3_64(change.as_bytes()),
+            Key::Silence(tenant, _)
+            | Key::Maintenance(tenant, _)
+            | Key::Rule(tenant, _)
+            | Key::Model(tenant)
+            | Key::Feedback(tenant, _, _) => xxh3_64(tenant.as_bytes()),
+        }
+    }
+
+    /// What was said last; `None` after a delete.
+    pub fn event(&self) -> Option<&Arc<ContextEvent>> {
+        self.thing.event.as_ref()
+    }
+}
+
+/// One thing between two epochs, as a snapshot holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedThing {
+    key: Key,
+    thing: Thing,
+}
+
 /// The state of one thing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Thing {
     stamp: (i64, EventId),
     /// What stands in the collection.
@@ -95,6 +126,7 @@ pub fn latest<'scope>(
     events: Stream<'scope, Epoch, Vec<ContextEvent>>,
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
+    memory: Shelf<Vec<SavedThing>>,
 ) -> VecCollection<'scope, Epoch, Live, isize> {
     let bounds = Bounds {
         tombstone: params.context.tombstone_seconds,
@@ -104,6 +136,7 @@ pub fn latest<'scope>(
     };
     let mut things: BTreeMap<Key, Thing> = BTreeMap::new();
     let mut wheel: Wheel<Key> = Wheel::new();
+    let mut begin = memory.begin();
     events
         .binary_frontier(
             ticks,
@@ -120,6 +153,9 @@ pub fn latest<'scope>(
                         let mut updates = Vec::new();
                         let mut emit =
                             |live: &Live, diff| updates.push((live.clone(), epoch, diff));
+                        for SavedThing { key, thing } in begin.take().into_iter().flatten() {
+                            restore(&mut things, &mut wheel, key, thing, &mut emit);
+                        }
                         for event in batch {
                             hear(&mut things, &mut wheel, event, tick.now, bounds, &mut emit);
                         }
@@ -128,6 +164,7 @@ pub fn latest<'scope>(
                                 visit(&mut things, &mut wheel, key, tick.now, bounds, &mut emit);
                             }
                         }
+                        memory.leave(epoch, || save(&things));
                         if let Some(cap) = inputs.capability(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }
@@ -163,6 +200,31 @@ fn hear(
     thing.heard = now;
     thing.event = (event.op == Op::Upsert).then(|| Arc::new(event));
     visit(things, wheel, key, now, bounds, emit);
+}
+
+fn save(things: &BTreeMap<Key, Thing>) -> Vec<SavedThing> {
+    let saved =
+        |(key, thing): (&Key, &Thing)| SavedThing { key: key.clone(), thing: thing.clone() };
+    things.iter().map(saved).collect()
+}
+
+/// A thing as it was, put up anew if it stood.
+fn restore(
+    things: &mut BTreeMap<Key, Thing>,
+    wheel: &mut Wheel<Key>,
+    key: Key,
+    mut thing: Thing,
+    emit: &mut impl FnMut(&Live, isize),
+) {
+    if let (Some(live), Some(event)) = (&mut thing.published, &thing.event) {
+        // One event, whoever holds it.
+        live.event = Arc::clone(event);
+        emit(live, 1);
+    }
+    if thing.scheduled < Seconds::MAX {
+        wheel.schedule(thing.scheduled, key.clone());
+    }
+    things.insert(key, thing);
 }
 
 /// Brings one thing up to date at `now` and schedules when to look again.

@@ -1,8 +1,10 @@
 //! The operator: worlds by tenant, facts in, groups and dispositions out.
 
+use super::saved::SavedTenant;
 use super::tenant::Tenant;
 use crate::model::{AlertRow, Edge, Group, IncidentKey, ModelUpdate, PlacedChange, Profile, Rated};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -64,9 +66,11 @@ pub fn correlate<'scope>(
     facts: VecCollection<'scope, Epoch, (SmolStr, Fact), isize>,
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
+    memory: Shelf<Vec<(SmolStr, SavedTenant)>>,
 ) -> Correlated<'scope> {
     let params = params.clone();
     let mut tenants: BTreeMap<SmolStr, Tenant> = BTreeMap::new();
+    let mut begin: BTreeMap<SmolStr, SavedTenant> = memory.begin().into_iter().flatten().collect();
     let outcomes = facts
         .inner
         .binary_frontier(
@@ -85,13 +89,25 @@ pub fn correlate<'scope>(
                     {
                         let mut updates = Vec::new();
                         let mut emit = |outcome, diff| updates.push((outcome, epoch, diff));
-                        for (tenant, facts) in by_tenant(batch) {
+                        let mut facts = by_tenant(batch);
+                        for (tenant, saved) in std::mem::take(&mut begin) {
+                            let facts = facts.remove(&tenant).unwrap_or_default();
+                            let state = tenants.entry(tenant).or_default();
+                            state.restore(saved, facts, tick.now, &params, &mut emit);
+                        }
+                        for (tenant, facts) in facts {
                             let state = tenants.entry(tenant.clone()).or_default();
                             state.apply(facts, tick.now, &params, &mut emit);
                             if state.is_empty() {
                                 tenants.remove(&tenant);
                             }
                         }
+                        memory.leave(epoch, || {
+                            tenants
+                                .iter()
+                                .map(|(name, state)| (name.clone(), state.save()))
+                                .collect()
+                        });
                         if let Some(cap) = inputs.capability(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }

@@ -256,7 +256,7 @@ impl Tenant {
     }
 
     /// Brings what stands published about one group up to date.
-    fn publish(&mut self, first: AlertKey, params: &Params, emit: &mut Emit<'_>) {
+    pub(super) fn publish(&mut self, first: AlertKey, params: &Params, emit: &mut Emit<'_>) {
         let now = assemble::group(&self.world, first, params);
         let before = self.groups.get(&first);
         if before != now.as_ref() {

@@ -230,6 +230,11 @@ impl World {
         Some(placed)
     }
 
+    /// The keys of all alerts.
+    pub fn keys(&self) -> impl Iterator<Item = AlertKey> {
+        self.nodes.iter().flatten().flat_map(|node| node.timeline.iter().copied())
+    }
+
     /// Whether a rule groups the alert, so that topology does not.
     pub fn is_pinned(&self, key: &AlertKey) -> bool {
         self.alerts.get(key).is_some_and(|placed| placed.row.pin.is_some())

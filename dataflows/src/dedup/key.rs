@@ -10,6 +10,9 @@ use crate::model::{
 use std::sync::Arc;
 
 mod counts;
+mod saved;
+
+pub use saved::SavedKey;
 
 /// How much longer than they must entries may wait to be settled, so that a visit settles
 /// several.

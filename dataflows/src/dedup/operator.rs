@@ -1,9 +1,10 @@
 //! The dedup operator: batches and ticks in, alerts and counts out.
 
-use super::key::Output;
+use super::key::{Output, SavedKey};
 use super::table::Table;
 use crate::model::{Alert, AlertBatch, AlertCount};
 use crate::ops::epochs::{Epoch, Stash, Tick};
+use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub fn dedup<'scope>(
     batches: Stream<'scope, Epoch, Vec<AlertBatch>>,
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
+    memory: Shelf<Vec<SavedKey>>,
 ) -> Deduped<'scope> {
     let mut builder = OperatorBuilder::new("dedup: fold".to_owned(), batches.scope());
     let mut batches = builder.new_input(batches, Exchange::new(|batch: &AlertBatch| batch.worker));
@@ -42,6 +44,7 @@ pub fn dedup<'scope>(
     let (counts, counts_stream) = builder.new_output();
     let mut counts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(counts);
     let mut table = Table::new(params);
+    let mut begin = memory.begin();
     builder.build(move |mut capabilities| {
         let mut counts_capability = capabilities.pop();
         let mut alerts_capability = capabilities.pop();
@@ -76,10 +79,14 @@ pub fn dedup<'scope>(
                     .into_iter()
                     .reduce(|a, b| Tick { now: a.now.max(b.now), drain: a.drain || b.drain });
                 let Some(tick) = tick else { continue };
+                if let Some(keys) = begin.take() {
+                    table.restore(keys, &mut out);
+                }
                 for batch in stash.take(epoch) {
                     table.insert(&batch, tick.now);
                 }
                 table.close(tick.now, tick.drain, &mut out);
+                memory.leave(epoch, || table.save());
                 alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
                 counts.activate().session(counts_cap).give_container(&mut out.counts);
             }

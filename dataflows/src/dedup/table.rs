@@ -2,7 +2,7 @@
 
 use super::flap::FlapModel;
 use super::fold::FoldParams;
-use super::key::{Key, Needs, Output};
+use super::key::{Key, Needs, Output, SavedKey};
 use super::retention::Retention;
 use crate::model::{AlertBatch, AlertEvent, AlertFlags, Fingerprint, Seconds};
 use crate::ops::wheel::Wheel;
@@ -142,7 +142,11 @@ impl Table {
             return slot;
         }
         let source = if (source as usize) < self.sources.len() { source } else { 0 };
-        let key = Key::new(batch.identities[event.identity as usize].clone(), source);
+        self.place(Key::new(batch.identities[event.identity as usize].clone(), source))
+    }
+
+    fn place(&mut self, key: Key) -> u32 {
+        let fingerprint = key.fingerprint();
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.keys[slot as usize] = Some(key);
@@ -158,6 +162,26 @@ impl Table {
             |slot: &u32| keys[*slot as usize].as_ref().map_or(0, |key| key.fingerprint().low64());
         self.index.insert_unique(fingerprint.low64(), slot, hash);
         slot
+    }
+
+    /// What must be kept of all keys between two epochs.
+    pub fn save(&mut self) -> Vec<SavedKey> {
+        self.keys.iter_mut().flatten().map(Key::save).collect()
+    }
+
+    /// Begins with those keys; their alerts are put up anew.
+    pub fn restore(&mut self, saved: Vec<SavedKey>, out: &mut impl Output) {
+        for mut key in saved {
+            if *key.source_mut() as usize >= self.sources.len() {
+                *key.source_mut() = 0;
+            }
+            let key = Key::restore(key, out);
+            let due = key.scheduled;
+            let slot = self.place(key);
+            if due < Seconds::MAX {
+                self.wheel.schedule(due, slot);
+            }
+        }
     }
 
     /// Ends an epoch at `tick`: folds what changed and fires what is due.

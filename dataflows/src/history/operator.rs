@@ -1,10 +1,12 @@
 //! The operator: annotated alerts pass through and come out rated.
 
-use super::rate::Rates;
+use super::rate::{Rates, Seen};
 use crate::model::{AlertKey, Annotated, NameId, Rated, Seconds};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +25,20 @@ struct Known {
 struct Tenants {
     rates: BTreeMap<SmolStr, Rates>,
     known: BTreeMap<AlertKey, Known>,
+    /// Ratings of a snapshot, for alerts that are put up anew in the first epoch.
+    restored: BTreeMap<AlertKey, Rating>,
+}
+
+/// How rare an alert is, and how particular its name, thousandths of a nat.
+type Rating = (u32, u32);
+
+/// History between two epochs, as a snapshot holds it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SavedHistory {
+    /// What each tenant has seen.
+    pub seen: Vec<(SmolStr, Seen)>,
+    /// The rating of every alert present, whosever it is.
+    pub ratings: Vec<(AlertKey, Rating)>,
 }
 
 /// Adds to every alert how rare it is.
@@ -37,9 +53,10 @@ pub fn history<'scope>(
     rows: VecCollection<'scope, Epoch, Arc<Annotated>, isize>,
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
+    memory: Shelf<SavedHistory>,
 ) -> VecCollection<'scope, Epoch, Rated, isize> {
     let params = params.clone();
-    let mut tenants = Tenants::default();
+    let mut tenants = Tenants::after(memory.begin().unwrap_or_default(), &params);
     rows.inner
         .binary_frontier(
             ticks,
@@ -56,6 +73,7 @@ pub fn history<'scope>(
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {
                         let mut rated = tenants.rate(batch, tick.now, epoch, &params);
+                        memory.leave(epoch, || tenants.save());
                         if let Some(cap) = inputs.capability(epoch) {
                             output.session(cap).give_container(&mut rated);
                         }
@@ -68,6 +86,26 @@ pub fn history<'scope>(
 }
 
 impl Tenants {
+    fn after(saved: SavedHistory, params: &Params) -> Tenants {
+        let rates = |(tenant, seen)| (tenant, Rates::after(params.history, seen));
+        Tenants {
+            rates: saved.seen.into_iter().map(rates).collect(),
+            known: BTreeMap::new(),
+            restored: saved.ratings.into_iter().collect(),
+        }
+    }
+
+    fn save(&self) -> SavedHistory {
+        let seen = |(tenant, rates): (&SmolStr, &Rates)| (tenant.clone(), rates.seen().clone());
+        let rating = |(key, known): (&AlertKey, &Known)| {
+            (*key, (known.surprise_milli, known.specific_milli))
+        };
+        SavedHistory {
+            seen: self.rates.iter().map(seen).collect(),
+            ratings: self.known.iter().map(rating).collect(),
+        }
+    }
+
     fn rate(
         &mut self,
         batch: Vec<(Arc<Annotated>, Epoch, isize)>,
@@ -79,7 +117,18 @@ impl Tenants {
         for (row, _, diff) in &batch {
             net.entry(row.alert.key).or_insert_with(|| (0, row.clone())).0 += diff;
         }
+        let restored = std::mem::take(&mut self.restored);
+        for (key, (surprise_milli, specific_milli)) in restored {
+            // Its beginning is among what was seen.
+            if net.contains_key(&key) {
+                self.known.insert(key, Known { surprise_milli, specific_milli, rows: 0 });
+            }
+        }
+        let recorded = |known: Option<&Known>| known.is_some_and(|known| known.rows == 0);
         for (key, (diff, row)) in &net {
+            if recorded(self.known.get(key)) {
+                continue;
+            }
             let present = self.known.get(key).map_or(0, |known| known.rows);
             if present == 0 && *diff > 0 {
                 self.record(row, 1, params);
@@ -88,8 +137,7 @@ impl Tenants {
             }
         }
         for (key, (diff, row)) in &net {
-            let known = self.known.get(key).map_or(0, |known| known.rows);
-            if known == 0 && *diff > 0 {
+            if !self.known.contains_key(key) && *diff > 0 {
                 let (surprise_milli, specific_milli) = self.surprise(row, params);
                 self.known.insert(*key, Known { surprise_milli, specific_milli, rows: 0 });
             }

@@ -2,6 +2,7 @@
 
 use crate::model::{EntityId, NameId, Seconds};
 use crate::params::HistoryParams;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Buckets kept apart before they are folded into the decayed sums: an alert reads at
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 const RECENT_BUCKETS: usize = 16;
 
 /// Counts per bucket: recent ones apart, older ones decayed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Series {
     /// (bucket, count), ascending, at most [`RECENT_BUCKETS`].
     recent: VecDeque<(i64, i64)>,
@@ -72,6 +73,12 @@ struct Decay {
 pub struct Rates {
     params: HistoryParams,
     decay: Decay,
+    seen: Seen,
+}
+
+/// All that a history has seen, as a snapshot holds it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Seen {
     /// The first bucket in which anything was seen.
     first: Option<i64>,
     keys: BTreeMap<(EntityId, NameId), Series>,
@@ -81,7 +88,7 @@ pub struct Rates {
     levels: BTreeMap<u64, Level>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Level {
     /// The first bucket of each entity, whatever the order in which its alerts arrived.
     first: BTreeMap<EntityId, i64>,
@@ -114,26 +121,33 @@ impl Rates {
         Rates {
             params,
             decay: Decay { slow: keep(params.slow_buckets), fast: keep(params.fast_buckets) },
-            first: None,
-            keys: BTreeMap::new(),
-            pools: BTreeMap::new(),
-            levels: BTreeMap::new(),
+            seen: Seen::default(),
         }
+    }
+
+    /// All that was seen.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// A history that has seen that.
+    pub fn after(params: HistoryParams, seen: Seen) -> Self {
+        Rates { seen, ..Rates::new(params) }
     }
 
     /// Records that a key began an alert at `onset`, or takes it back.
     pub fn add(&mut self, level: u64, entity: EntityId, name: NameId, onset: Seconds, diff: i64) {
         let bucket = onset.div_euclid(self.params.bucket_seconds);
         if diff > 0 {
-            self.first = Some(self.first.map_or(bucket, |first| first.min(bucket)));
-            self.levels.entry(level).or_default().see(entity, bucket);
+            self.seen.first = Some(self.seen.first.map_or(bucket, |first| first.min(bucket)));
+            self.seen.levels.entry(level).or_default().see(entity, bucket);
         }
-        let key = self.keys.entry((entity, name)).or_default();
+        let key = self.seen.keys.entry((entity, name)).or_default();
         let before = key.recent.iter().find(|(b, _)| *b == bucket).map_or(0, |(_, c)| *c);
         key.add(bucket, diff, self.decay);
         let crossed = i64::from(before + diff > 0) - i64::from(before > 0);
         if crossed != 0 {
-            self.pools.entry((level, name)).or_default().add(bucket, crossed, self.decay);
+            self.seen.pools.entry((level, name)).or_default().add(bucket, crossed, self.decay);
         }
     }
 
@@ -147,14 +161,15 @@ impl Rates {
     ) -> u32 {
         let readable = onset - self.params.lateness_seconds;
         let upto = readable.div_euclid(self.params.bucket_seconds) - 1;
-        let buckets = self.first.map_or(0, |first| (upto - first + 1).max(0));
+        let buckets = self.seen.first.map_or(0, |first| (upto - first + 1).max(0));
         let entities = self
+            .seen
             .levels
             .get(&level)
             .map_or(0, |level| level.by_bucket.range(..=upto).map(|(_, n)| *n).sum::<u32>());
-        let pool = self.pools.get(&(level, name));
+        let pool = self.seen.pools.get(&(level, name));
         let pool = pool.map_or((0.0, 0.0), |s| s.sums(upto, i64::MAX, self.decay));
-        let key = self.keys.get(&(entity, name));
+        let key = self.seen.keys.get(&(entity, name));
         let key = key.map_or((0.0, 0.0), |s| s.sums(upto, 1, self.decay));
         let rate = |keep: f64, pool: f64, key: f64| {
             let total = (1.0 - keep.powi(buckets as i32)) / (1.0 - keep);
@@ -171,8 +186,8 @@ impl Rates {
     pub fn specific_milli(&self, level: u64, name: NameId, onset: Seconds) -> u32 {
         let readable = onset - self.params.lateness_seconds;
         let upto = readable.div_euclid(self.params.bucket_seconds) - 1;
-        let buckets = self.first.map_or(0, |first| (upto - first + 1).max(0));
-        let pool = self.pools.get(&(level, name));
+        let buckets = self.seen.first.map_or(0, |first| (upto - first + 1).max(0));
+        let pool = self.seen.pools.get(&(level, name));
         let hits = pool.map_or(0.0, |s| s.sums(upto, i64::MAX, self.decay).0);
         let keep = self.decay.slow;
         let total = (1.0 - keep.powi(buckets as i32)) / (1.0 - keep);
@@ -184,22 +199,22 @@ impl Rates {
 
     /// Forgets keys that have not been seen since `bucket_floor`; returns how many.
     pub fn forget(&mut self, bucket_floor: i64) -> usize {
-        let before = self.keys.len();
+        let before = self.seen.keys.len();
         let stale =
             |series: &Series| series.recent.back().is_none_or(|(bucket, _)| *bucket < bucket_floor);
-        self.keys.retain(|_, series| !stale(series));
-        self.pools.retain(|_, series| !stale(series));
-        before - self.keys.len()
+        self.seen.keys.retain(|_, series| !stale(series));
+        self.seen.pools.retain(|_, series| !stale(series));
+        before - self.seen.keys.len()
     }
 
     /// Keys remembered.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.seen.keys.len()
     }
 
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.seen.keys.is_empty()
     }
 }
 

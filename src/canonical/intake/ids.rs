@@ -3,6 +3,7 @@
 use crate::canonical::decoded::Kind;
 use causeway_dataflows::model::{Fingerprint, Seconds};
 use hashbrown::{HashMap, HashTable};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128;
@@ -78,6 +79,13 @@ fn hex22(hash: u128, digits: &mut [u8; 22]) -> &str {
     std::str::from_utf8(digits).unwrap_or_default()
 }
 
+/// The ids of a window as a snapshot holds them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SavedIds {
+    seen: Vec<(Seconds, u128)>,
+    latest: Seconds,
+}
+
 /// Remembers event ids for as long as a repeat may come, exactly.
 ///
 /// Shared by all decoders of one source. An id is a repeat when it was first
@@ -102,6 +110,19 @@ impl IdWindow {
             ids_max: ids_max.max(1),
             latest: Seconds::MIN,
         }
+    }
+
+    /// What must be kept of it.
+    pub fn save(&self) -> SavedIds {
+        SavedIds { seen: self.queue.iter().copied().collect(), latest: self.latest }
+    }
+
+    /// Remembers what was kept, instead of what is there.
+    pub fn restore(&mut self, saved: SavedIds) {
+        // Of two sights of an id the later one counts, and it comes later.
+        self.first_seen = saved.seen.iter().map(|(second, key)| (*key, *second)).collect();
+        self.queue = saved.seen.into();
+        self.latest = saved.latest;
     }
 
     /// Whether the id was seen within the window; if not it is remembered, and

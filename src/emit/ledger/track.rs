@@ -1,9 +1,10 @@
 //! One public id and what has been said under it.
 
 use super::Emission;
-use crate::emit::wire::{Lineage, Revision, RevisionEvent};
+use crate::emit::wire::{Lineage, Revision, RevisionEvent, as_json};
 use causeway_dataflows::model::{EntityRef, Incident, IncidentKey, Seconds, Severity};
 use causeway_dataflows::ops::epochs::Epoch;
+use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -31,8 +32,24 @@ pub(super) struct Track {
     told: Option<Told>,
 }
 
+/// One public id between two epochs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedTrack {
+    id: SmolStr,
+    revision: u64,
+    #[serde(with = "as_json")]
+    last: Option<Arc<Revision>>,
+    dirty: bool,
+    scheduled: Seconds,
+    lineage: Lineage,
+    first_seen: Seconds,
+    changed: Seconds,
+    sent_at: Seconds,
+    told: Option<Told>,
+}
+
 /// What a change of which is told at once.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
     severity: Severity,
     cause: Option<EntityRef>,
@@ -66,6 +83,39 @@ impl Track {
             changed: now,
             sent_at: Seconds::MIN,
             told: None,
+        }
+    }
+
+    /// What must be kept of it, the incident aside.
+    pub(super) fn save(&self) -> SavedTrack {
+        SavedTrack {
+            id: self.id.clone(),
+            revision: self.revision,
+            last: self.last.clone(),
+            dirty: self.dirty,
+            scheduled: self.scheduled,
+            lineage: self.lineage.clone(),
+            first_seen: self.first_seen,
+            changed: self.changed,
+            sent_at: self.sent_at,
+            told: self.told.clone(),
+        }
+    }
+
+    /// The track again, with the incident that stood under it.
+    pub(super) fn restore(saved: SavedTrack, now: Option<Arc<Incident>>) -> Track {
+        Track {
+            id: saved.id,
+            revision: saved.revision,
+            now,
+            last: saved.last,
+            dirty: saved.dirty,
+            scheduled: saved.scheduled,
+            lineage: saved.lineage,
+            first_seen: saved.first_seen,
+            changed: saved.changed,
+            sent_at: saved.sent_at,
+            told: saved.told,
         }
     }
 

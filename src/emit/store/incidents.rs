@@ -6,6 +6,7 @@ use super::{
 use smol_str::SmolStr;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// All incidents held.
 #[derive(Default)]
@@ -15,12 +16,12 @@ pub(super) struct Incidents {
     /// Those that do not stand any more by their last revision, the first to be forgotten.
     over: BTreeSet<(Time, SmolStr)>,
     /// Earlier revisions in the order in which they became so.
-    superseded: VecDeque<(SmolStr, u64)>,
+    pub(super) superseded: VecDeque<(SmolStr, u64)>,
     /// How many earlier revisions are held.
     earlier: usize,
     revision_bytes: usize,
-    revisions_forgotten: u64,
-    incidents_forgotten: u64,
+    pub(super) revisions_forgotten: u64,
+    pub(super) incidents_forgotten: u64,
 }
 
 impl Incidents {
@@ -47,6 +48,15 @@ impl Incidents {
             incidents_forgotten: self.incidents_forgotten,
             ..StoreCounts::default()
         }
+    }
+
+    /// The lines of earlier revisions of an incident that is held.
+    pub(super) fn put_earlier(&mut self, id: &str, lines: BTreeMap<u64, Arc<str>>) {
+        let place = self.places.get(id);
+        let Some(standing) = place.and_then(|place| self.by_place.get_mut(place)) else { return };
+        self.earlier += lines.len();
+        self.revision_bytes += lines.values().map(|line| line.len()).sum::<usize>();
+        standing.earlier = lines;
     }
 
     /// Takes in a revision; false when it is not newer than the one held.

@@ -86,4 +86,13 @@ impl Message {
         let line = envelope.line().into();
         Message { revision: envelope.data, id: envelope.id, line }
     }
+
+    /// The message that a line was.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn of_line(line: Arc<str>) -> serde_json::Result<Message> {
+        let Envelope { id, data: revision, .. } = serde_json::from_str(&line)?;
+        Ok(Message { revision, id, line })
+    }
 }

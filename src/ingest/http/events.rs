@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// The header of the key.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The operation that takes a key.
-const EVENTS: &str = "events";
+pub const EVENTS: &str = "events";
 /// On a dead letter sent again, so that a refusal does not store it a second time.
 pub const RESENT: &str = "causeway-resent";
 /// What the attributes of a CloudEvent in binary mode begin with.

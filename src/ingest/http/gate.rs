@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Seconds after which a shed request may come again.
@@ -32,6 +32,8 @@ pub struct Gate {
     /// Tells this process's requests from those of another.
     prefix: u64,
     next: AtomicU64,
+    /// Whether the process knows all that it knew, so that requests can be served.
+    is_open: AtomicBool,
 }
 
 impl Gate {
@@ -43,12 +45,18 @@ impl Gate {
             streams: room(settings.streams_max),
             prefix: clock.now_ns() as u64,
             next: AtomicU64::new(1),
+            is_open: AtomicBool::new(false),
         }
     }
 
     /// Room for one live stream, until it is dropped; `None` when there is none.
     pub fn stream(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
+
+    /// Lets requests through; until then only probes and metrics are answered.
+    pub fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
     }
 
     /// A number that this process gives out once.
@@ -81,6 +89,12 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let under_way = http.metrics.http.request();
     let mut response = match limited {
+        true if !http.gate.is_open.load(Ordering::Acquire) => {
+            let detail = "the process is starting: it reads what it knew";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+                .retry_after(SHED_RETRY_SECONDS)
+                .into_response()
+        }
         true => limited_response(&http, request, next).await,
         false => next.run(request).await,
     };
@@ -89,6 +103,7 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
     let status = response.status();
     http.metrics.http.finished(template, method, status.as_u16(), seconds);
     if status.is_server_error()
+        && http.gate.is_open.load(Ordering::Acquire)
         && let Some(more) = http.repeats.allow("server error")
     {
         let id = id.to_str().unwrap_or_default();

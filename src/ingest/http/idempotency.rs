@@ -10,6 +10,7 @@ use crate::clock::NANOS;
 use crate::telemetry::http::HttpBooks;
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +75,34 @@ struct Entry {
     answer: Option<Remembered>,
 }
 
+/// A key with its answer as a snapshot holds it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedKey {
+    tenant: SmolStr,
+    source: SmolStr,
+    operation: SmolStr,
+    text: SmolStr,
+    body_hash: u128,
+    since_ns: i64,
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl SavedKey {
+    fn of(key: &Key, entry: &Entry, answer: &Remembered) -> SavedKey {
+        SavedKey {
+            tenant: key.tenant.clone(),
+            source: key.source.clone(),
+            operation: SmolStr::new_static(key.operation),
+            text: key.text.clone(),
+            body_hash: entry.body_hash,
+            since_ns: entry.since_ns,
+            status: answer.status.as_u16(),
+            body: answer.body.to_vec(),
+        }
+    }
+}
+
 impl Keys {
     /// No keys yet; at most `keys_max` for `window`.
     pub fn new(keys_max: usize, window: Duration, books: HttpBooks) -> Self {
@@ -103,6 +132,40 @@ impl Keys {
         inner.entries.insert(key.clone(), Entry { body_hash, since_ns: now_ns, answer: None });
         inner.trim();
         Begin::Fresh(Guard { keys: self.clone(), key: Some(key), since_ns: now_ns })
+    }
+
+    /// What must be kept of the keys that have an answer, the oldest first; `None` while one
+    /// that was taken at `upto_ns` or before has none yet.
+    pub fn save(&self, upto_ns: i64) -> Option<Vec<SavedKey>> {
+        let inner = self.lock();
+        let mut saved = Vec::with_capacity(inner.entries.len());
+        for (since_ns, key) in &inner.order {
+            let Some(entry) = inner.entries.get(key).filter(|e| e.since_ns == *since_ns) else {
+                continue;
+            };
+            match &entry.answer {
+                Some(answer) => saved.push(SavedKey::of(key, entry, answer)),
+                None if *since_ns <= upto_ns => return None,
+                None => {}
+            }
+        }
+        Some(saved)
+    }
+
+    /// Remembers keys that were kept; one for an operation that is no more is of no use.
+    pub fn restore(&self, saved: Vec<SavedKey>, operations: &[&'static str]) {
+        for saved in saved {
+            let operation = operations.iter().find(|operation| **operation == saved.operation);
+            let (Some(operation), Ok(status)) = (operation, StatusCode::from_u16(saved.status))
+            else {
+                continue;
+            };
+            let SavedKey { tenant, source, text, body_hash, since_ns, body, .. } = saved;
+            let key = Key { tenant, source, operation, text };
+            if let Begin::Fresh(guard) = self.begin(key, body_hash, since_ns) {
+                guard.finish(&Remembered { status, body: body.into() });
+            }
+        }
     }
 
     /// How many keys are remembered.

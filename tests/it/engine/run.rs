@@ -1,13 +1,14 @@
 //! Running a history through the engine, and through the oracle beside it.
 
 use super::history::{Heard, History, START, context_event, push_alert};
-use causeway::runtime::{EpochInput, EpochOutput, start};
+use causeway::runtime::{EpochInput, EpochOutput, Past, resume, start};
 use causeway_dataflows::model::{
     AlertBatch, AlertCount, AlertKey, AlertRow, ContextEvent, Incident, IncidentKey, Seconds,
 };
 use causeway_dataflows::ops::epochs::Tick;
 use causeway_dataflows::oracle::{alerts, expected};
 use causeway_dataflows::params::Params;
+use causeway_dataflows::pipeline::Saved;
 use causeway_dataflows::{cause, explain};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,6 +110,87 @@ pub fn run(history: &History, workers: usize) -> Standing {
         standing.apply(output).expect("the collections hold each thing once");
     }
     standing
+}
+
+/// What is remembered after the whole history.
+pub fn remembered(history: &History) -> Past {
+    let (mut feeder, mut collector) = start(1, &params(history), 1 << 20).unwrap();
+    let epochs = epochs(history);
+    let (last, before) = epochs.split_last().unwrap();
+    for epoch in before {
+        feeder.submit(epoch.tick, input(epoch, 1)).unwrap();
+    }
+    let epoch = feeder.submit_and_save(last.tick, input(last, 1)).unwrap();
+    drop(feeder);
+    let saved = std::iter::from_fn(|| collector.next_epoch()).find_map(|output| output.saved);
+    Past { epoch, tick: last.tick, saved: saved.unwrap() }
+}
+
+/// Runs a history twice: from the beginning, saving after some epoch; and from what was saved.
+/// Everything that the second answers must be what the first did.
+pub fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> Result<(), String> {
+    let params = params(history);
+    let epochs = epochs(history);
+    let cut = cut % epochs.len();
+    let (mut feeder, mut collector) =
+        start(workers.0, &params, 1 << 20).map_err(|error| error.to_string())?;
+    for (at, epoch) in epochs.iter().enumerate() {
+        let input = input(epoch, workers.0);
+        let fed = if at == cut {
+            feeder.submit_and_save(epoch.tick, input)
+        } else {
+            feeder.submit(epoch.tick, input)
+        };
+        fed.map_err(|error| error.to_string())?;
+    }
+    drop(feeder);
+    let mut standing = Standing::default();
+    let mut saved = None;
+    let mut later = Vec::new();
+    while let Some(mut output) = collector.next_epoch() {
+        match output.epoch as usize {
+            at if at > cut => later.push(output),
+            at => {
+                saved = output.saved.take();
+                if saved.is_some() != (at == cut) {
+                    return Err(format!("epoch {at}: saved is {}", saved.is_some()));
+                }
+                standing.apply(output)?;
+            }
+        }
+    }
+    let bytes = postcard::to_stdvec(&saved).map_err(|error| error.to_string())?;
+    let saved = postcard::from_bytes::<Option<Saved>>(&bytes).map_err(|error| error.to_string())?;
+    let past = Past {
+        epoch: cut as u64,
+        tick: epochs[cut].tick,
+        saved: saved.ok_or("nothing was saved")?,
+    };
+    let (mut feeder, mut collector) =
+        resume(workers.1, &params, 1 << 20, past).map_err(|error| error.to_string())?;
+    for epoch in &epochs[cut + 1..] {
+        let input = input(epoch, workers.1);
+        feeder.submit(epoch.tick, input).map_err(|error| error.to_string())?;
+    }
+    drop(feeder);
+    let first = collector.next_epoch().ok_or("nothing was put up")?;
+    let mut again = Standing::default();
+    if (first.epoch, first.counts.len(), first.sealed.len()) != (cut as u64, 0, 0) {
+        return Err(format!("the first answer is {first:?}"));
+    }
+    again.apply(first)?;
+    same("row", &again.rows, &standing.rows)?;
+    same("incident", &again.incidents, &standing.incidents)?;
+    for expected in later {
+        let got = collector.next_epoch().ok_or("an epoch is missing")?;
+        if format!("{got:?}") != format!("{expected:?}") {
+            return Err(format!("epoch {}:\n again {got:#?}\n first {expected:#?}", got.epoch));
+        }
+    }
+    match collector.next_epoch() {
+        Some(more) => Err(format!("one epoch too many: {more:?}")),
+        None => Ok(()),
+    }
 }
 
 /// Compares the engine with the oracle after every epoch.

@@ -53,6 +53,19 @@ impl Stopped {
         self.directory.path().join("data").join(name)
     }
 
+    /// The same once more, from a copy of all that it left but what `without` names, and with
+    /// nothing told.
+    pub(super) fn copy(&self, without: &[&str]) -> Stopped {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (self.directory.path(), directory.path());
+        let config = std::fs::read_to_string(from.join("causeway.yaml")).unwrap();
+        let place = |path: &Path| path.display().to_string();
+        let config = config.replace(&place(from), &place(to));
+        std::fs::write(to.join("causeway.yaml"), config).unwrap();
+        copy_all(&from.join("data"), &to.join("data"), without);
+        Stopped { directory, told: Vec::new() }
+    }
+
     /// Changes the text of its configuration.
     pub(super) fn reconfigure(self, from: &str, to: &str) -> Stopped {
         let path = self.directory.path().join("causeway.yaml");
@@ -60,6 +73,19 @@ impl Stopped {
         assert!(text.contains(from), "{text}");
         std::fs::write(&path, text.replace(from, to)).unwrap();
         self
+    }
+}
+
+fn copy_all(from: &Path, to: &Path, without: &[&str]) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let name = entry.file_name();
+        let left_out = without.iter().any(|without| name.to_str() == Some(without));
+        match entry.path() {
+            _ if left_out => {}
+            path if path.is_dir() => copy_all(&path, &to.join(name), without),
+            path => drop(std::fs::copy(path, to.join(name)).unwrap()),
+        }
     }
 }
 
@@ -185,6 +211,20 @@ impl Process {
         loop {
             let (_, text) = self.get("/metrics").await;
             if text.as_str().unwrap().lines().any(|held| held == line) {
+                return;
+            }
+        }
+    }
+
+    /// Asks for the metrics until a counter without labels has come to `least`.
+    pub(super) async fn until_counted(&self, counter: &str, least: f64) {
+        loop {
+            let (_, text) = self.get("/metrics").await;
+            let counted = text.as_str().unwrap().lines().find_map(|line| {
+                let value = line.strip_prefix(counter)?.strip_prefix(' ')?;
+                value.parse::<f64>().ok()
+            });
+            if counted.is_some_and(|counted| counted >= least) {
                 return;
             }
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Lines of one batch: alerts on entities of its own, so that each can be looked for.
-fn batch(number: u32) -> String {
+pub(super) fn batch(number: u32) -> String {
     let line = |at: u32| {
         json!({"source": "load", "kind": "alert", "name": "HighErrorRate", "severity": "error",
                "id": format!("e-{number}-{at}"), "entity": format!("service:shop/s-{number}-{at}")})
@@ -16,7 +16,7 @@ fn batch(number: u32) -> String {
 }
 
 /// Lines by incident and revision; the same revision told twice must be the same to the byte.
-fn by_revision(told: &[String]) -> BTreeMap<(String, u64), &str> {
+pub(super) fn by_revision(told: &[String]) -> BTreeMap<(String, u64), &str> {
     let mut lines = BTreeMap::new();
     for line in told {
         let envelope: Value = serde_json::from_str(line).unwrap();
@@ -30,7 +30,7 @@ fn by_revision(told: &[String]) -> BTreeMap<(String, u64), &str> {
 }
 
 /// Entities with the count of their alert in the last revision of each incident.
-fn entities(told: &[String]) -> BTreeMap<String, u64> {
+pub(super) fn entities(told: &[String]) -> BTreeMap<String, u64> {
     let mut last = BTreeMap::new();
     for ((id, revision), line) in by_revision(told) {
         // Revisions of an incident have no gaps.

@@ -1,0 +1,26 @@
+//! Snapshots: all that a live process remembers after an epoch, so that a start need not read
+//! the journal from its beginning.
+//!
+//! ```text
+//!  keep ── sources held for a moment: what they remember ──┐
+//!  workers ─► emitter ── what the engine remembers, ───────┼─► writer ─► N.snapshot ─► the
+//!                        what was told, what waits         │             (two are kept)  journal
+//!  keys ─────── once all of the epoch were answered ───────┘                             forgets
+//! ```
+//!
+//! Whoever is asked makes a copy of what it remembers, mostly of references, and goes on; what
+//! is written is written by a thread of its own. A file has its name only when it is whole and
+//! on disk. Two are kept, and the journal from the older one on: a damaged file costs time, and
+//! nothing else.
+
+mod file;
+mod folder;
+mod state;
+pub mod writer;
+#[cfg(test)]
+mod tests;
+
+pub use file::{SnapshotError, VERSION};
+pub use folder::{DIRECTORY, Folder};
+pub use state::{Emission, Head, Snapshot, Sources};
+pub use writer::Writer;

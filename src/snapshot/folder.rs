@@ -1,0 +1,126 @@
+//! The snapshots of a data directory: named by their epoch, the newest two.
+
+use super::file::{self, SnapshotError};
+use super::state::Snapshot;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Directory of the snapshots in the data directory.
+pub const DIRECTORY: &str = "snapshots";
+/// How many are kept: one more than is needed, because files are damaged.
+const KEPT: usize = 2;
+const ENDING: &str = ".snapshot";
+/// How the name of one ends that is being written.
+const PART_ENDING: &str = ".part";
+
+/// A directory of snapshots.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its size.
+    pub bytes: u64,
+    /// The oldest epoch after which a kept snapshot goes on.
+    pub oldest: u64,
+}
+
+impl Folder {
+    /// The snapshots in a data directory.
+    pub fn of(data_dir: &Path) -> Folder {
+        Folder(data_dir.join(DIRECTORY))
+    }
+
+    /// The epochs of all snapshots, in order.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub fn epochs(&self) -> Result<Vec<u64>, SnapshotError> {
+        let entries = match fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(self.refused("list", &self.0, source)),
+        };
+        let mut epochs = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| self.refused("list", &self.0, source))?;
+            let name = entry.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(ENDING));
+            epochs.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+        }
+        epochs.sort_unstable();
+        Ok(epochs)
+    }
+
+    /// Reads the snapshot of an epoch.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or a newer program wrote it.
+    pub fn read(&self, epoch: u64) -> Result<Snapshot, SnapshotError> {
+        file::read(&self.path(epoch))
+    }
+
+    /// Writes a snapshot, gives it its name once it is whole and on disk, and removes those
+    /// that are not needed any more.
+    ///
+    /// # Errors
+    /// When the disk refuses; then what was there before still is.
+    pub fn write(&self, snapshot: &Snapshot) -> Result<Written, SnapshotError> {
+        fs::create_dir_all(&self.0).map_err(|source| self.refused("make", &self.0, source))?;
+        let path = self.path(snapshot.head.epoch);
+        let part = path.with_extension(&PART_ENDING[1..]);
+        let refused = |action| {
+            let path = part.clone();
+            move |source| SnapshotError::Io { action, path, source }
+        };
+        let file = File::create(&part).map_err(refused("make"))?;
+        let mut buffer = BufWriter::with_capacity(1 << 20, file);
+        let written = file::write(snapshot, &mut buffer).and_then(|bytes| {
+            buffer.flush()?;
+            buffer.get_ref().sync_all()?;
+            Ok(bytes)
+        });
+        let bytes = match written {
+            Ok(bytes) => bytes,
+            Err(source) => {
+                // It takes room that the journal may need; the next one empties it in any case.
+                let _ = fs::remove_file(&part);
+                return Err(refused("write")(source));
+            }
+        };
+        fs::rename(&part, &path).map_err(refused("name"))?;
+        self.sync()?;
+        let oldest = self.trim()?;
+        Ok(Written { bytes, oldest: oldest.unwrap_or(snapshot.head.epoch) })
+    }
+
+    /// Removes all but the newest; returns the oldest that is left.
+    fn trim(&self) -> Result<Option<u64>, SnapshotError> {
+        let epochs = self.epochs()?;
+        let (gone, kept) = epochs.split_at(epochs.len().saturating_sub(KEPT));
+        for epoch in gone {
+            let path = self.path(*epoch);
+            fs::remove_file(&path).map_err(|source| self.refused("remove", &path, source))?;
+        }
+        // A journal that forgets goes by what is left on disk, not by what will be.
+        if !gone.is_empty() {
+            self.sync()?;
+        }
+        Ok(kept.first().copied())
+    }
+
+    fn sync(&self) -> Result<(), SnapshotError> {
+        let synced = File::open(&self.0).and_then(|directory| directory.sync_all());
+        synced.map_err(|source| self.refused("sync the directory of", &self.0, source))
+    }
+
+    fn path(&self, epoch: u64) -> PathBuf {
+        self.0.join(format!("{epoch:020}{ENDING}"))
+    }
+
+    fn refused(&self, action: &'static str, path: &Path, source: io::Error) -> SnapshotError {
+        SnapshotError::Io { action, path: path.to_owned(), source }
+    }
+}

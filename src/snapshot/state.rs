@@ -1,0 +1,68 @@
+//! What a snapshot holds.
+
+use crate::emit::ledger::SavedLedger;
+use crate::emit::outbox::SavedOutbox;
+use crate::emit::standing::Tally;
+use crate::emit::store::SavedStore;
+use crate::epoch::Run;
+use crate::ingest::http::idempotency::SavedKey;
+use crate::ingest::reception::SavedSource;
+use causeway_dataflows::model::{AlertCount, Incident, Seconds};
+use causeway_dataflows::pipeline::Saved;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// All that a process remembers after an epoch.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Which epoch, of which journal.
+    pub head: Head,
+    /// What the engine remembers.
+    pub engine: Saved,
+    /// What was told.
+    pub emission: Emission,
+    /// What was taken.
+    pub sources: Sources,
+}
+
+/// What a snapshot is one of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The last epoch that is in it.
+    pub epoch: u64,
+    /// The tick of that epoch.
+    pub now: Seconds,
+    /// Who wrote it.
+    pub run: Run,
+    /// The names of the sources in the order by which alerts know them.
+    pub source_names: Vec<SmolStr>,
+}
+
+/// What the emitting side remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Emission {
+    /// Public ids.
+    pub ledger: SavedLedger,
+    /// Incidents that stand.
+    pub incidents: Vec<Arc<Incident>>,
+    /// Exact counts of standing alerts.
+    pub counts: Vec<AlertCount>,
+    /// What stood and stands no more.
+    pub tally: Tally,
+    /// What readers can ask for.
+    pub store: SavedStore,
+    /// What waits before each sink.
+    pub outboxes: Vec<SavedOutbox>,
+    /// Revisions told so far.
+    pub sequence: u64,
+}
+
+/// What the receiving side remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// By source.
+    pub sources: Vec<SavedSource>,
+    /// Idempotency-Keys.
+    pub keys: Vec<SavedKey>,
+}

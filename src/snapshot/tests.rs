@@ -1,0 +1,96 @@
+//! Files of snapshots: read back as written, or refused.
+
+use super::*;
+use crate::emit::wire::{Message, sample};
+use crate::epoch::Run;
+use causeway_dataflows::model::AlertCount;
+use causeway_dataflows::pipeline::Saved;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A snapshot with something in most of its parts.
+fn snapshot(epoch: u64) -> Snapshot {
+    let run =
+        Run { version: "1".to_owned(), settings: "s".to_owned(), journal: "journal".to_owned() };
+    let incident = sample::incident();
+    let store = crate::emit::store::Store::new(Default::default(), 1);
+    store.publish(&Message::new(sample::opened()));
+    let counts = incident.members.iter().map(|member| AlertCount {
+        key: member.key,
+        count: 7,
+        last: member.key.onset,
+    });
+    let emission = Emission {
+        counts: counts.collect(),
+        incidents: vec![Arc::new(incident)],
+        store: store.save(),
+        sequence: 12,
+        ..Emission::default()
+    };
+    let head = Head { epoch, now: 1_000, run, source_names: vec!["http".into()] };
+    Snapshot { head, engine: Saved::default(), emission, sources: Sources::default() }
+}
+
+fn only_file(folder: &Path) -> std::path::PathBuf {
+    let mut entries = fs::read_dir(folder.join(DIRECTORY)).unwrap();
+    let path = entries.next().unwrap().unwrap().path();
+    assert!(entries.next().is_none());
+    path
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = Folder::of(directory.path());
+    assert_eq!(folder.epochs().unwrap(), [0; 0]);
+    let written = snapshot(7);
+    folder.write(&written).unwrap();
+    assert_eq!(format!("{:?}", folder.read(7).unwrap()), format!("{written:?}"));
+}
+
+#[test]
+fn two_are_kept_and_the_older_says_what_is_needed() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = Folder::of(directory.path());
+    let oldest = |epoch| folder.write(&snapshot(epoch)).unwrap().oldest;
+    assert_eq!([3, 5, 9, 12].map(oldest), [3, 3, 5, 9]);
+    assert_eq!(folder.epochs().unwrap(), [9, 12]);
+}
+
+#[test]
+fn no_byte_can_change_unnoticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = Folder::of(directory.path());
+    folder.write(&snapshot(7)).unwrap();
+    let path = only_file(directory.path());
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&path, bytes).unwrap();
+        let refused = folder.read(7);
+        assert!(refused.is_err(), "byte {at} of {}", whole.len());
+    }
+    for length in 0..whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = folder.read(7).unwrap_err().to_string();
+        assert!(error.contains("byte"), "{length}: {error}");
+    }
+    let more = [&whole[..], b"x"].concat();
+    fs::write(&path, more).unwrap();
+    assert!(folder.read(7).unwrap_err().to_string().contains("behind its end"));
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = Folder::of(directory.path());
+    folder.write(&snapshot(7)).unwrap();
+    let path = only_file(directory.path());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8] = 2;
+    fs::write(&path, bytes).unwrap();
+    let error = folder.read(7).unwrap_err();
+    assert!(matches!(error, SnapshotError::Version { found: 2, .. }), "{error}");
+}

@@ -1,0 +1,183 @@
+//! The thread that puts the parts of a snapshot together and writes it.
+
+use super::folder::Folder;
+use super::state::{Emission, Head, Snapshot, Sources};
+use crate::clock::SharedClock;
+use crate::epoch::Run;
+use crate::ingest::http::idempotency::Keys;
+use crate::ingest::reception::SavedSource;
+use crate::telemetry::snapshots::SnapshotBooks;
+use causeway_dataflows::model::Seconds;
+use causeway_dataflows::pipeline::Saved;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long to wait for the answer to a request of an epoch that is on disk: it is on its way.
+const ANSWERS: Duration = Duration::from_millis(10);
+const ANSWERS_MAX: u32 = 1000;
+/// No snapshot is kept.
+const NONE: u64 = u64::MAX;
+
+/// What one side gives for the snapshot after an epoch.
+pub enum Part {
+    /// The receiving side, as it was when the epoch was formed.
+    Sources {
+        /// After which epoch.
+        epoch: u64,
+        /// When, nanoseconds since the Unix epoch.
+        taken_ns: i64,
+        /// What each source remembers.
+        sources: Vec<SavedSource>,
+    },
+    /// Engine and emitting side, when the epoch was told.
+    Told {
+        /// After which epoch.
+        epoch: u64,
+        /// Its tick.
+        now: Seconds,
+        /// What the engine remembers.
+        engine: Box<Saved>,
+        /// What the emitting side remembers.
+        emission: Box<Emission>,
+    },
+}
+
+/// How far the writing is; clones share it.
+#[derive(Clone, Debug)]
+pub struct Progress(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    busy: AtomicBool,
+    oldest: AtomicU64,
+}
+
+impl Progress {
+    fn new(oldest: Option<u64>) -> Progress {
+        let oldest = AtomicU64::new(oldest.unwrap_or(NONE));
+        Progress(Arc::new(Shared { busy: AtomicBool::new(false), oldest }))
+    }
+
+    /// Whether one is under way; if none is, one is from now on.
+    pub fn begin(&self) -> bool {
+        !self.0.busy.swap(true, Ordering::AcqRel)
+    }
+
+    fn done(&self) {
+        self.0.busy.store(false, Ordering::Release);
+    }
+
+    /// The epoch after which the oldest snapshot that is kept goes on: what the journal holds of
+    /// it and of epochs before is not needed any more.
+    pub fn oldest(&self) -> Option<u64> {
+        Some(self.0.oldest.load(Ordering::Acquire)).filter(|epoch| *epoch != NONE)
+    }
+}
+
+/// What the writer works with.
+pub struct Settings {
+    /// Where snapshots lie.
+    pub folder: Folder,
+    /// Who writes.
+    pub run: Run,
+    /// The names of the sources, in the order by which alerts know them.
+    pub source_names: Vec<SmolStr>,
+    /// The Idempotency-Keys.
+    pub keys: Keys,
+    /// How long it takes.
+    pub clock: SharedClock,
+    /// What is counted.
+    pub books: SnapshotBooks,
+}
+
+/// The writing side of snapshots.
+pub struct Writer {
+    settings: Settings,
+    progress: Progress,
+    taken: BTreeMap<u64, (i64, Vec<SavedSource>)>,
+}
+
+impl Writer {
+    /// Starts the thread; it ends when nobody can send parts any more. `oldest` is the oldest
+    /// snapshot there is.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn start(
+        settings: Settings,
+        oldest: Option<u64>,
+    ) -> io::Result<(Sender<Part>, Progress, JoinHandle<()>)> {
+        let (parts, received) = unbounded();
+        let progress = Progress::new(oldest);
+        let writer = Writer { settings, progress: progress.clone(), taken: BTreeMap::new() };
+        let thread = std::thread::Builder::new()
+            .name("snapshots".to_owned())
+            .spawn(move || writer.run(&received))?;
+        Ok((parts, progress, thread))
+    }
+
+    fn run(mut self, parts: &Receiver<Part>) {
+        for part in parts {
+            match part {
+                Part::Sources { epoch, taken_ns, sources } => {
+                    self.taken.insert(epoch, (taken_ns, sources));
+                }
+                Part::Told { epoch, now, engine, emission } => {
+                    // Sources are held before their epoch is formed, so they were here first.
+                    if let Some((taken_ns, sources)) = self.taken.remove(&epoch) {
+                        let Settings { run, source_names, .. } = &self.settings;
+                        let (run, source_names) = (run.clone(), source_names.clone());
+                        let head = Head { epoch, now, run, source_names };
+                        self.write(head, *engine, *emission, (taken_ns, sources));
+                    }
+                    self.progress.done();
+                }
+            }
+        }
+    }
+
+    fn write(
+        &self,
+        head: Head,
+        engine: Saved,
+        emission: Emission,
+        (taken_ns, sources): (i64, Vec<SavedSource>),
+    ) {
+        let Settings { folder, clock, books, .. } = &self.settings;
+        let Some(keys) = self.answered(taken_ns) else {
+            books.failed();
+            tracing::warn!("no snapshot: requests of its epochs are unanswered");
+            return;
+        };
+        let (epoch, began_ns) = (head.epoch, clock.monotonic_ns());
+        let snapshot = Snapshot { head, engine, emission, sources: Sources { sources, keys } };
+        match folder.write(&snapshot) {
+            Ok(written) => {
+                let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;
+                self.progress.0.oldest.store(written.oldest, Ordering::Release);
+                books.written(epoch, written.bytes, seconds);
+                tracing::info!(epoch, bytes = written.bytes, seconds, "snapshot written");
+            }
+            Err(error) => {
+                books.failed();
+                tracing::error!(%error, "no snapshot; the journal keeps what it holds");
+            }
+        }
+    }
+
+    fn answered(&self, taken_ns: i64) -> Option<Vec<crate::ingest::http::idempotency::SavedKey>> {
+        for _ in 0..ANSWERS_MAX {
+            if let Some(keys) = self.settings.keys.save(taken_ns) {
+                return Some(keys);
+            }
+            std::thread::sleep(ANSWERS);
+        }
+        None
+    }
+}
