@@ -25,7 +25,7 @@ mod watch;
 
 use crate::clock::SharedClock;
 use crate::console::health::Condition;
-use crate::console::{Console, Health, Parts};
+use crate::console::Health;
 use crate::dlq;
 use crate::emit::outbox::SinkBooks;
 use crate::emit::standing::Tally;
@@ -34,7 +34,7 @@ use crate::emit::summary::Summary;
 use crate::epoch::{Queue, RecoverError};
 use crate::ingest::file::FileError;
 use crate::ingest::http::server::{ServerError, bind};
-use crate::ingest::http::{Http, routes};
+use crate::ingest::http::Http;
 use crate::journal::JournalError;
 use crate::runtime::RuntimeError;
 use crate::settings::Settings;
