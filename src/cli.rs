@@ -7,12 +7,14 @@ mod dlq;
 mod evaluate;
 mod explain;
 mod generate;
+mod journal;
 mod output;
 mod replay;
 mod run;
 mod schema;
 mod send;
 mod storm;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ pub mod exit {
     pub const FAILED: u8 = 1;
     /// The command was called in a way that means nothing; clap's own code.
     pub const USAGE: u8 = 2;
+    /// What was told is not what the journal leads to.
+    pub const DIFFERS: u8 = 3;
     /// The input is not what it should be.
     pub const DATA: u8 = 65;
     /// Something that is needed is not there.
@@ -55,6 +59,8 @@ enum Command {
     Send(send::Args),
     /// Score incidents against ground truth.
     Evaluate(evaluate::Args),
+    /// Hold what was told against what the journal leads to.
+    Verify(verify::Args),
     /// Say why an incident is what it is.
     Explain(explain::Args),
     /// Draw the pipeline or a topology.
@@ -107,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Graph(args) => explain::graph(&args),
         Command::Validate(args) => config::validate(&args),

@@ -37,7 +37,7 @@ pub use health::Health;
 pub use registry::Registry;
 
 /// Name of the pseudo-source under which changes made here are counted.
-pub const SOURCE: &str = "api";
+pub const SOURCE: &str = crate::ingest::receptions::CONSOLE;
 
 /// What the routes need; cloning shares it.
 #[derive(Clone)]

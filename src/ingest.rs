@@ -17,6 +17,7 @@ pub mod chunk;
 pub mod file;
 pub mod stdin;
 pub mod reception;
+pub mod receptions;
 mod decoders;
 pub mod durable;
 pub mod record;

@@ -66,8 +66,25 @@ pub use segment::VERSION;
 pub use tail::Torn;
 pub use writer::Writer;
 
+use std::io;
+use std::path::Path;
+use storage::Disk;
+
 /// Name of the journal's directory in the data directory.
 pub const DIRECTORY: &str = "journal";
+
+/// Whether a directory holds anything of a journal.
+///
+/// # Errors
+/// When the system refuses; a directory that is not there holds nothing.
+pub fn is_journal(directory: &Path) -> io::Result<bool> {
+    let disk = Disk::at(directory);
+    match segment::list(&disk) {
+        Ok(firsts) => Ok(!firsts.is_empty() || mark::read(&disk)? > 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// How a journal is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,4 +19,5 @@ pub mod emit;
 pub mod explain;
 pub mod console;
 pub mod live;
+pub mod verify;
 pub mod evaluate;

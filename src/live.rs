@@ -18,14 +18,15 @@ mod journal;
 mod positions;
 mod resume;
 mod sinks;
+mod snapshots;
 mod sources;
 mod start;
 mod stop;
 mod watch;
 
 use crate::clock::SharedClock;
-use crate::console::health::Condition;
 use crate::console::Health;
+use crate::console::health::Condition;
 use crate::dlq;
 use crate::emit::outbox::SinkBooks;
 use crate::emit::standing::Tally;
@@ -33,8 +34,9 @@ use crate::emit::store::Store;
 use crate::emit::summary::Summary;
 use crate::epoch::{Queue, RecoverError};
 use crate::ingest::file::FileError;
-use crate::ingest::http::server::{ServerError, bind};
 use crate::ingest::http::Http;
+use crate::ingest::http::server::{ServerError, bind};
+use crate::ingest::receptions::Receptions;
 use crate::journal::JournalError;
 use crate::runtime::RuntimeError;
 use crate::settings::Settings;
@@ -49,8 +51,7 @@ use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Readers};
 use start::{
-    Core, GoneOn, Receptions, Serving, announce, app, feeding, go_on, serving, standing_context,
-    store_limits,
+    Core, GoneOn, Serving, announce, app, feeding, go_on, serving, standing_context, store_limits,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,8 +71,6 @@ const FORMED_MAX: usize = 2;
 const EXIT_IO: i32 = 74;
 /// Between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_secs(10);
-/// Name of the pseudo-source under which the configured topology is counted.
-const TOPOLOGY: &str = "topology";
 
 /// Why the process could not start, or not go on.
 #[derive(Debug, thiserror::Error)]

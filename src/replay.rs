@@ -7,11 +7,15 @@
 //!
 //! An epoch never spans a tick, and nothing here looks at a clock: the same
 //! input gives the same revisions on any machine (SEMANTICS rules 4 to 6, 22).
+//!
+//! [`journal`] does the same with what a live process kept, whose epochs and
+//! ticks are those of the journal.
 
 mod finals;
+pub mod journal;
 
 pub use finals::Finals;
-use finals::Keeper;
+use finals::{Keeper, Kept};
 
 use crate::canonical::{
     Counts, Decoded, Decoder, Format, Framing, Input, Leap, Mode, Origin, Reject,
@@ -20,7 +24,7 @@ use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::wire::Message;
 use crate::runtime::{Collector, EpochInput, Feeder, RuntimeError, start};
 use causeway_dataflows::model::{ContextEvent, Seconds};
-use causeway_dataflows::ops::epochs::Tick;
+use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use smol_str::SmolStr;
@@ -46,8 +50,8 @@ pub enum ReplayError {
 
 /// What to do with what comes out, on the emitter's thread.
 pub trait Outlet: Send + 'static {
-    /// Revisions of one epoch, in order.
-    fn revisions(&mut self, messages: Vec<Message>);
+    /// Revisions of one epoch, in order; none are no call.
+    fn revisions(&mut self, epoch: Epoch, messages: Vec<Message>);
     /// Events refused by a decoder.
     fn rejects(&mut self, rejects: Vec<Reject>);
 }
@@ -62,7 +66,7 @@ pub struct Replay {
     counts: Counts,
     tick: Option<Seconds>,
     notes: Sender<Note>,
-    emitter: JoinHandle<Finals>,
+    emitter: JoinHandle<Kept>,
     params: Params,
     heard: Heard,
 }
@@ -86,6 +90,12 @@ enum Note {
     Rejects(Vec<Reject>),
 }
 
+impl From<Tick> for Note {
+    fn from(tick: Tick) -> Note {
+        Note::Epoch(tick)
+    }
+}
+
 impl Replay {
     /// Starts `workers` workers; `outlet` gets what comes out.
     ///
@@ -102,7 +112,8 @@ impl Replay {
         let (notes, noted) = unbounded();
         let horizon = params.dedup.revise_horizon_seconds;
         let emitter = std::thread::spawn(move || {
-            emit(collector, &noted, Ledger::new(emission), Keeper::new(horizon), outlet)
+            let keeper = Keeper::new(horizon, true);
+            emit(collector, &noted, Ledger::new(emission), keeper, outlet).0
         });
         Ok(Replay {
             feeder,
@@ -233,30 +244,30 @@ impl Replay {
         self.submit(Tick { now: end, drain: true }, EpochInput::default())?;
         drop(self.feeder);
         drop(self.notes);
-        let finals = self.emitter.join().map_err(|_| ReplayError::Emitter)?;
-        Ok((finals, self.counts))
+        let kept = self.emitter.join().map_err(|_| ReplayError::Emitter)?;
+        Ok((kept.finals.unwrap_or_default(), self.counts))
     }
 }
 
-fn emit(
+fn emit<O: Outlet>(
     mut collector: Collector,
     notes: &Receiver<Note>,
     mut ledger: Ledger,
     mut keeper: Keeper,
-    mut outlet: impl Outlet,
-) -> Finals {
+    mut outlet: O,
+) -> (Kept, O) {
     while let Some(output) = collector.next_epoch() {
         let tick = loop {
             match notes.recv() {
                 Ok(Note::Epoch(tick)) => break tick,
                 Ok(Note::Rejects(rejects)) => outlet.rejects(rejects),
-                Err(_) => return keeper.finish(ledger.told),
+                Err(_) => return (keeper.finish(ledger.told), outlet),
             }
         };
         let told = ledger.apply(&output, tick);
         keeper.apply(&output, tick.now);
         if !told.is_empty() {
-            outlet.revisions(told);
+            outlet.revisions(output.epoch, told);
         }
     }
     while let Ok(note) = notes.recv() {
@@ -264,5 +275,5 @@ fn emit(
             outlet.rejects(rejects);
         }
     }
-    keeper.finish(ledger.told)
+    (keeper.finish(ledger.told), outlet)
 }

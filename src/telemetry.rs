@@ -10,10 +10,12 @@ pub mod ingest;
 pub mod http;
 pub mod engine;
 pub mod snapshots;
+pub mod journal;
 pub mod process;
 pub mod metrics;
 
 pub use engine::EngineBooks;
+pub use journal::JournalBooks;
 pub use log::{LogError, init};
 pub use metrics::Metrics;
 pub use repeat::Repeats;

@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let paths = ["incidents.ndjson", "alerts.ndjson", "summary.json"].map(|n| args.out.join(n));
     write(&paths[0], |file| write_incidents(&finals, file))?;
     write(&paths[1], |file| write_alerts(&finals, file))?;
-    let summary = summary(&finals, &counts, 1, seconds);
+    let summary = summary(&finals.tally(), &counts, 1, seconds);
     write(&paths[2], |file| writeln!(file, "{}", summary.line()))?;
     println!();
     let first = top_incidents(&finals);
@@ -83,7 +83,7 @@ fn process(dir: &Path) -> Result<(Finals, crate::canonical::Counts), Failure> {
     let source = Arc::new(Source::named("demo"));
     let line_max = source.limits.event_bytes_max;
     let decoder = Decoder::new(source, 1, None);
-    let outlet = FileOutlet { revisions: None, shown: 0 };
+    let outlet = FileOutlet { revisions: None, shown: 0, failed: None };
     let mut replay = Replay::start(1, &Params::default(), Emission::default(), decoder, outlet)?;
     let topology = std::fs::read(dir.join("topology.ndjson"))?;
     replay.rows(&topology, &Origin::default(), Format::Native)?;

@@ -2,6 +2,7 @@
 
 use super::{Failure, exit};
 use crate::canonical::Counts;
+use crate::emit::standing::Tally;
 use crate::emit::summary::Summary;
 use crate::emit::wire::convert::{Announcement, alert_row, revision};
 use crate::emit::wire::{Home, Lineage, Message, RevisionEvent, Time};
@@ -27,8 +28,7 @@ pub fn put(text: &str) -> Result<ExitCode, Failure> {
 }
 
 /// What a run came to.
-pub fn summary(finals: &Finals, counts: &Counts, workers: usize, seconds: f64) -> Summary {
-    let tally = finals.tally();
+pub fn summary(tally: &Tally, counts: &Counts, workers: usize, seconds: f64) -> Summary {
     let rss = peak_resident_bytes().unwrap_or(0);
     Summary::new(tally.digest(), seconds, rss, workers, counts.books(tally.books()))
 }

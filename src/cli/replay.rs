@@ -1,11 +1,14 @@
-//! `causeway replay`: recorded events to their end.
+//! `causeway replay`: recorded events to their end, or a journal.
+
+mod journal;
 
 use super::config::settings;
-use super::output::{summary, write_alerts, write_incidents};
+use super::output::{put, summary, write_alerts, write_incidents};
 use super::{Failure, exit};
 use crate::canonical::{Counts, Decoder, Format, Leap, Origin, Reject, Source};
 use crate::clock::{Clock, WallClock};
 use crate::emit::ledger::Emission;
+use crate::emit::standing::Tally;
 use crate::emit::wire::Message;
 use crate::emit::wire::words::phrase::{count, duration};
 use crate::ingest::chunk::ChunkLimits;
@@ -14,19 +17,24 @@ use crate::replay::{Finals, Heard, Outlet, Replay};
 use crate::settings::SourceSettings;
 use anyhow::Context as _;
 use causeway_dataflows::model::ContextEvent;
+use causeway_dataflows::ops::epochs::Epoch;
 use causeway_dataflows::params::Params;
 use smol_str::SmolStr;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Flags of `replay`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  causeway replay --topology t.ndjson --incidents i.ndjson --summary json events.ndjson
+  causeway replay --journal /var/lib/causeway -c causeway.yaml --incidents i.ndjson --summary json")]
 pub struct Args {
     /// Configuration whose stages, topology, silences, windows and rules hold; file or
-    /// folder, may be given more than once.
+    /// folder, may be given more than once. For a journal: that of the run.
     #[arg(short = 'c', long = "config")]
     config: Vec<PathBuf>,
     /// Configured source whose policy holds for the events; the first by name without it.
@@ -50,8 +58,13 @@ pub struct Args {
     /// Print one object about the run on standard output.
     #[arg(long)]
     summary: Option<SummaryFormat>,
+    /// Run the journal of a live process again instead of files: the same revisions and the
+    /// same digest. Its data directory, or the folder `journal` in it; it is only read, and
+    /// the process may be running.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["events", "topology", "source"])]
+    journal: Option<PathBuf>,
     /// Events: NDJSON or a JSON array, plain, .gz or .zst, or globs; read in the order given.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "journal")]
     events: Vec<PathBuf>,
 }
 
@@ -67,17 +80,34 @@ pub struct FileOutlet {
     pub revisions: Option<BufWriter<File>>,
     /// Rejects shown so far; the rest is only counted.
     pub shown: u64,
+    /// Why no more is written.
+    pub failed: Option<io::Error>,
+}
+
+impl FileOutlet {
+    /// The rest reaches its file.
+    ///
+    /// # Errors
+    /// When the system refused that, or what came before.
+    pub fn close(mut self) -> io::Result<()> {
+        match (self.failed.take(), &mut self.revisions) {
+            (Some(error), _) => Err(error),
+            (None, Some(file)) => file.flush(),
+            (None, None) => Ok(()),
+        }
+    }
 }
 
 /// Rejects shown in full.
 const REJECTS_SHOWN: u64 = 10;
 
 impl Outlet for FileOutlet {
-    fn revisions(&mut self, messages: Vec<Message>) {
+    fn revisions(&mut self, _: Epoch, messages: Vec<Message>) {
         if let Some(file) = &mut self.revisions {
             for message in messages {
                 if let Err(error) = writeln!(file, "{}", message.line) {
                     eprintln!("causeway: cannot write incidents: {error}");
+                    self.failed = Some(error);
                     self.revisions = None;
                     return;
                 }
@@ -106,35 +136,58 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         Some(path) if !args.final_only => Some(create(path)?),
         _ => None,
     };
-    let outlet = FileOutlet { revisions, shown: 0 };
+    let outlet = FileOutlet { revisions, shown: 0, failed: None };
+    if let Some(directory) = &args.journal {
+        return journal::replay(args, directory, outlet, began)?.tell(args);
+    }
     let plan = Plan::of(args)?;
     let (finals, counts, heard) = replay(args, &plan, outlet)?;
     let seconds = (clock.monotonic_ns() - began) as f64 / 1e9;
-    if let (Some(path), true) = (&args.incidents, args.final_only) {
-        let mut file = create(path)?;
-        write_incidents(&finals, &mut file)
-            .and_then(|()| file.flush())
-            .with_context(in_file(path))?;
-    }
-    if let Some(path) = &args.alerts {
-        let mut file = create(path)?;
-        write_alerts(&finals, &mut file).and_then(|()| file.flush()).with_context(in_file(path))?;
-    }
-    let summary = summary(&finals, &counts, plan.workers, seconds);
-    match args.summary {
-        Some(SummaryFormat::Json) => println!("{}", summary.line()),
-        None => {
-            let ledger = &summary.ledger;
-            println!(
-                "{} events, {} alerts, {} incidents in {seconds:.2} s ({:.0} events/s)",
-                ledger.received, ledger.alerts, ledger.incidents, summary.events_per_second
-            );
-        }
-    }
+    let (tally, workers) = (finals.tally(), plan.workers);
+    let code = Ended { finals, tally, counts, workers, seconds }.tell(args)?;
     if heard.received > 0 && heard.rejected == heard.received {
         return Err(Failure { code: exit::DATA, error: all_junk(&heard) });
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
+}
+
+/// What a replay came to.
+struct Ended {
+    /// Empty when nobody asked for rows.
+    finals: Finals,
+    tally: Tally,
+    counts: Counts,
+    workers: usize,
+    seconds: f64,
+}
+
+impl Ended {
+    /// Writes the rows that were asked for and prints the summary.
+    fn tell(&self, args: &Args) -> Result<ExitCode, Failure> {
+        if let (Some(path), true) = (&args.incidents, args.final_only) {
+            let mut file = create(path)?;
+            write_incidents(&self.finals, &mut file)
+                .and_then(|()| file.flush())
+                .with_context(in_file(path))?;
+        }
+        if let Some(path) = &args.alerts {
+            let mut file = create(path)?;
+            write_alerts(&self.finals, &mut file)
+                .and_then(|()| file.flush())
+                .with_context(in_file(path))?;
+        }
+        let summary = summary(&self.tally, &self.counts, self.workers, self.seconds);
+        match args.summary {
+            Some(SummaryFormat::Json) => put(&(summary.line() + "\n")),
+            None => {
+                let (ledger, seconds) = (&summary.ledger, self.seconds);
+                put(&format!(
+                    "{} events, {} alerts, {} incidents in {seconds:.2} s ({:.0} events/s)\n",
+                    ledger.received, ledger.alerts, ledger.incidents, summary.events_per_second
+                ))
+            }
+        }
+    }
 }
 
 /// Says of input in which nothing could be used where that begins.

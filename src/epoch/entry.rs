@@ -2,9 +2,11 @@
 
 use crate::ingest::record::{Head, Record};
 use crate::journal::{Frame, PartRef};
+use crate::settings::Settings;
 use bytes::Bytes;
 use causeway_dataflows::model::ContextEvent;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// The head of a submission; its body is the next part.
 const HEAD: u8 = 1;
@@ -26,6 +28,23 @@ pub struct Run {
     pub settings: String,
     /// What tells this journal from every other; that of the first process that wrote to it.
     pub journal: String,
+}
+
+impl Run {
+    /// This program under `settings`, writing to the journal called `journal`.
+    pub fn of(settings: &Settings, journal: String) -> Run {
+        let decides = (&settings.params, &settings.emission, settings.sources.len());
+        Run {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: format!("{:032x}", xxh3_128(format!("{decides:?}").as_bytes())),
+            journal,
+        }
+    }
+
+    /// Whether the same input became the same in both, as far as they say.
+    pub fn decides_as(&self, other: &Run) -> bool {
+        (&self.settings, &self.version) == (&other.settings, &other.version)
+    }
 }
 
 /// A part of a frame, understood.

@@ -6,6 +6,7 @@ use super::{Formed, Queue};
 use crate::clock::SharedClock;
 use crate::journal::{FrameRef, JournalError, Writer};
 use crate::runtime::EpochInput;
+use crate::telemetry::JournalBooks;
 use causeway_dataflows::model::Seconds;
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
@@ -19,6 +20,7 @@ pub struct Continued {
     writer: Writer,
     run: Option<Run>,
     cuts: Option<Cuts>,
+    books: JournalBooks,
 }
 
 /// Forms epochs until the queue is closed and empty; the last one drains. With a journal each
@@ -64,7 +66,7 @@ pub fn keep(
             rooms.push(submission.reservation);
         }
         if let Some(journal) = &mut journal {
-            let epoch = journal.write(queue, tick, parts)?;
+            let epoch = journal.write((queue, clock), tick, parts)?;
             queue.keep_up(waiting.count);
             if let (Some(cuts), Some(cut)) = (&journal.cuts, cut) {
                 cuts.hand_on(epoch, cut);
@@ -79,9 +81,9 @@ pub fn keep(
 }
 
 impl Continued {
-    /// A journal that `run` goes on with.
-    pub fn new(writer: Writer, run: Run) -> Continued {
-        Continued { writer, run: Some(run), cuts: None }
+    /// A journal that `run` goes on with, counted in `books`.
+    pub fn new(writer: Writer, run: Run, books: JournalBooks) -> Continued {
+        Continued { writer, run: Some(run), cuts: None, books }
     }
 
     /// The same, with snapshots, after which the journal forgets.
@@ -99,7 +101,12 @@ impl Continued {
         Ok(())
     }
 
-    fn write(&mut self, queue: &Queue, tick: Tick, mut parts: Parts) -> Result<u64, JournalError> {
+    fn write(
+        &mut self,
+        (queue, clock): (&Queue, &SharedClock),
+        tick: Tick,
+        mut parts: Parts,
+    ) -> Result<u64, JournalError> {
         let submissions = parts.submissions();
         if let Some(run) = self.run.take() {
             parts.run(&run);
@@ -116,11 +123,9 @@ impl Continued {
         let bytes = loop {
             let error = match self.writer.append(&frame) {
                 Ok(bytes) => break bytes,
-                Err(error) => error,
+                Err(error @ JournalError::Full { .. }) => error,
+                Err(error) => return Err(error),
             };
-            if !matches!(error, JournalError::Full { .. }) {
-                return Err(error);
-            }
             if !was_full {
                 tracing::error!(%error, "sources wait");
             }
@@ -132,7 +137,10 @@ impl Continued {
             tracing::info!("there is room for the journal again");
             queue.set_full(false);
         }
+        let began_ns = clock.monotonic_ns();
         self.writer.sync()?;
+        let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;
+        self.books.wrote(bytes, seconds, &self.writer);
         if let Some(cuts) = &mut self.cuts {
             cuts.note(bytes, submissions);
         }

@@ -3,12 +3,13 @@
 use super::entry::{DRAIN, Entry, EntryError, Run, entries};
 use crate::ingest::reception::{Receipt, Reception};
 use crate::ingest::record::Head;
-use crate::journal::{Frame, JournalError, Reader};
+use crate::journal::{Frame, JournalError, Reader, Torn};
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Why the journal could not be read again.
@@ -32,12 +33,14 @@ pub struct Recovered {
     pub epochs: u64,
     /// Submissions.
     pub submissions: u64,
-    /// Submissions whose source is there no more.
-    pub left_out: u64,
+    /// Submissions whose source is there no more, by its name.
+    pub left_out: BTreeMap<SmolStr, u64>,
     /// The tick of the last epoch.
     pub tick: Option<Seconds>,
-    /// Who wrote last.
-    pub run: Option<Run>,
+    /// Who wrote it, each with the first of its epochs, in order.
+    pub runs: Vec<(u64, Run)>,
+    /// The torn end, if it has one: that of a process that was killed, or that writes now.
+    pub torn: Option<Torn>,
 }
 
 /// Who listens while the journal is read.
@@ -46,20 +49,23 @@ pub struct Listeners<'a> {
     pub reception: &'a dyn Fn(&SmolStr) -> Option<&'a Reception>,
     /// Context events that no source sent.
     pub context: &'a mut dyn FnMut(&ContextEvent),
+    /// Every submission as it came, also one whose source is there no more.
+    pub submission: &'a mut dyn FnMut(&Head, &[u8]),
     /// What a sender was told, or would have been.
     pub answered: &'a mut dyn FnMut(&Head, &Receipt),
 }
 
 /// Feeds the epochs of the journal `from` one on, all when there is none, to the engine again,
-/// in order, with their ticks.
+/// in order, each with its tick, which is noted for the emitting side before. Nothing is written
+/// to the journal, which may be that of a process that runs.
 ///
 /// # Errors
 /// When the journal cannot be read or understood, or the engine stopped.
-pub fn recover(
+pub fn recover<Note: From<Tick>>(
     directory: &Path,
     from: Option<u64>,
     feeder: &mut Feeder,
-    notes: &Sender<Tick>,
+    notes: &Sender<Note>,
     listeners: &mut Listeners<'_>,
 ) -> Result<Recovered, RecoverError> {
     let mut reader = match from {
@@ -70,11 +76,12 @@ pub fn recover(
     while let Some(frame) = reader.next_frame()? {
         let tick = Tick { now: frame.now, drain: frame.flags & DRAIN != 0 };
         let input = decode(&frame, &mut recovered, listeners)?;
-        notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
+        notes.send(tick.into()).map_err(|_| RuntimeError::Stopped)?;
         feeder.submit(tick, input)?;
         recovered.epochs += 1;
         recovered.tick = Some(frame.now);
     }
+    recovered.torn = reader.torn().cloned();
     Ok(recovered)
 }
 
@@ -86,14 +93,15 @@ fn decode(
     let mut input = EpochInput::default();
     for entry in entries(frame)? {
         match entry {
-            Entry::Run(run) => recovered.run = Some(run),
+            Entry::Run(run) => recovered.runs.push((frame.epoch, run)),
             Entry::Context(events) => {
                 events.iter().for_each(|event| (listeners.context)(event));
                 input.context.extend(events);
             }
             Entry::Submission(head, body) => {
+                (listeners.submission)(&head, &body);
                 let Some(reception) = (listeners.reception)(&head.source) else {
-                    recovered.left_out += 1;
+                    *recovered.left_out.entry(head.source.clone()).or_default() += 1;
                     continue;
                 };
                 let (decoded, receipt) = reception.again(&head, &body);

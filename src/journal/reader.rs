@@ -3,10 +3,10 @@
 use super::cursor::Want;
 use super::error::{Damage, JournalError};
 use super::frame::Frame;
-use super::segment;
 use super::storage::{Disk, Storage};
 use super::tail::Torn;
 use super::walk::{Step, Walk};
+use super::{mark, segment};
 use std::path::Path;
 
 /// Reads frames in order; one of them is in memory at a time.
@@ -91,10 +91,22 @@ impl<S: Storage> Reader<S> {
         if self.walk.is_some() {
             return Ok(());
         }
+        let path = self.storage.path(mark::NAME);
+        let refuse = |source| JournalError::Io { action: "read", path, source };
+        // Looked at first: a segment is there before the mark speaks of it.
+        let durable = mark::read(&self.storage).map_err(refuse)?;
         let path = self.storage.path("");
-        let refuse = |source| JournalError::Io { action: "list", path, source };
+        let refuse = |source| JournalError::Io { action: "list", path: path.clone(), source };
         let firsts = segment::list(&self.storage).map_err(refuse)?;
-        let Some(oldest) = firsts.first().copied() else { return Ok(()) };
+        let Some(oldest) = firsts.first().copied() else {
+            return match durable.checked_sub(1) {
+                None => Ok(()),
+                Some(to) => {
+                    let (from, witness) = (self.from.unwrap_or(0).min(to), mark::NAME.to_owned());
+                    Err(JournalError::Missing { path, from, to, witness })
+                }
+            };
+        };
         let from = self.from.unwrap_or(oldest);
         let before = firsts.into_iter().take_while(|first| *first <= from).last();
         let Some(first) = before else {

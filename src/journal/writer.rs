@@ -263,6 +263,11 @@ impl<S: Storage> Writer<S> {
         self.durable
     }
 
+    /// Segments on disk.
+    pub fn segments(&self) -> u64 {
+        (self.older.len() + usize::from(self.last.is_some())) as u64
+    }
+
     /// Bytes on disk, of segments only.
     pub fn bytes(&self) -> u64 {
         let older: u64 = self.older.iter().map(|held| held.bytes).sum();

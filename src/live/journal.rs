@@ -3,29 +3,29 @@
 use super::LiveError;
 use super::data_dir::DataDir;
 use super::positions::{Confirmed, Positions};
-use super::start::{Engine, Receptions};
+use super::snapshots::{Past, Snapshots, newest, rename_sources, resume_sources};
+use super::start::Engine;
 use crate::clock::SharedClock;
 use crate::console::Registry;
 use crate::emit::outbox::Outbox;
 use crate::epoch::{self, Listeners, RecoverError, Recovered, Run};
 use crate::ingest::http::Http;
-use crate::ingest::http::events::{EVENTS, remember};
+use crate::ingest::http::events::remember;
 use crate::ingest::http::idempotency::Keys;
+use crate::ingest::receptions::Receptions;
 use crate::journal::{self, DIRECTORY, Options};
 use crate::runtime;
 use crate::settings::Settings;
-use crate::snapshot::writer::{self, Part, Progress};
-use crate::snapshot::{self, Folder, Snapshot, SnapshotError};
+use crate::snapshot::writer;
+use crate::snapshot::{self, Folder, Snapshot};
 use crate::telemetry::snapshots::SnapshotBooks;
+use crate::telemetry::{JournalBooks, Metrics};
 use causeway_dataflows::context::SavedThing;
-use causeway_dataflows::model::{Seconds, SourceIndex};
+use causeway_dataflows::model::Seconds;
 use causeway_dataflows::ops::epochs::Tick;
-use causeway_dataflows::pipeline::Saved;
-use crossbeam_channel::Sender;
 use smol_str::SmolStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A journal whose last frame is whole, and the snapshot after which it is read; nothing of them
@@ -39,6 +39,7 @@ struct Journal {
     clock: SharedClock,
     snapshots: Folder,
     past: Option<Snapshot>,
+    books: JournalBooks,
 }
 
 /// What the journal led to.
@@ -56,6 +57,7 @@ impl Opened {
         settings: &Settings,
         data_dir: &DataDir,
         clock: &SharedClock,
+        metrics: &Metrics,
     ) -> Result<Opened, LiveError> {
         if !settings.journal.enabled {
             return Ok(Opened(None));
@@ -80,14 +82,11 @@ impl Opened {
                 format!("{:032x}", xxh3_128(seed.as_bytes()))
             }
         };
-        let decides = (&settings.params, &settings.emission, settings.sources.len());
-        let run = Run {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: format!("{:032x}", xxh3_128(format!("{decides:?}").as_bytes())),
-            journal: id,
-        };
+        let run = Run::of(settings, id);
+        let books = JournalBooks::new(&writer);
+        metrics.add(Box::new(books.clone()));
         let clock = Arc::clone(clock);
-        Ok(Opened(Some(Journal { path, writer, run, clock, snapshots, past })))
+        Ok(Opened(Some(Journal { path, writer, run, clock, snapshots, past, books })))
     }
 
     /// What the engine and the emitting side go on with; the lists get what stood.
@@ -146,109 +145,51 @@ impl Opened {
         registry: &Registry,
         receptions: &Receptions,
         http: &Http,
-        books: &SnapshotBooks,
     ) -> Result<Resumed, RecoverError> {
         let Some(journal) = self.0 else { return Ok(Resumed::default()) };
-        let Journal { path, writer, run, clock, past, .. } = journal;
+        let Journal { path, writer, run, clock, past, books, .. } = journal;
         let began_ns = clock.monotonic_ns();
         let from = past.as_ref().map(|past| past.head.epoch + 1);
-        let (tick, before) = past.as_ref().map(|p| (p.head.now, p.head.run.clone())).unzip();
+        let tick = past.as_ref().map(|past| past.head.now);
+        let before = past.as_ref().map(|past| (past.head.epoch, past.head.run.clone()));
         if let Some(past) = past {
             resume_sources(past.sources, receptions, http);
         }
         let mut listeners = Listeners {
             reception: &|name: &SmolStr| receptions.named(name),
             context: &mut |event| registry.apply(event),
+            submission: &mut |_, _| {},
             answered: &mut |head, receipt| remember(http, head, receipt),
         };
         let mut recovered =
             epoch::recover(&path, from, &mut engine.feeder, &engine.notes, &mut listeners)?;
-        recovered.run = recovered.run.or(before);
-        recovered.tick = recovered.tick.or(tick);
+        recovered.runs.splice(0..0, before);
         let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;
-        books.recovered(seconds, recovered.epochs);
+        books.recovered(recovered.epochs, seconds);
         tell(&recovered, &run, from.map(|from| from - 1), seconds);
-        let journal = Some(epoch::Continued::new(writer, run));
-        Ok(Resumed { journal, tick: recovered.tick })
+        let journal = Some(epoch::Continued::new(writer, run, books));
+        Ok(Resumed { journal, tick: recovered.tick.or(tick) })
     }
-}
-
-/// What the engine and the emitting side go on with after a snapshot.
-pub(super) struct Past {
-    pub(super) engine: runtime::Past,
-    pub(super) emission: snapshot::Emission,
-}
-
-/// The thread that writes snapshots, and how it is asked to.
-pub(super) struct Snapshots {
-    pub(super) parts: Sender<Part>,
-    pub(super) progress: Progress,
-    pub(super) thread: JoinHandle<()>,
-}
-
-/// The newest snapshot that holds, if there is one. A damaged one is passed over, because the
-/// journal is kept from the one before it.
-fn newest(
-    snapshots: &Folder,
-    journal: &Path,
-    writer: &journal::Writer,
-) -> Result<Option<Snapshot>, LiveError> {
-    for epoch in snapshots.epochs()?.into_iter().rev() {
-        if writer.next_epoch().is_none_or(|next| next <= epoch) {
-            let (path, ends) = (journal.to_owned(), writer.next_epoch());
-            return Err(LiveError::Behind { path, epoch, ends });
-        }
-        match snapshots.read(epoch) {
-            Ok(snapshot) => return Ok(Some(snapshot)),
-            Err(error @ SnapshotError::Version { .. }) => return Err(error.into()),
-            Err(error) => tracing::error!(%error, "it is left aside, an older one is looked for"),
-        }
-    }
-    match writer.first_epoch() {
-        Some(first) if first > 0 => Err(LiveError::NoSnapshot { path: journal.to_owned(), first }),
-        _ => Ok(None),
-    }
-}
-
-/// Alerts name their source by its place, which a change of the configuration moves.
-fn rename_sources(saved: &mut Saved, then: &[SmolStr], settings: &Settings) {
-    let now = |name: &SmolStr| settings.sources.iter().position(|source| source.name() == name);
-    let moved: Vec<Option<usize>> = then.iter().map(now).collect();
-    for key in &mut saved.keys {
-        let source = key.source_mut();
-        let place = moved.get(usize::from(*source)).copied().flatten();
-        // Of a source that is no more, the policy of the first applies.
-        *source = place.and_then(|place| SourceIndex::try_from(place).ok()).unwrap_or(0);
-    }
-}
-
-fn resume_sources(sources: snapshot::Sources, receptions: &Receptions, http: &Http) {
-    for saved in sources.sources {
-        match receptions.named(&saved.name) {
-            Some(reception) => reception.restore(saved),
-            None => tracing::warn!(source = %saved.name, "is configured no more"),
-        }
-    }
-    http.keys.restore(sources.keys, &[EVENTS]);
 }
 
 fn tell(recovered: &Recovered, run: &Run, snapshot: Option<u64>, seconds: f64) {
-    let Some(before) = &recovered.run else { return };
+    let Some((_, before)) = recovered.runs.last() else { return };
+    let left_out: u64 = recovered.left_out.values().sum();
     tracing::info!(
         snapshot,
         epochs = recovered.epochs,
         submissions = recovered.submissions,
-        left_out = recovered.left_out,
+        left_out,
         seconds,
         "the journal is read again"
     );
-    if recovered.left_out > 0 {
+    if left_out > 0 {
         tracing::warn!(
-            submissions = recovered.left_out,
+            submissions = left_out,
             "of sources that are configured no more; they are left out"
         );
     }
-    if (&before.settings, &before.version) != (&run.settings, &run.version) {
+    if !before.decides_as(run) {
         tracing::warn!(
             "the settings or the version changed since: what was told before may be told otherwise"
         );

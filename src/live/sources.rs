@@ -1,11 +1,11 @@
 //! Sources that are read by a thread of their own: files, followed or not, and standard input.
 
 use super::resume::Resume;
-use super::start::Receptions;
 use crate::canonical::Format;
 use crate::ingest::chunk::{Chunk, ChunkLimits};
 use crate::ingest::file::{Files, Follower};
 use crate::ingest::reception::{Receipt, Reception};
+use crate::ingest::receptions::Receptions;
 use crate::ingest::stdin;
 use crate::settings::{SourceKind, SourceSettings};
 use crate::telemetry::Repeats;

@@ -2,12 +2,13 @@
 
 use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
-use super::journal::{Opened, Past, Snapshots};
+use super::journal::Opened;
 use super::positions::{Confirmed, Positions};
-use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX, TOPOLOGY};
+use super::snapshots::{Past, Snapshots};
+use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX};
 use crate::canonical::{Format, Origin};
 use crate::clock::SharedClock;
-use crate::console::{Console, Health, Parts, Registry, SOURCE};
+use crate::console::{Console, Health, Parts, Registry};
 use crate::dlq;
 use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::Outbox;
@@ -19,6 +20,7 @@ use crate::ingest::file::{FileError, matching};
 use crate::ingest::http::server::{ServerError, serve};
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
+use crate::ingest::receptions::{Receptions, TOPOLOGY};
 use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
 use crate::settings::{Settings, SourceSettings};
 use crate::snapshot::writer::Part;
@@ -159,13 +161,13 @@ pub(super) fn go_on(
     http: &Http,
 ) -> Result<GoneOn, LiveError> {
     let clock = &http.clock;
-    let mut opened = Opened::at(settings, data_dir, clock)?;
+    let mut opened = Opened::at(settings, data_dir, clock, &core.metrics)?;
     let (positions, outboxes) = opened.positions(data_dir, outboxes)?;
     let snapshots = opened.snapshots(settings, &http.keys, &core.snapshots)?;
     let parts = snapshots.as_ref().map(|snapshots| snapshots.parts.clone());
     let past = opened.take_past(settings, &core.registry);
     let mut engine = Engine::start(settings, core, store, outboxes, (past, parts))?;
-    let resumed = opened.recover(&mut engine, &core.registry, receptions, http, &core.snapshots)?;
+    let resumed = opened.recover(&mut engine, &core.registry, receptions, http)?;
     let cuts = snapshots.as_ref().map(|made| cuts(settings, receptions, made, clock));
     let journal = resumed.journal.map(|journal| journal.with_cuts(cuts));
     let snapshots = snapshots.map(|snapshots| snapshots.thread);
@@ -186,7 +188,7 @@ pub(super) fn app(
         http: http.clone(),
         store: store.clone(),
         registry: core.registry.clone(),
-        reception: Arc::clone(&receptions.console),
+        reception: Arc::clone(receptions.console()),
         health: health.clone(),
         receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
         started_ns: http.clock.now_ns(),
@@ -242,39 +244,6 @@ pub(super) fn cuts(
     epoch::Cuts::new(often, Box::new(hold), parts.clone(), progress.clone(), clock)
 }
 
-/// Whatever takes input, by name: the sources, the server's own and the topology's.
-pub(super) struct Receptions {
-    sources: Vec<Arc<Reception>>,
-    pub(super) console: Arc<Reception>,
-    topology: Reception,
-}
-
-impl Receptions {
-    pub(super) fn new(settings: &Settings, around: &Surroundings) -> Receptions {
-        let of = |source| Arc::new(Reception::new(source, around.clone()));
-        Receptions {
-            sources: settings.sources.iter().map(of).collect(),
-            console: Arc::new(Reception::internal(SOURCE, around.clone())),
-            topology: Reception::internal(TOPOLOGY, around.clone()),
-        }
-    }
-
-    /// The reception of a source that is configured.
-    pub(super) fn of(&self, source: &SourceSettings) -> Arc<Reception> {
-        Arc::clone(&self.sources[usize::from(source.index())])
-    }
-
-    /// The reception of a source that a journal names; `None` when it is configured no more.
-    pub(super) fn named(&self, name: &SmolStr) -> Option<&Reception> {
-        self.all().find(|reception| reception.name() == name)
-    }
-
-    /// All of them.
-    fn all(&self) -> impl Iterator<Item = &Reception> {
-        self.sources.iter().map(|of| &**of).chain([&*self.console, &self.topology])
-    }
-}
-
 /// What holds before the first event: the configured topology, silences, windows and rules.
 /// What an earlier configuration held and this one does not is taken back.
 pub(super) fn standing_context(
@@ -295,7 +264,7 @@ pub(super) fn standing_context(
             return Err(FileError::NoMatch { pattern }.into());
         }
         for path in paths {
-            topology_file(&receptions.topology, path)?;
+            topology_file(receptions.topology(), path)?;
         }
     }
     Ok(())

@@ -44,29 +44,66 @@ impl Finals {
     }
 }
 
-/// Keeps what stands and what stood.
-#[derive(Debug, Default)]
+/// What stands and stood at the end.
+pub(super) struct Kept {
+    /// The numbers of all of it.
+    pub(super) tally: Tally,
+    /// The rows, when they were wanted.
+    pub(super) finals: Option<Finals>,
+    /// Revisions told on the way.
+    pub(super) told: u64,
+}
+
+/// Keeps what stands, and of what stood the numbers and, when they are wanted, the rows: a
+/// journal may hold more of them than fit.
 pub(super) struct Keeper {
     standing: Standing,
-    finals: Finals,
+    stood: Stood,
+}
+
+struct Stood {
+    tally: Tally,
+    finals: Option<Finals>,
+}
+
+impl Archive for Stood {
+    fn alert(&mut self, row: Arc<AlertRow>, count: Option<AlertCount>) {
+        if let Some(finals) = &mut self.finals {
+            finals.alert(Arc::clone(&row), count);
+        }
+        self.tally.alert(row, count);
+    }
+
+    fn incident(&mut self, incident: Arc<Incident>) {
+        if let Some(finals) = &mut self.finals {
+            finals.incident(Arc::clone(&incident));
+        }
+        self.tally.incident(incident);
+    }
 }
 
 impl Keeper {
-    pub(super) fn new(horizon: Seconds) -> Self {
-        Keeper { standing: Standing::new(horizon), finals: Finals::default() }
+    pub(super) fn new(horizon: Seconds, rows: bool) -> Self {
+        let stood = Stood { tally: Tally::default(), finals: rows.then(Finals::default) };
+        Keeper { standing: Standing::new(horizon), stood }
     }
 
     /// Applies an epoch.
     pub(super) fn apply(&mut self, output: &EpochOutput, now: Seconds) {
-        self.standing.apply(output, now, &mut self.finals);
+        self.standing.apply(output, now, &mut self.stood);
     }
 
     /// Everything, with the number of revisions told.
-    pub(super) fn finish(mut self, told: u64) -> Finals {
-        self.finals.alerts.append(&mut self.standing.alerts);
-        self.finals.incidents.append(&mut self.standing.incidents);
-        self.finals.counts.append(&mut self.standing.counts);
-        self.finals.told = told;
-        self.finals
+    pub(super) fn finish(self, told: u64) -> Kept {
+        let Keeper { mut standing, stood } = self;
+        let tally = stood.tally.with(&standing);
+        let finals = stood.finals.map(|mut finals| {
+            finals.alerts.append(&mut standing.alerts);
+            finals.incidents.append(&mut standing.incidents);
+            finals.counts.append(&mut standing.counts);
+            finals.told = told;
+            finals
+        });
+        Kept { tally, finals, told }
     }
 }

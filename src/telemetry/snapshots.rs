@@ -18,8 +18,6 @@ struct Books {
     epoch: u64,
     bytes: u64,
     seconds: f64,
-    recovery_seconds: f64,
-    recovery_epochs: u64,
 }
 
 impl SnapshotBooks {
@@ -34,11 +32,6 @@ impl SnapshotBooks {
     /// One was not.
     pub fn failed(&self) {
         self.with(|books| books.failed += 1);
-    }
-
-    /// The start took that long and read so many epochs of the journal.
-    pub fn recovered(&self, seconds: f64, epochs: u64) {
-        self.with(|books| (books.recovery_seconds, books.recovery_epochs) = (seconds, epochs));
     }
 
     fn with(&self, then: impl FnOnce(&mut Books)) {
@@ -67,18 +60,6 @@ impl Collector for SnapshotBooks {
             ("snapshot_last_epoch", "Epoch of the last snapshot", None, books.epoch as f64),
             ("snapshot_last", "Size of the last snapshot", Some(Unit::Bytes), books.bytes as f64),
             ("snapshot_last_write", "Time to write it", Some(Unit::Seconds), books.seconds),
-            (
-                "recovery",
-                "Time to read snapshot and journal at the start",
-                Some(Unit::Seconds),
-                books.recovery_seconds,
-            ),
-            (
-                "recovery_epochs",
-                "Epochs of the journal read at the start",
-                None,
-                books.recovery_epochs as f64,
-            ),
         ] {
             encoder
                 .encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?

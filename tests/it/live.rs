@@ -4,6 +4,7 @@ mod process;
 mod restart;
 mod snapshots;
 mod tools;
+mod verify;
 
 use process::{Process, causeway};
 use serde_json::{Value, json};

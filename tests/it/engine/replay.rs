@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 struct Owners(Arc<Mutex<Vec<Option<String>>>>);
 
 impl Outlet for Owners {
-    fn revisions(&mut self, messages: Vec<Message>) {
+    fn revisions(&mut self, _: u64, messages: Vec<Message>) {
         let owner = |message: Message| message.revision.owner.as_ref().map(ToString::to_string);
         self.0.lock().unwrap().extend(messages.into_iter().map(owner));
     }
@@ -43,7 +43,7 @@ fn topology_without_a_time_holds_before_the_first_event() {
 struct Silent;
 
 impl Outlet for Silent {
-    fn revisions(&mut self, _: Vec<Message>) {}
+    fn revisions(&mut self, _: u64, _: Vec<Message>) {}
 
     fn rejects(&mut self, rejects: Vec<Reject>) {
         assert!(rejects.is_empty(), "{rejects:?}");

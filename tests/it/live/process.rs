@@ -66,6 +66,11 @@ impl Stopped {
         Stopped { directory, told: Vec::new() }
     }
 
+    /// Whatever was told.
+    pub(super) fn told(&self) -> &[String] {
+        &self.told
+    }
+
     /// Changes the text of its configuration.
     pub(super) fn reconfigure(self, from: &str, to: &str) -> Stopped {
         let path = self.directory.path().join("causeway.yaml");
@@ -137,9 +142,7 @@ impl Process {
     pub(super) fn killed(mut self) -> Stopped {
         self.child.kill().unwrap();
         self.read_to_the_end();
-        let told = std::mem::take(&mut self.told);
-        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
-        Stopped { directory, told }
+        self.left()
     }
 
     /// The rest of standard output of a process that ends; a killed one may tear its last line.
@@ -160,6 +163,11 @@ impl Process {
 
     pub(super) fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// The file of its configuration.
+    pub(super) fn config(&self) -> PathBuf {
+        self.directory.path().join("causeway.yaml")
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -250,14 +258,27 @@ impl Process {
     }
 
     /// The same, and whatever was told.
-    pub(super) fn terminated(mut self) -> (Value, Vec<String>) {
+    pub(super) fn terminated(self) -> (Value, Vec<String>) {
+        let (summary, stopped) = self.drained();
+        (summary, stopped.told)
+    }
+
+    /// The same, and whatever it left.
+    pub(super) fn drained(mut self) -> (Value, Stopped) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
         // A pipe that nobody reads would hold the drain up.
         self.read_to_the_end();
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "a drained process ends well");
-        (summary(&self.data_dir()), std::mem::take(&mut self.told))
+        (summary(&self.data_dir()), self.left())
+    }
+
+    /// What outlasts the process that has ended.
+    fn left(mut self) -> Stopped {
+        let told = std::mem::take(&mut self.told);
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        Stopped { directory, told }
     }
 }
 

@@ -117,8 +117,8 @@ async fn a_new_sink_is_told_what_comes_from_then_on() {
     // It is new once: what it was told before the kill it is not told again, the rest it is.
     let process = process.killed().start();
     process.post("/v1/events", &batch(2)).await;
-    let (_, told) = process.terminated();
-    assert_eq!(entities(&told).len(), 9, "the old sink has all");
+    let (_, stopped) = process.drained();
+    assert_eq!(entities(stopped.told()).len(), 9, "the old sink has all");
     let lines = std::fs::read_to_string(log).unwrap();
     let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
     let known: BTreeSet<String> = by_revision(&lines)
@@ -132,6 +132,14 @@ async fn a_new_sink_is_told_what_comes_from_then_on() {
     let of = |number: u32| (0..3).map(move |at| format!("service:shop/s-{number}-{at}"));
     assert!(of(1).chain(of(2)).all(|entity| known.contains(&entity)), "{known:?}");
     assert!(!of(0).any(|entity| known.contains(&entity)), "{known:?}");
+    // The check knows from which epoch on it is owed revisions, when it is told.
+    let position = std::fs::read_to_string(stopped.path("sinks/log.position")).unwrap();
+    let since = position.split(' ').nth(1).unwrap();
+    let config = stopped.path("../causeway.yaml");
+    let verify = ["verify", "-c", config.to_str().unwrap(), "--name", "log"];
+    let checked = causeway(&[&verify[..], &["--since", since]].concat(), b"");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert_eq!(causeway(&verify, b"").status.code(), Some(3), "it lacks those before");
 }
 
 /// Runs a process with one file to its end; what it counted as received so far.

@@ -1,0 +1,140 @@
+//! `causeway verify`: what was told, held against what the journal leads to.
+
+use super::config::settings;
+use super::journal::{code_of, doubts};
+use super::output::put;
+use super::{Failure, exit};
+use crate::emit::matcher::Matcher;
+use crate::replay::journal::find;
+use crate::settings::{Settings, SinkKind, SinkSettings};
+use crate::verify::{Acked, Asked, Checker, Report, SinkFile, lead, open_files, rotated};
+use anyhow::Context as _;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Flags of `verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The journal is run again, and each revision that it leads to must be in the sink: the same
+bytes, in order, and nothing else. Told again with the same bytes is allowed, and so is a
+line that a kill tore. A process that runs may be checked with --unfinished.
+
+Examples:
+  causeway verify -c causeway.yaml --name archive
+  causeway verify --journal /var/lib/causeway -c causeway.yaml --sink 'incidents.ndjson*' --json
+  causeway verify --journal causeway-data --sink told.ndjson --acked sent.ndjson
+
+Exit codes: 0 clean, 3 something is lost, duplicate, phantom, reordered or malformed, 65 the
+journal means nothing to this program, 74 it is damaged or something cannot be read, 78 the
+configuration is wrong.")]
+pub struct Args {
+    /// Data directory of the run, or the folder `journal` in it; the configured one without
+    /// it. It is only read, and the process may be running.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Lines of the sink: NDJSON, plain, .gz or .zst, or a glob for a rotated set, or `-`; may
+    /// be given more than once, in the order of writing. Those of --name without it.
+    #[arg(long, value_name = "FILE")]
+    sink: Vec<PathBuf>,
+    /// The configured sink: only what its matchers admit is expected.
+    #[arg(long, value_name = "SINK")]
+    name: Option<String>,
+    /// First epoch of which the sink is told: a sink that was configured anew has it as the
+    /// second number of `sinks/SINK.position` in the data directory.
+    #[arg(long, value_name = "EPOCH", default_value_t = 0)]
+    since: u64,
+    /// The process runs, or was killed and not started again: what lies behind the last
+    /// revision in the sink is still to come, not lost.
+    #[arg(long)]
+    unfinished: bool,
+    /// What senders were told was taken, a line each: events as sent, or ids. Each must be in
+    /// the journal.
+    #[arg(long, value_name = "FILE")]
+    acked: Option<PathBuf>,
+    /// Configuration of the run; file or folder, may be given more than once.
+    #[arg(short = 'c', long = "config")]
+    config: Vec<PathBuf>,
+    /// Worker threads; as configured without it.
+    #[arg(long)]
+    workers: Option<usize>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks the sink.
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let settings = settings(&args.config)?;
+    let sink = args.name.as_deref().map(|name| named(&settings, name)).transpose()?;
+    // Opened before the journal is read: whatever was told by now is in it.
+    let files = files(args, sink)?;
+    let mut acked = args.acked.as_deref().map(acknowledged).transpose()?;
+    let directory = args.journal.as_ref().unwrap_or(&settings.data_dir);
+    let refuse = |error| Failure { code: code_of(&error), error: error.into() };
+    let path = find(directory).map_err(refuse)?;
+    let asked = Asked {
+        settings: &settings,
+        workers: args.workers.unwrap_or(settings.workers).max(1),
+        wanted: sink.map_or_else(Matcher::default, |sink| sink.wanted.clone()),
+        since: args.since,
+        acked: acked.as_mut(),
+    };
+    let led = lead(&path, asked).map_err(refuse)?;
+    let (epochs, doubts) = (led.recovered.epochs, doubts(&led.recovered, &settings));
+    let mut checker = Checker::new(led.expected);
+    for file in files {
+        let read = checker.read(&file.name, file.reader);
+        read.with_context(|| format!("sink {}", file.name)).map_err(Failure::with(exit::IO))?;
+    }
+    if let (Some(path), Some(acked)) = (&args.acked, &acked) {
+        checker.acked(&path.to_string_lossy(), acked);
+    }
+    let report = Report { epochs, doubts, ..checker.finish(args.unfinished) };
+    tell(&report, args.json)
+}
+
+fn tell(report: &Report, json: bool) -> Result<ExitCode, Failure> {
+    match json {
+        true => put(&(serde_json::to_string(report)? + "\n"))?,
+        false => {
+            report.doubts.iter().for_each(|doubt| eprintln!("causeway: warning: {doubt}"));
+            put(&report.to_text())?
+        }
+    };
+    Ok(if report.clean { ExitCode::SUCCESS } else { ExitCode::from(exit::DIFFERS) })
+}
+
+fn named<'a>(settings: &'a Settings, name: &str) -> Result<&'a SinkSettings, Failure> {
+    settings.sinks.iter().find(|sink| sink.name == name).ok_or_else(|| {
+        let known: Vec<&str> = settings.sinks.iter().map(|sink| sink.name.as_str()).collect();
+        let error = anyhow::anyhow!(
+            "--name: the configuration has no sink `{name}`; it has {}",
+            known.join(", ")
+        );
+        Failure { code: exit::CONFIG, error }
+    })
+}
+
+/// The lines of the sink, opened.
+fn files(args: &Args, sink: Option<&SinkSettings>) -> Result<Vec<SinkFile>, Failure> {
+    let unreadable = |error: crate::verify::SinkFileError| Failure::with(exit::IO)(error.into());
+    let patterns = match (args.sink.as_slice(), sink.map(|sink| &sink.kind)) {
+        ([], Some(SinkKind::File { path, .. })) => {
+            let found = rotated(path).map_err(unreadable)?;
+            if found.is_empty() { vec![path.clone()] } else { found }
+        }
+        ([], _) => {
+            let error = anyhow::anyhow!("give the lines with --sink, or --name a sink of files");
+            return Err(Failure { code: exit::USAGE, error });
+        }
+        (patterns, _) => patterns.to_vec(),
+    };
+    open_files(&patterns).map_err(unreadable)
+}
+
+fn acknowledged(path: &Path) -> Result<Acked, Failure> {
+    let read = || Acked::read(BufReader::new(File::open(path)?));
+    read().with_context(|| format!("file {}", path.display())).map_err(Failure::with(exit::IO))
+}
