@@ -20,6 +20,19 @@ bench: packages ## the tables of README.md, each with the command that made it
 quality: ## grouping and cause on public data sets: make quality DATA=path
 	$(CARGO) bench --locked --bench quality -- $(DATA)
 
+KILLS ?= 1000
+FLIPS ?= 2000
+STOPS ?= 50
+HISTORIES ?= 200
+FLOODS ?= 5
+SEED ?= 1
+torture: packages ## kill and damage it, rows in tests/torture/LEDGER.md: make torture KILLS=n SEED=n MINUTES=n
+	test -n "$(CAUSEWAY_BIN)" || $(CARGO) build --release --locked
+	CAUSEWAY_BIN=$(or $(CAUSEWAY_BIN),$(CURDIR)/target/release/causeway) TORTURE_LEDGER=tests/torture/LEDGER.md \
+	TORTURE_KILLS=$(KILLS) TORTURE_FLIPS=$(FLIPS) TORTURE_STOPS=$(STOPS) TORTURE_HISTORIES=$(HISTORIES) \
+	TORTURE_FLOODS=$(FLOODS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
+	$(CARGO) test --locked --test it torture:: -- --nocapture --test-threads=1
+
 packages: ## install what the build needs
 	@./tools/packages.sh
 
@@ -32,4 +45,5 @@ $(DENY):
 deny: $(DENY) ## licences, bans and sources of every dependency
 	$(DENY) check bans licenses sources
 
-.PHONY: help demo test bench quality packages test-packages deny
+# MINUTES bounds each part; CAUSEWAY_BIN names a program that is built already.
+.PHONY: help demo test bench quality torture packages test-packages deny

@@ -175,6 +175,7 @@ impl Ledger {
             }
             let Some(mut track) = self.tracks.remove(key) else { continue };
             self.due.remove(&(track.scheduled, *key));
+            // Else it would count as queued for then, and never be told.
             track.scheduled = Seconds::MAX;
             let members = incident.members.iter().map(|member| member.key).collect();
             claimants.push(claims::Claimant { track, members });

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Directory of the positions in the data directory.
 const DIRECTORY: &str = "sinks";
@@ -59,7 +60,8 @@ struct Position {
 
 impl Positions {
     /// Reads the positions for the journal called `journal`, in the order of `outboxes`. A sink
-    /// that has none is new, and is told what comes from the epoch `next` on.
+    /// that has none is new, and is told what comes from the epoch `next` on; one whose position is
+    /// damaged is told everything again, which is too much but nothing less.
     ///
     /// # Errors
     /// When a position cannot be read or written.
@@ -75,11 +77,24 @@ impl Positions {
             let path = directory.join(format!("{}.position", outbox.name()));
             let file =
                 File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
-            let known = confirmed(&fs::read_to_string(&path)?, journal);
-            let written = known.unwrap_or(Confirmed { number: 0, since: next });
+            let written = match understood(&fs::read(&path)?, journal) {
+                Understood::Confirmed(confirmed) => confirmed,
+                Understood::None => Confirmed { number: 0, since: next },
+                Understood::Damaged => {
+                    let path = path.display();
+                    tracing::warn!(%path, "a position is damaged; its sink is told all again");
+                    Confirmed::default()
+                }
+            };
             file.write_all_at(text(written, journal).as_bytes(), 0)?;
+            // A machine that crashes later may leave an older position, but not none: a sink
+            // without one is new, and what was before it is never told to it.
+            file.sync_all()?;
             let outbox = Arc::clone(outbox);
             positions.push(Position { outbox, path, file, written });
+        }
+        for made in [&directory, data_dir.path()] {
+            File::open(made)?.sync_all()?;
         }
         let confirmed = positions.iter().map(|position| position.written).collect();
         let (stop, stopped) = channel();
@@ -122,30 +137,103 @@ impl Position {
     }
 }
 
-/// Numbers of one length, so that a new text covers the old one.
+/// Numbers of one length, so that a new text covers the old one, and a checksum: a digit that
+/// changed by itself would have a sink miss revisions that nobody misses elsewhere.
 fn text(Confirmed { number, since }: Confirmed, journal: &str) -> String {
-    format!("{number:020} {since:020} {journal}\n")
+    let words = format!("{number:020} {since:020} {journal}");
+    format!("{words} {:016x}\n", xxh3_64(words.as_bytes()))
 }
 
-/// What a position's file says, when it is one for that journal.
-fn confirmed(text: &str, journal: &str) -> Option<Confirmed> {
-    let mut words = text.split_ascii_whitespace();
+/// What a position's file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Understood {
+    Confirmed(Confirmed),
+    /// Nothing, or something about another journal.
+    None,
+    /// Nothing that anybody wrote.
+    Damaged,
+}
+
+fn understood(bytes: &[u8], journal: &str) -> Understood {
+    if bytes.is_empty() {
+        return Understood::None;
+    }
+    let Some((confirmed, of)) = parsed(bytes) else { return Understood::Damaged };
+    match of == journal {
+        true => Understood::Confirmed(confirmed),
+        false => Understood::None,
+    }
+}
+
+/// A position and the journal that it is of, when the checksum holds.
+fn parsed(bytes: &[u8]) -> Option<(Confirmed, &str)> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (words, checksum) = std::str::from_utf8(&bytes[..end]).ok()?.rsplit_once(' ')?;
+    if checksum != format!("{:016x}", xxh3_64(words.as_bytes())) {
+        return None;
+    }
+    let mut words = words.split(' ');
     let (number, since) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    (words.next()? == journal).then_some(Confirmed { number, since })
+    Some((Confirmed { number, since }, words.next()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emit::matcher::{Matcher, Route};
+    use crate::emit::outbox::OutboxLimits;
 
     #[test]
     fn a_position_of_another_journal_is_none() {
         let position = Confirmed { number: 12, since: 7 };
-        assert_eq!(confirmed(&text(position, "a"), "a"), Some(position));
-        for text in [text(position, "b").as_str(), "", "12", "12 7", "x 7 a\n"] {
-            assert_eq!(confirmed(text, "a"), None, "{text:?}");
-        }
+        let written = text(position, "a");
+        assert_eq!(understood(written.as_bytes(), "a"), Understood::Confirmed(position));
+        assert_eq!(understood(text(position, "b").as_bytes(), "a"), Understood::None);
+        assert_eq!(understood(b"", "a"), Understood::None);
         let held = [(12, 9), (13, 9), (13, 6)].map(|(number, at)| position.holds(number, at));
         assert_eq!(held, [true, false, true]);
+    }
+
+    #[test]
+    fn a_position_that_nobody_wrote_is_damaged() {
+        let written = text(Confirmed { number: 12, since: 7 }, "a").into_bytes();
+        for at in 0..written.len() {
+            for bit in 0..8 {
+                let mut flipped = written.clone();
+                flipped[at] ^= 1 << bit;
+                assert_eq!(understood(&flipped, "a"), Understood::Damaged, "bit {bit} of {at}");
+            }
+            // A torn write: the new text up to here, and the old one behind it.
+            let mut torn = text(Confirmed { number: 9_876, since: 7 }, "a").into_bytes();
+            torn[..at].copy_from_slice(&written[..at]);
+            let whole = understood(&torn, "a");
+            let either = [12, 9_876].map(|number| Confirmed { number, since: 7 });
+            let is_whole = either.map(Understood::Confirmed).contains(&whole);
+            assert!(is_whole || whole == Understood::Damaged, "{at}: {whole:?}");
+            let cut = understood(&written[..at], "a");
+            assert_eq!(cut, if at == 0 { Understood::None } else { Understood::Damaged }, "{at}");
+        }
+        assert_eq!(understood(&[0; 80], "a"), Understood::Damaged);
+    }
+
+    #[test]
+    fn a_damaged_position_costs_a_second_telling_and_a_lost_one_nothing_that_was_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(&directory.path().join("data")).unwrap();
+        let outbox = Outbox::new("pager", Route::new(Matcher::default()), OutboxLimits::default());
+        let open = |next| {
+            let outboxes = std::slice::from_ref(&outbox);
+            let (positions, confirmed) = Positions::open(&data_dir, ("a", next), outboxes).unwrap();
+            positions.finish();
+            confirmed[0]
+        };
+        let path = data_dir.path().join("sinks/pager.position");
+        assert_eq!(open(0), Confirmed { number: 0, since: 0 });
+        let known = Confirmed { number: 41, since: 3 };
+        fs::write(&path, text(known, "a")).unwrap();
+        assert_eq!(open(9), known);
+        fs::write(&path, text(known, "a").replace("41", "91")).unwrap();
+        assert_eq!(open(9), Confirmed::default());
+        assert_eq!(open(9), Confirmed::default(), "and it is written so");
     }
 }

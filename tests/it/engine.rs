@@ -8,6 +8,7 @@ mod history;
 mod memory;
 mod replay;
 mod run;
+mod told;
 
 use causeway::emit::digest::Digest;
 use history::{History, histories};

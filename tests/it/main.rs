@@ -11,3 +11,5 @@ mod engine;
 mod http;
 mod live;
 mod tidy;
+#[path = "../torture/torture.rs"]
+mod torture;

@@ -193,6 +193,19 @@ pub fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> 
     }
 }
 
+/// What the engine answers to each epoch of a history, with the epoch's tick.
+pub fn outputs(history: &History) -> Vec<(EpochOutput, Tick)> {
+    let (mut feeder, mut collector) =
+        start(1, &params(history), 1 << 20).expect("the engine starts");
+    let epochs = epochs(history);
+    for epoch in &epochs {
+        feeder.submit(epoch.tick, input(epoch, 1)).expect("the engine takes an epoch");
+    }
+    drop(feeder);
+    let answers = std::iter::from_fn(|| collector.next_epoch());
+    answers.zip(epochs.iter().map(|epoch| epoch.tick)).collect()
+}
+
 /// Compares the engine with the oracle after every epoch.
 pub fn check_against_oracle(history: &History) -> Result<(), String> {
     let params = params(history);

@@ -1,0 +1,79 @@
+//! What the outside knows: everything that was sent, and what of it was acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names that alerts have; a control is about one of them.
+pub(super) const NAMES: usize = 8;
+/// Names below this one are silenced, the others suppressed by a rule.
+pub(super) const SILENCED: usize = 4;
+
+/// The events of one alert: each entity has one alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// Its name, as a number.
+    pub(super) name: usize,
+    /// Firing events that were acknowledged.
+    pub(super) sure: u64,
+    /// Firing events that got no answer and were not sent again.
+    pub(super) maybe: u64,
+}
+
+/// Everything that was sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// By entity.
+    pub(super) alerts: BTreeMap<String, Sent>,
+    /// Good lines that were acknowledged, over HTTP.
+    pub(super) accepted: u64,
+    /// Bad lines whose refusal was told, over HTTP.
+    pub(super) rejected: u64,
+    /// Good lines of requests without an answer.
+    pub(super) accepted_maybe: u64,
+    /// Bad lines of requests without an answer.
+    pub(super) rejected_maybe: u64,
+    /// Good lines of the followed file.
+    pub(super) followed: u64,
+    /// Acknowledged changes.
+    pub(super) changes: u64,
+    /// Requests that were sent again under their key after they had been answered.
+    pub(super) sent_again: u64,
+    /// Comparisons of what is listed with what was acknowledged.
+    pub(super) listed: u64,
+    pub(super) controls: Controls,
+    /// What was wrong.
+    pub(super) findings: Vec<String>,
+}
+
+/// What was acknowledged of what holds until it is taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Controls {
+    pub(super) silences: BTreeSet<usize>,
+    pub(super) rules: BTreeSet<usize>,
+    /// As `from to`.
+    pub(super) relations: BTreeSet<String>,
+}
+
+impl Controls {
+    /// Whether alerts of that name are kept out of incidents.
+    pub(super) fn suppress(&self, name: usize) -> bool {
+        self.silences.contains(&name) || self.rules.contains(&name)
+    }
+}
+
+impl Known {
+    /// Enters the firing events of a request.
+    pub(super) fn enter(&mut self, firing: &[(String, usize)], is_sure: bool) {
+        for (entity, name) in firing {
+            let sent = self.alerts.entry(entity.clone()).or_default();
+            sent.name = *name;
+            match is_sure {
+                true => sent.sure += 1,
+                false => sent.maybe += 1,
+            }
+        }
+    }
+
+    pub(super) fn find(&mut self, finding: String) {
+        self.findings.push(finding);
+    }
+}

@@ -1,0 +1,130 @@
+//! A process without a process: queue, journal and engine in this one, and a clock that is told.
+
+use super::again::{Again, emit, receptions};
+use causeway::canonical::{Format, Framing};
+use causeway::clock::{ManualClock, SharedClock};
+use causeway::epoch::{Continued, Listeners, Queue, Run, feed, keep, recover};
+use causeway::ingest::reception::{Delivery, Reception, Surroundings};
+use causeway::journal::{JournalError, Options, Writer};
+use causeway::runtime::{RuntimeError, start};
+use causeway::settings::Settings;
+use causeway::telemetry::{EngineBooks, Metrics};
+use crossbeam_channel::{bounded, unbounded};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// Epochs under way at a time, as in a process.
+const OUTSTANDING_MAX: usize = 2;
+
+/// A run of the program from reading its journal to a drain or a crash.
+pub(super) struct Life {
+    queue: Arc<Queue>,
+    receptions: Vec<Reception>,
+    keeper: JoinHandle<Result<(), JournalError>>,
+    feeder: JoinHandle<Result<(), RuntimeError>>,
+    emitter: JoinHandle<Again>,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Life {
+    /// Begins in a directory, where an earlier life left off.
+    pub(super) fn begin(
+        directory: &Path,
+        settings: &Arc<Settings>,
+        clock: &Arc<ManualClock>,
+        workers: usize,
+        segment_bytes: u64,
+    ) -> Life {
+        let options = Options { segment_bytes, ..Options::default() };
+        let (writer, _) = Writer::open(directory, options).unwrap();
+        let (mut feeder, mut collector) =
+            start(workers, &settings.params, OUTSTANDING_MAX).unwrap();
+        let (notes, ticks) = unbounded();
+        let (own, told) = (Arc::clone(settings), Arc::new(Mutex::default()));
+        let telling: Arc<Mutex<Vec<String>>> = Arc::clone(&told);
+        let emitter = std::thread::spawn(move || {
+            let mut tell = |line: &str| telling.lock().unwrap().push(line.to_owned());
+            emit(&mut collector, &ticks, &own, &mut tell)
+        });
+        let queue = Queue::new(settings.input_queue_bytes, EngineBooks::default(), true);
+        let shared: SharedClock = clock.clone();
+        let around = Surroundings {
+            intake: Arc::clone(&queue) as _,
+            letters: None,
+            listener: None,
+            metrics: Metrics::new(&**clock),
+            clock: Arc::clone(&shared),
+            workers,
+        };
+        let receptions = receptions(settings, &around);
+        let mut listeners = Listeners {
+            reception: &|name| receptions.iter().find(|reception| reception.name() == name),
+            context: &mut |_| {},
+            answered: &mut |_, _| {},
+        };
+        let recovered = recover(directory, &mut feeder, &notes, &mut listeners).unwrap();
+        let word = |text: &str| text.to_owned();
+        let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
+        let (next, formed) = bounded(2);
+        let own = Arc::clone(&queue);
+        let keeper = std::thread::spawn(move || {
+            let journal = Some(Continued::new(writer, run));
+            keep(&own, journal, recovered.tick, &shared, &next)
+        });
+        let own = Arc::clone(&queue);
+        let feeder = std::thread::spawn(move || feed(&own, &formed, feeder, &notes));
+        Life { queue, receptions, keeper, feeder, emitter, told }
+    }
+
+    /// Takes lines of events, and waits until they are on disk.
+    pub(super) fn take(&self, lines: &str) {
+        let reception = &self.receptions[0];
+        let delivery = Delivery {
+            bytes: lines.as_bytes(),
+            format: Format::Native,
+            framing: Framing::Body,
+            headers: None,
+            tenant: reception.tenant(),
+            origin: None,
+            first_line: 1,
+            cut: &[],
+            kinds: &[],
+            is_resent: false,
+            key: None,
+        };
+        let receipt = reception.take(&delivery).unwrap();
+        assert_eq!(receipt.counts.rejected, 0, "{lines}{:?}", receipt.rejects);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(receipt.durable.wait()).unwrap();
+    }
+
+    /// Works everything off; what was told, and what stands.
+    pub(super) fn drain(self) -> Again {
+        self.queue.close();
+        self.keeper.join().unwrap().unwrap();
+        self.feeder.join().unwrap().unwrap();
+        self.emitter.join().unwrap()
+    }
+
+    /// Leaves what a kill at this moment would leave of its journal, in another directory;
+    /// what was told by then.
+    pub(super) fn crash(self, from: &Path, to: &Path) -> Vec<String> {
+        let told = self.told.lock().unwrap().clone();
+        copy(from, to);
+        // A thread cannot be killed: what it does from here on nobody looks at.
+        self.drain();
+        told
+    }
+}
+
+/// Copies the files of a journal, the mark first: it may never be ahead of the segments.
+pub(super) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    let entries = std::fs::read_dir(from).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort_by_key(|name| (name != "mark", name.clone()));
+    for name in names {
+        std::fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+}

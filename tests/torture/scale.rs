@@ -1,0 +1,68 @@
+//! How much is tortured: the share of CI by default, more by environment variables.
+//!
+//! `make torture` sets them; the code that runs is the same.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Kills of one directory, after which a new one begins: a journal only grows, and a start
+/// that takes longer than a process lives would be all that is ever hit.
+pub(super) const KILLS_A_ROUND: u64 = 25;
+
+/// How much of everything.
+#[derive(Clone, Debug)]
+pub(super) struct Scale {
+    /// SIGKILLs of one process (R1).
+    pub(super) kills: u64,
+    /// Damaged copies of a journal (R10).
+    pub(super) flips: u64,
+    /// Second instances beside a stopped process (R9).
+    pub(super) stops: u64,
+    /// Histories that are cut by restarts and run with other numbers of workers (R13).
+    pub(super) histories: u64,
+    /// Times that a sink goes away (R12).
+    pub(super) floods: u64,
+    /// The first seed; each round has one of its own.
+    pub(super) seed: u64,
+    /// Rounds at a time.
+    pub(super) jobs: usize,
+    /// When no further round begins.
+    ends: Option<Instant>,
+}
+
+impl Scale {
+    /// What the environment asks for.
+    pub(super) fn of_environment() -> Scale {
+        let minutes = number("TORTURE_MINUTES");
+        if ledger_path().is_some() {
+            // The sources may move on while this runs.
+            super::ledger::commit();
+        }
+        Scale {
+            kills: number("TORTURE_KILLS").unwrap_or(100),
+            flips: number("TORTURE_FLIPS").unwrap_or(500),
+            stops: number("TORTURE_STOPS").unwrap_or(5),
+            histories: number("TORTURE_HISTORIES").unwrap_or(50),
+            floods: number("TORTURE_FLOODS").unwrap_or(1),
+            seed: number("TORTURE_SEED").unwrap_or(1),
+            jobs: number("TORTURE_JOBS").unwrap_or(2) as usize,
+            ends: minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60)),
+        }
+    }
+
+    /// Whether there is time for one more round.
+    pub(super) fn has_time(&self) -> bool {
+        self.ends.is_none_or(|ends| Instant::now() < ends)
+    }
+}
+
+/// Where runs are kept, when this one is to be.
+pub(super) fn ledger_path() -> Option<PathBuf> {
+    let path = std::env::var_os("TORTURE_LEDGER").filter(|path| !path.is_empty())?;
+    Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path))
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}

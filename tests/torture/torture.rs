@@ -1,0 +1,183 @@
+//! Torture: kills, damage, absence and restarts, against the promise that nothing is lost.
+//!
+//! The same code is the share of CI, within the integration tests, and `make torture`, which
+//! asks for more of it by environment variables and writes rows of LEDGER.md.
+
+mod again;
+mod away;
+mod changes;
+mod damage;
+mod history;
+mod kills;
+mod known;
+mod ledger;
+mod life;
+mod load;
+mod receiver;
+mod restarts;
+mod scale;
+mod stopped;
+mod victim;
+mod witness;
+
+use away::Away;
+use damage::Taken;
+use kills::Round;
+use ledger::Row;
+use restarts::Compared;
+use scale::{KILLS_A_ROUND, Scale};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use stopped::Stopped;
+
+/// Damaged copies of one journal, after which another is made.
+const COPIES: u64 = 100;
+/// Processes that are started on a damaged journal.
+const STARTS: u64 = 3;
+/// Findings that are shown: the first ones say what is wrong, thousands of them no more.
+const SHOWN_MAX: usize = 20;
+
+/// Runs so many pieces of work, a few at a time, while there is time; how many were done.
+fn several(scale: &Scale, jobs: usize, number: u64, work: impl Fn(u64) + Sync) -> u64 {
+    let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|threads| {
+        for _ in 0..jobs {
+            threads.spawn(|| {
+                while scale.has_time() {
+                    let piece = next.fetch_add(1, Ordering::SeqCst);
+                    if piece >= number {
+                        return;
+                    }
+                    work(piece);
+                    done.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    done.into_inner()
+}
+
+/// Says what a run came to, keeps it in the ledger when it is to be kept, and fails for findings.
+fn conclude(row: Row, findings: &[String]) {
+    println!("{row:?}");
+    if let Some(path) = scale::ledger_path() {
+        ledger::add(&path, &row);
+    }
+    let shown = &findings[..findings.len().min(SHOWN_MAX)];
+    assert!(row.passed, "{} findings\n{}", findings.len(), shown.join("\n"));
+}
+
+/// Seeds and numbers of kills of rounds that once found something.
+fn kept_seeds() -> Vec<(u64, u64)> {
+    let lines = include_str!("SEEDS").lines().filter(|line| !line.starts_with('#'));
+    let word = |line: &str, at: usize| line.split(' ').nth(at).unwrap().parse().unwrap();
+    lines.map(|line| (word(line, 1), word(line, 2))).collect()
+}
+
+#[test]
+fn kills_lose_nothing() {
+    let scale = Scale::of_environment();
+    let of_seeds = (0..scale.kills.div_ceil(KILLS_A_ROUND)).map(|number| {
+        (scale.seed + number, KILLS_A_ROUND.min(scale.kills - number * KILLS_A_ROUND))
+    });
+    let mut rounds = kept_seeds();
+    let kept = rounds.len() as u64;
+    rounds.extend(of_seeds);
+    let sum = Mutex::new(Round::default());
+    let done = several(&scale, scale.jobs, rounds.len() as u64, |number| {
+        let (seed, kills) = rounds[number as usize];
+        let round = kills::round(seed, kills);
+        println!("seed {seed}: {round}");
+        round.findings.iter().take(SHOWN_MAX).for_each(|finding| println!("{finding}"));
+        sum.lock().unwrap().add(round);
+    });
+    let sum = sum.into_inner().unwrap();
+    let enough = sum.hit * 10 >= sum.kills * 8;
+    let row = Row {
+        requirement: "R1",
+        seeds: (scale.seed, done.saturating_sub(kept)),
+        count: sum.kills,
+        detail: format!("{sum}"),
+        passed: sum.findings.is_empty() && enough,
+    };
+    conclude(row, &sum.findings);
+}
+
+#[test]
+fn a_stopped_process_keeps_its_directory() {
+    let scale = Scale::of_environment();
+    let Stopped { refused, findings } = stopped::stop(scale.seed, scale.stops);
+    let row = Row {
+        requirement: "R9",
+        seeds: (scale.seed, 1),
+        count: scale.stops,
+        detail: format!("{refused} refused"),
+        passed: findings.is_empty() && refused == scale.stops,
+    };
+    conclude(row, &findings);
+}
+
+#[test]
+fn damage_is_named_or_harmless() {
+    let scale = Scale::of_environment();
+    let journals = scale.flips.div_ceil(COPIES);
+    let sum = Mutex::new(damage::start(scale.seed, STARTS));
+    let done = several(&scale, scale.jobs, journals, |number| {
+        let taken = damage::damage(scale.seed + number, COPIES.min(scale.flips - number * COPIES));
+        sum.lock().unwrap().add(taken);
+    });
+    let Taken { journals, refused, exact, shorter, findings } = sum.into_inner().unwrap();
+    let row = Row {
+        requirement: "R10",
+        seeds: (scale.seed, done),
+        count: journals,
+        detail: format!("{refused} refused, {exact} exact, {shorter} shorter without a mark"),
+        passed: findings.is_empty() && refused > 0 && exact > 0,
+    };
+    conclude(row, &findings);
+}
+
+#[test]
+fn a_sink_that_goes_away_costs_nothing() {
+    let scale = Scale::of_environment();
+    let sum = Mutex::new(Away::default());
+    let done = several(&scale, 1, scale.floods, |number| {
+        let away = away::away(scale.seed + number);
+        let mut sum = sum.lock().unwrap();
+        sum.events += away.events;
+        sum.turned_away += away.turned_away;
+        sum.resident_bytes = sum.resident_bytes.max(away.resident_bytes);
+        sum.findings.extend(away.findings);
+    });
+    let Away { events, turned_away, resident_bytes, findings } = sum.into_inner().unwrap();
+    let held = resident_bytes >> 20;
+    let row = Row {
+        requirement: "R12",
+        seeds: (scale.seed, done),
+        count: done,
+        detail: format!("{events} events, {turned_away} turned away, at most {held} MiB"),
+        passed: findings.is_empty(),
+    };
+    conclude(row, &findings);
+}
+
+#[test]
+fn restarts_and_workers_change_nothing() {
+    let scale = Scale::of_environment();
+    let sum = Mutex::new(Compared::default());
+    let done = several(&scale, scale.jobs, scale.histories, |number| {
+        let compared = restarts::compare(scale.seed + number);
+        let mut sum = sum.lock().unwrap();
+        sum.restarts += compared.restarts;
+        sum.findings.extend(compared.findings);
+    });
+    let Compared { restarts, findings } = sum.into_inner().unwrap();
+    let row = Row {
+        requirement: "R13",
+        seeds: (scale.seed, done),
+        count: done,
+        detail: format!("{restarts} restarts"),
+        passed: findings.is_empty() && restarts > done,
+    };
+    conclude(row, &findings);
+}
