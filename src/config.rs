@@ -126,6 +126,9 @@ pub struct Journal {
     pub snapshot_every: Period,
     /// Bytes of the journal after which one is written sooner.
     pub snapshot_bytes: ByteSize,
+    /// Whether files that no kept snapshot needs are removed. Without it the journal grows, and
+    /// all of it can be replayed and verified.
+    pub forget: bool,
 }
 
 impl Default for Journal {
@@ -135,6 +138,7 @@ impl Default for Journal {
             segment: ByteSize::mebibytes(64),
             snapshot_every: Period::minutes(5),
             snapshot_bytes: ByteSize::mebibytes(256),
+            forget: true,
         }
     }
 }

@@ -88,6 +88,8 @@ pub struct JournalSettings {
     pub snapshot_every: Duration,
     /// Bytes after which one is written sooner.
     pub snapshot_bytes: u64,
+    /// Whether what no kept snapshot needs is removed.
+    pub forget: bool,
 }
 
 /// Bounds of the dead-letter store.
@@ -233,6 +235,7 @@ fn journal(checker: &mut Checker<'_>, config: &crate::config::Journal) -> Journa
         segment_bytes: config.segment.0,
         snapshot_every: config.snapshot_every.0,
         snapshot_bytes: config.snapshot_bytes.0,
+        forget: config.forget,
     }
 }
 

@@ -20,6 +20,7 @@ pub struct Cuts {
     since_ns: i64,
     written: u64,
     taken: bool,
+    forgets: bool,
     forgotten: Option<u64>,
 }
 
@@ -30,9 +31,10 @@ pub(super) struct Cut {
 }
 
 impl Cuts {
-    /// A snapshot `every` so often, when anything came, and whenever the journal grew by `bytes`.
+    /// A snapshot `every` so often, when anything came, and whenever the journal grew by `bytes`;
+    /// the journal `forgets` what none of them needs, or keeps everything.
     pub fn new(
-        (every, bytes): (Duration, u64),
+        (every, bytes, forgets): (Duration, u64, bool),
         hold: Hold,
         parts: Sender<Part>,
         progress: Progress,
@@ -48,6 +50,7 @@ impl Cuts {
             since_ns,
             written: 0,
             taken: false,
+            forgets,
             forgotten: None,
         }
     }
@@ -85,7 +88,7 @@ impl Cuts {
 
     /// The first epoch that is still needed, when that has changed.
     pub(super) fn needed(&mut self) -> Option<u64> {
-        let oldest = self.progress.oldest()?;
+        let oldest = self.progress.oldest().filter(|_| self.forgets)?;
         if self.forgotten == Some(oldest) {
             return None;
         }

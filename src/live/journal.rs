@@ -3,7 +3,7 @@
 use super::LiveError;
 use super::data_dir::DataDir;
 use super::positions::{Confirmed, Positions};
-use super::snapshots::{Past, Snapshots, newest, rename_sources, resume_sources};
+use super::snapshots::{Past, Snapshots, newest, resume_sources};
 use super::start::Engine;
 use crate::clock::SharedClock;
 use crate::console::Registry;
@@ -14,7 +14,6 @@ use crate::ingest::http::events::remember;
 use crate::ingest::http::idempotency::Keys;
 use crate::ingest::receptions::Receptions;
 use crate::journal::{self, DIRECTORY, Options};
-use crate::runtime;
 use crate::settings::Settings;
 use crate::snapshot::writer;
 use crate::snapshot::{self, Folder, Snapshot};
@@ -22,7 +21,6 @@ use crate::telemetry::snapshots::SnapshotBooks;
 use crate::telemetry::{JournalBooks, Metrics};
 use causeway_dataflows::context::SavedThing;
 use causeway_dataflows::model::Seconds;
-use causeway_dataflows::ops::epochs::Tick;
 use smol_str::SmolStr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,10 +91,7 @@ impl Opened {
     pub(super) fn take_past(&mut self, settings: &Settings, registry: &Registry) -> Option<Past> {
         let past = self.0.as_mut()?.past.as_mut()?;
         past.engine.things.iter().filter_map(SavedThing::event).for_each(|e| registry.apply(e));
-        let tick = Tick { now: past.head.now, drain: false };
-        let mut saved = std::mem::take(&mut past.engine);
-        rename_sources(&mut saved, &past.head.source_names, settings);
-        let engine = runtime::Past { epoch: past.head.epoch, tick, saved };
+        let engine = past.take_engine(settings);
         Some(Past { engine, emission: std::mem::take(&mut past.emission) })
     }
 

@@ -6,11 +6,8 @@ use crate::ingest::http::events::EVENTS;
 use crate::ingest::receptions::Receptions;
 use crate::journal;
 use crate::runtime;
-use crate::settings::Settings;
 use crate::snapshot::writer::{Part, Progress};
 use crate::snapshot::{self, Folder, Snapshot, SnapshotError};
-use causeway_dataflows::model::SourceIndex;
-use causeway_dataflows::pipeline::Saved;
 use crossbeam_channel::Sender;
 use smol_str::SmolStr;
 use std::path::Path;
@@ -50,18 +47,6 @@ pub(super) fn newest(
     match writer.first_epoch() {
         Some(first) if first > 0 => Err(LiveError::NoSnapshot { path: journal.to_owned(), first }),
         _ => Ok(None),
-    }
-}
-
-/// Alerts name their source by its place, which a change of the configuration moves.
-pub(super) fn rename_sources(saved: &mut Saved, then: &[SmolStr], settings: &Settings) {
-    let now = |name: &SmolStr| settings.sources.iter().position(|source| source.name() == name);
-    let moved: Vec<Option<usize>> = then.iter().map(now).collect();
-    for key in &mut saved.keys {
-        let source = key.source_mut();
-        let place = moved.get(usize::from(*source)).copied().flatten();
-        // Of a source that is no more, the policy of the first applies.
-        *source = place.and_then(|place| SourceIndex::try_from(place).ok()).unwrap_or(0);
     }
 }
 

@@ -239,7 +239,8 @@ pub(super) fn cuts(
         take();
         held.iter().map(Held::save).collect()
     };
-    let often = (settings.journal.snapshot_every, settings.journal.snapshot_bytes);
+    let of = settings.journal;
+    let often = (of.snapshot_every, of.snapshot_bytes, of.forget);
     let Snapshots { parts, progress, .. } = snapshots;
     epoch::Cuts::new(often, Box::new(hold), parts.clone(), progress.clone(), clock)
 }

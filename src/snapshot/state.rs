@@ -7,7 +7,10 @@ use crate::emit::store::SavedStore;
 use crate::epoch::Run;
 use crate::ingest::http::idempotency::SavedKey;
 use crate::ingest::reception::SavedSource;
-use causeway_dataflows::model::{AlertCount, Incident, Seconds};
+use crate::runtime::Past;
+use crate::settings::Settings;
+use causeway_dataflows::model::{AlertCount, Incident, Seconds, SourceIndex};
+use causeway_dataflows::ops::epochs::Tick;
 use causeway_dataflows::pipeline::Saved;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -24,6 +27,24 @@ pub struct Snapshot {
     pub emission: Emission,
     /// What was taken.
     pub sources: Sources,
+}
+
+impl Snapshot {
+    /// What the engine goes on with under these settings.
+    pub fn take_engine(&mut self, settings: &Settings) -> Past {
+        let mut saved = std::mem::take(&mut self.engine);
+        // Alerts name their source by its place, which a change of the configuration moves.
+        let now = |name: &SmolStr| settings.sources.iter().position(|of| of.name() == name);
+        let moved: Vec<Option<usize>> = self.head.source_names.iter().map(now).collect();
+        for key in &mut saved.keys {
+            let source = key.source_mut();
+            let place = moved.get(usize::from(*source)).copied().flatten();
+            // Of a source that is no more, the policy of the first applies.
+            *source = place.and_then(|place| SourceIndex::try_from(place).ok()).unwrap_or(0);
+        }
+        let tick = Tick { now: self.head.now, drain: false };
+        Past { epoch: self.head.epoch, tick, saved }
+    }
 }
 
 /// What a snapshot is one of.

@@ -85,9 +85,10 @@ pub(super) fn read_again(
     let mut listeners = Listeners {
         reception: &|name| receptions.iter().find(|reception| reception.name() == name),
         context: &mut |_| {},
+        submission: &mut |_, _| {},
         answered: &mut |_, _| {},
     };
-    let recovered = recover(directory, &mut feeder, &notes, &mut listeners);
+    let recovered = recover(directory, None, &mut feeder, &notes, &mut listeners);
     drop((feeder, notes));
     let again = emit(&mut collector, &ticks, settings, &mut |_| {});
     recovered?;

@@ -8,7 +8,7 @@ use causeway::ingest::reception::{Delivery, Reception, Surroundings};
 use causeway::journal::{JournalError, Options, Writer};
 use causeway::runtime::{RuntimeError, start};
 use causeway::settings::Settings;
-use causeway::telemetry::{EngineBooks, Metrics};
+use causeway::telemetry::{EngineBooks, JournalBooks, Metrics};
 use crossbeam_channel::{bounded, unbounded};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -61,15 +61,17 @@ impl Life {
         let mut listeners = Listeners {
             reception: &|name| receptions.iter().find(|reception| reception.name() == name),
             context: &mut |_| {},
+            submission: &mut |_, _| {},
             answered: &mut |_, _| {},
         };
-        let recovered = recover(directory, &mut feeder, &notes, &mut listeners).unwrap();
+        let recovered = recover(directory, None, &mut feeder, &notes, &mut listeners).unwrap();
         let word = |text: &str| text.to_owned();
         let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
         let (next, formed) = bounded(2);
         let own = Arc::clone(&queue);
         let keeper = std::thread::spawn(move || {
-            let journal = Some(Continued::new(writer, run));
+            let books = JournalBooks::new(&writer);
+            let journal = Some(Continued::new(writer, run, books));
             keep(&own, journal, recovered.tick, &shared, &next)
         });
         let own = Arc::clone(&queue);

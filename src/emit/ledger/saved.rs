@@ -2,8 +2,12 @@
 
 use super::track::{SavedTrack, Track};
 use super::{Emission, Ledger};
+use crate::emit::wire::Message;
+use crate::runtime::EpochOutput;
 use causeway_dataflows::model::{AlertCount, AlertKey, Incident, IncidentKey, Seconds};
+use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +18,38 @@ pub struct SavedLedger {
     told: u64,
 }
 
+/// A change of the incidents that stand.
+type Change = (Arc<Incident>, isize);
+
+impl SavedLedger {
+    /// How many revisions each id has had that may have more.
+    pub fn revisions(&self) -> impl Iterator<Item = (&SmolStr, u64)> {
+        self.tracks.iter().map(|(_, track)| (&track.id, track.revision))
+    }
+}
+
 impl Ledger {
+    /// Goes on after `saved`, when `then` stood and `now` stands: the ledger, and the revisions
+    /// that other settings or another version make of the difference.
+    pub fn resume(
+        emission: Emission,
+        saved: SavedLedger,
+        then: Vec<Arc<Incident>>,
+        now: &BTreeMap<IncidentKey, Arc<Incident>>,
+        counts: BTreeMap<AlertKey, AlertCount>,
+        (epoch, tick): (Epoch, Tick),
+    ) -> (Ledger, Vec<Message>) {
+        let (stood, incidents) = differences(then, now);
+        let mut ledger = Ledger::restore(emission, saved, &stood, counts);
+        if incidents.is_empty() {
+            return (ledger, Vec::new());
+        }
+        tracing::warn!(changes = incidents.len(), "incidents are not what they were");
+        let output = EpochOutput { epoch, incidents, ..EpochOutput::default() };
+        let told = ledger.apply(&output, tick);
+        (ledger, told)
+    }
+
     /// What must be kept of it.
     pub fn save(&self) -> SavedLedger {
         let tracks = self.tracks.iter().map(|(key, track)| (*key, track.save()));
@@ -22,7 +57,7 @@ impl Ledger {
     }
 
     /// The ledger again, for the incidents and counts that stood with it.
-    pub fn restore(
+    fn restore(
         emission: Emission,
         saved: SavedLedger,
         incidents: &BTreeMap<IncidentKey, Arc<Incident>>,
@@ -42,4 +77,27 @@ impl Ledger {
         }
         ledger
     }
+}
+
+/// What stood, shared with what stands where that is the same; and what it takes to get from
+/// the one to the other, in the order of an answer.
+fn differences(
+    then: Vec<Arc<Incident>>,
+    now: &BTreeMap<IncidentKey, Arc<Incident>>,
+) -> (BTreeMap<IncidentKey, Arc<Incident>>, Vec<Change>) {
+    let mut stood = BTreeMap::new();
+    let mut changed: Vec<Change> = Vec::new();
+    for old in then {
+        match now.get(&old.key) {
+            Some(new) if *new == old => drop(stood.insert(old.key, Arc::clone(new))),
+            _ => {
+                changed.push((Arc::clone(&old), -1));
+                stood.insert(old.key, old);
+            }
+        }
+    }
+    let is_new = |new: &&Arc<Incident>| stood.get(&new.key) != Some(new);
+    changed.extend(now.values().filter(is_new).map(|new| (Arc::clone(new), 1)));
+    changed.sort_by_key(|(incident, diff)| (incident.key, *diff));
+    (stood, changed)
 }

@@ -35,8 +35,8 @@ pub(super) struct Track {
 /// One public id between two epochs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SavedTrack {
-    id: SmolStr,
-    revision: u64,
+    pub(super) id: SmolStr,
+    pub(super) revision: u64,
     #[serde(with = "as_json")]
     last: Option<Arc<Revision>>,
     dirty: bool,

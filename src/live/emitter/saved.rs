@@ -5,11 +5,9 @@ use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::SavedOutbox;
 use crate::runtime::EpochOutput;
 use crate::snapshot;
-use causeway_dataflows::model::{Incident, IncidentKey};
 use causeway_dataflows::ops::epochs::Tick;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 impl Emitter {
     /// What must be kept of it between two epochs.
@@ -55,17 +53,11 @@ impl Emitter {
             self.shown.incidents = standing.incidents.len() as u64;
             standing.incidents.clone()
         };
-        let (then, changed) = differences(past.incidents, &now);
-        self.ledger = Ledger::restore(emission, past.ledger, &then, counts);
-        if !changed.is_empty() {
-            // Other settings or another version make of the same alerts other incidents.
-            tracing::warn!(changes = changed.len(), "incidents are not what they were");
-            let output =
-                EpochOutput { epoch: first.epoch, incidents: changed, ..EpochOutput::default() };
-            for message in self.ledger.apply(&output, tick) {
-                self.tell(&message);
-            }
-        }
+        let at = (first.epoch, tick);
+        let (ledger, told) =
+            Ledger::resume(emission, past.ledger, past.incidents, &now, counts, at);
+        self.ledger = ledger;
+        told.iter().for_each(|message| self.tell(message));
         Ok(())
     }
 
@@ -82,30 +74,4 @@ impl Emitter {
         }
         Ok(())
     }
-}
-
-/// A change of the incidents that stand.
-type Change = (Arc<Incident>, isize);
-
-/// What stood, shared with what stands where that is the same; and what it takes to get from
-/// the one to the other, in the order of an answer.
-fn differences(
-    then: Vec<Arc<Incident>>,
-    now: &BTreeMap<IncidentKey, Arc<Incident>>,
-) -> (BTreeMap<IncidentKey, Arc<Incident>>, Vec<Change>) {
-    let mut stood = BTreeMap::new();
-    let mut changed: Vec<Change> = Vec::new();
-    for old in then {
-        match now.get(&old.key) {
-            Some(new) if *new == old => drop(stood.insert(old.key, Arc::clone(new))),
-            _ => {
-                changed.push((Arc::clone(&old), -1));
-                stood.insert(old.key, old);
-            }
-        }
-    }
-    let is_new = |new: &&Arc<Incident>| stood.get(&new.key) != Some(new);
-    changed.extend(now.values().filter(is_new).map(|new| (Arc::clone(new), 1)));
-    changed.sort_by_key(|(incident, diff)| (incident.key, *diff));
-    (stood, changed)
 }
