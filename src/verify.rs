@@ -40,4 +40,4 @@ pub use checker::Checker;
 pub use expected::Expected;
 pub use files::{SinkFile, SinkFileError, open as open_files, rotated};
 pub use journal::{Asked, Led, lead};
-pub use report::{Finding, Found, Report};
+pub use report::{Finding, Found, Report, schema};

@@ -23,6 +23,8 @@ enum What {
     Alert,
     /// The object of `--summary json`.
     Summary,
+    /// The object of `verify --json`.
+    Verification,
     /// The configuration file.
     Config,
 }
@@ -34,6 +36,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         What::Revision => schema(SchemaKind::Revision),
         What::Alert => schema(SchemaKind::Alert),
         What::Summary => schema(SchemaKind::Summary),
+        What::Verification => crate::verify::schema(),
         What::Config => crate::config::schema(),
     };
     put(&(serde_json::to_string_pretty(&schema)? + "\n"))

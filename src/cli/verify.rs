@@ -83,6 +83,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let led = lead(&path, asked).map_err(refuse)?;
     let (epochs, doubts) = (led.recovered.epochs, doubts(&led.recovered, &settings));
+    let digest = led.digest;
     let mut checker = Checker::new(led.expected);
     for file in files {
         let read = checker.read(&file.name, file.reader);
@@ -91,7 +92,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     if let (Some(path), Some(acked)) = (&args.acked, &acked) {
         checker.acked(&path.to_string_lossy(), acked);
     }
-    let report = Report { epochs, doubts, ..checker.finish(args.unfinished) };
+    let report = Report { epochs, digest, doubts, ..checker.finish(args.unfinished) };
     tell(&report, args.json)
 }
 

@@ -40,21 +40,24 @@ impl SchemaKind {
 /// A field that is always written is required, also when it may be null; a field
 /// that is left out when empty is not.
 pub fn schema(kind: SchemaKind) -> Value {
-    let (mut schema, id) = match kind {
-        SchemaKind::Revision => (generate::<Envelope>(), envelope::SCHEMA.to_owned()),
-        SchemaKind::Alert => (generate::<AlertRow>(), "urn:causeway:schema:alert:1.0".to_owned()),
-        SchemaKind::Summary => {
-            (generate::<Summary>(), "urn:causeway:schema:summary:1.0".to_owned())
-        }
-    };
+    match kind {
+        SchemaKind::Revision => schema_of::<Envelope>(envelope::SCHEMA),
+        SchemaKind::Alert => schema_of::<AlertRow>("urn:causeway:schema:alert:1.0"),
+        SchemaKind::Summary => schema_of::<Summary>("urn:causeway:schema:summary:1.0"),
+    }
+}
+
+/// The JSON Schema of a type as it is written, under the name `id`.
+pub fn schema_of<T: JsonSchema>(id: &str) -> Value {
+    let mut schema = generate::<T>();
     schema.insert("$id".to_owned(), id.into());
     schema.to_value()
 }
 
 /// The schema as the committed file has it.
-pub fn schema_text(kind: SchemaKind) -> String {
+pub fn schema_text(schema: &Value) -> String {
     // A JSON value always prints.
-    let text = serde_json::to_string_pretty(&schema(kind));
+    let text = serde_json::to_string_pretty(schema);
     text.unwrap_or_else(|error| unreachable!("schema: {error}")) + "\n"
 }
 

@@ -164,34 +164,33 @@ impl Checker {
 
     /// A line that breaks off.
     fn begun(&mut self, file: &SmolStr, line: &Line<'_>, head: Head<'_>, hash: u128) {
-        let known = match head {
-            Head::Revision(id, revision) => self.expected.find(id, revision).is_some(),
-            Head::Broken(begun) => self.is_begun(begun),
-            Head::Other => false,
+        let problem = match head {
+            Head::Revision(id, revision) => match self.expected.find(id, revision) {
+                Some((told, at)) if told.states[at] == State::Unwanted => {
+                    Some("the beginning of a revision that this sink does not ask for")
+                }
+                Some(_) => None,
+                None => Some("the beginning of a revision that nobody expects"),
+            },
+            Head::Broken(begun) if self.is_begun(begun) => None,
+            Head::Broken(_) => Some("the beginning of a revision that nobody expects"),
+            Head::Other => Some("breaks off, and does not begin as a revision does"),
         };
-        if !known {
-            let detail = match head {
-                Head::Other => "breaks off, and does not begin as a revision does",
-                _ => "the beginning of a revision that nobody expects",
-            };
-            self.malformed(file, line.number, detail.to_owned());
+        if let Some(problem) = problem {
+            self.malformed(file, line.number, problem.to_owned());
             return;
         }
         let (at, bytes) = (line.number, line.bytes.len());
         let detail = format!("the first {bytes} bytes of a revision");
-        let finding = Finding { detail, ..Finding::default() };
-        if let Head::Revision(id, revision) = head {
-            let id = SmolStr::new(id);
-            let finding = Finding { incident_id: Some(id.clone()), ..finding.clone() };
-            let finding = Finding { revision: Some(revision), ..finding };
-            self.report.torn.add(|| finding.at(file, at));
-            if self.torn_held < TORN_MAX {
-                self.torn_held += 1;
-                let torn = Torn { revision, bytes, hash, file: file.clone(), line: at };
-                self.torn.entry(id).or_default().push(torn);
-            }
-        } else {
-            self.report.torn.add(|| finding.at(file, at));
+        let Head::Revision(id, revision) = head else {
+            self.report.torn.add(|| Finding { detail, ..Finding::default() }.at(file, at));
+            return;
+        };
+        self.report.torn.add(|| Finding::revision(id, revision, detail).at(file, at));
+        if self.torn_held < TORN_MAX {
+            self.torn_held += 1;
+            let torn = Torn { revision, bytes, hash, file: file.clone(), line: at };
+            self.torn.entry(SmolStr::new(id)).or_default().push(torn);
         }
     }
 

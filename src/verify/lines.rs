@@ -23,8 +23,6 @@ pub(super) struct Line<'a> {
     /// From 1.
     pub(super) number: u64,
     pub(super) bytes: &'a [u8],
-    /// Whether a newline ends it; else the file does.
-    pub(super) is_ended: bool,
     /// Whether it was too long and not all of it is here.
     pub(super) is_cut: bool,
 }
@@ -64,7 +62,7 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
-        Ok(Some(Line { number: self.number, bytes: &self.line, is_ended, is_cut }))
+        Ok(Some(Line { number: self.number, bytes: &self.line, is_cut }))
     }
 }
 
@@ -148,16 +146,16 @@ mod tests {
             let mut found = Vec::new();
             while let Some(line) = lines.next_line().unwrap() {
                 let text = String::from_utf8(line.bytes.to_vec()).unwrap();
-                found.push((line.number, text, line.is_ended, line.is_cut));
+                found.push((line.number, text, line.is_cut));
             }
             let expected = [
-                (1, "one", true, false),
-                (2, "", true, false),
-                (3, "two", true, false),
-                (4, "far too ", true, true),
-                (5, "end", false, false),
+                (1, "one", false),
+                (2, "", false),
+                (3, "two", false),
+                (4, "far too ", true),
+                (5, "end", false),
             ];
-            let expected = expected.map(|(at, text, ended, cut)| (at, text.to_owned(), ended, cut));
+            let expected = expected.map(|(at, text, cut)| (at, text.to_owned(), cut));
             assert_eq!(found, expected);
         }
     }

@@ -1,6 +1,9 @@
 //! What a check found, for people and for programs.
 
+use crate::emit::schema::schema_of;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use smol_str::SmolStr;
 use std::fmt::{self, Write};
 
@@ -8,12 +11,14 @@ use std::fmt::{self, Write};
 const SHOWN_MAX: usize = 10;
 
 /// What became of a check.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
     /// Whether nothing is wrong.
     pub clean: bool,
-    /// Epochs of the journal.
+    /// Epochs of the journal, as whoever read it says.
     pub epochs: u64,
+    /// Over the alerts and incidents that the journal leads to, as in a summary, likewise.
+    pub digest: String,
     /// Revisions that the sink should hold.
     pub expected: u64,
     /// Those of them that it holds.
@@ -47,7 +52,7 @@ pub struct Report {
 }
 
 /// Findings of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Found {
     /// How many.
     pub count: u64,
@@ -56,7 +61,7 @@ pub struct Found {
 }
 
 /// One finding.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The file with the line; none for what is nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +114,11 @@ impl fmt::Display for Finding {
         }
         f.write_str(&self.detail)
     }
+}
+
+/// The JSON Schema of a report.
+pub fn schema() -> Value {
+    schema_of::<Report>("urn:causeway:schema:verification:1.0")
 }
 
 impl Report {

@@ -144,6 +144,8 @@ fn a_torn_line_is_the_beginning_of_one_that_is_expected() {
     let half = &all[3][..all[3].len() / 2];
     let spoilt = format!("{}x", &half[..half.len() - 1]);
     assert_eq!(torn(&spoilt), [0, 0, 0, 0, 1, 0]);
+    let unwanted = line("inc-unwanted", 1);
+    assert_eq!(torn(&unwanted[..unwanted.len() / 2]), [0, 0, 0, 0, 1, 0]);
     let stranger = line("inc-c", 1);
     assert_eq!(torn(&stranger[..stranger.len() / 2]), [0, 0, 0, 0, 1, 0]);
     assert_eq!(torn(&stranger[..stranger.find("inc-c").unwrap() + 5]), [0, 0, 0, 0, 1, 0]);

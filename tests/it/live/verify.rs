@@ -70,6 +70,7 @@ async fn a_journal_leads_to_the_very_revisions_and_the_digest_of_a_run_that_was_
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["expected"], once(stopped.told()).len());
     assert_eq!((&report["told"], &report["doubts"]), (&report["expected"], &json!([])));
+    assert_eq!(report["digest"], summary["digest"]);
     assert_eq!(files(&journal), before, "the journal is only read");
 }
 
@@ -148,7 +149,11 @@ impl Runs {
     #[track_caller]
     fn report(&self, sink: &str, code: i32) -> Value {
         let report = ended(&self.verify(&["--sink", "-", "--json"], sink), code);
-        serde_json::from_str(&report).unwrap()
+        let report = serde_json::from_str(&report).unwrap();
+        let schema = jsonschema::validator_for(&causeway::verify::schema()).unwrap();
+        let problems: Vec<_> = schema.iter_errors(&report).map(|e| e.to_string()).collect();
+        assert!(problems.is_empty(), "{problems:?}");
+        report
     }
 }
 
