@@ -22,6 +22,7 @@ use crate::canonical::{
 };
 use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::wire::Message;
+use crate::snapshot::Snapshot;
 use crate::runtime::{Collector, EpochInput, Feeder, RuntimeError, start};
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
@@ -52,6 +53,11 @@ pub enum ReplayError {
 pub trait Outlet: Send + 'static {
     /// Revisions of one epoch, in order; none are no call.
     fn revisions(&mut self, epoch: Epoch, messages: Vec<Message>);
+    /// Whatever was told before this snapshot was taken is not told again.
+    fn begins_after(&mut self, past: &Snapshot) {
+        let _ = past;
+    }
+
     /// Events refused by a decoder.
     fn rejects(&mut self, rejects: Vec<Reject>);
 }

@@ -78,12 +78,20 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         settings: &settings,
         workers: args.workers.unwrap_or(settings.workers).max(1),
         wanted: sink.map_or_else(Matcher::default, |sink| sink.wanted.clone()),
+        name: sink.map(|sink| sink.name.clone()),
         since: args.since,
         acked: acked.as_mut(),
     };
     let led = lead(&path, asked).map_err(refuse)?;
     let (epochs, doubts) = (led.recovered.epochs, doubts(&led.recovered, &settings));
     let digest = led.digest;
+    if let (Some(from), Some(_)) = (led.from, &args.acked) {
+        let error = anyhow::anyhow!(
+            "--acked: the journal begins with epoch {from}, so what was taken before cannot be \
+             found in it; `journal: {{forget: false}}` keeps all of it"
+        );
+        return Err(Failure { code: exit::DATA, error });
+    }
     let mut checker = Checker::new(led.expected);
     for file in files {
         let read = checker.read(&file.name, file.reader);

@@ -9,7 +9,6 @@ use crate::runtime;
 use crate::snapshot::writer::{Part, Progress};
 use crate::snapshot::{self, Folder, Snapshot, SnapshotError};
 use crossbeam_channel::Sender;
-use smol_str::SmolStr;
 use std::path::Path;
 use std::thread::JoinHandle;
 

@@ -88,6 +88,21 @@ impl Keeper {
         Keeper { standing: Standing::new(horizon), stood }
     }
 
+    /// Goes on after a snapshot: `first` puts up all that stood, `tally` is what stood before.
+    /// Returns the incidents that stand.
+    pub(super) fn resume(
+        &mut self,
+        first: &EpochOutput,
+        now: Seconds,
+        tally: Tally,
+        counts: &BTreeMap<AlertKey, AlertCount>,
+    ) -> BTreeMap<IncidentKey, Arc<Incident>> {
+        self.stood.tally = tally;
+        self.standing.apply(first, now, &mut self.stood);
+        self.standing.counts.clone_from(counts);
+        self.standing.incidents.clone()
+    }
+
     /// Applies an epoch.
     pub(super) fn apply(&mut self, output: &EpochOutput, now: Seconds) {
         self.standing.apply(output, now, &mut self.stood);

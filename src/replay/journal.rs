@@ -7,10 +7,12 @@
 //!
 //! Epochs, ticks and contents are those of the journal, so the revisions are those
 //! that were told, byte for byte, and so is the digest (SEMANTICS rule 22), as long as
-//! settings and program are. It ends where the journal ends: nothing is drained that
+//! settings and program are. It begins with the journal, or with the oldest snapshot where
+//! the journal's beginning is gone, and ends where the journal ends: nothing is drained that
 //! was not. The journal is only read, and may be that of a process that runs.
 
-use super::{Keeper, Outlet, emit};
+use super::finals::Kept;
+use super::{Keeper, Note, Outlet, emit};
 use crate::canonical::Counts;
 use crate::clock::WallClock;
 use crate::emit::ledger::{Emission, Ledger};
@@ -20,13 +22,15 @@ use crate::ingest::reception::Surroundings;
 use crate::ingest::receptions::Receptions;
 use crate::ingest::record::Head;
 use crate::ingest::{Busy, BusyReason, Durable, Intake, Submission};
-use crate::journal::{self, DIRECTORY, Reader};
+use crate::journal::{self, DIRECTORY, JournalError, Reader};
 use crate::replay::Finals;
-use crate::runtime::{RuntimeError, start};
+use crate::runtime::{Collector, Feeder, RuntimeError, resume, start};
 use crate::settings::Settings;
+use crate::snapshot::{Folder, Snapshot, SnapshotError};
 use crate::telemetry::Metrics;
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{Receiver, unbounded};
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,6 +63,9 @@ pub enum JournalReplayError {
     /// It cannot be read, or not understood.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// The snapshot that it goes on from cannot be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The engine could not start.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -107,6 +114,8 @@ pub struct Replayed<O> {
     pub counts: Counts,
     /// What the journal held.
     pub recovered: Recovered,
+    /// The first epoch that was run, when a snapshot stands for those before.
+    pub from: Option<u64>,
     /// Where the revisions went.
     pub outlet: O,
 }
@@ -114,17 +123,17 @@ pub struct Replayed<O> {
 /// Runs the journal in `directory` again, to its end; `submission` hears of every delivery
 /// in it, also of those whose source is configured no more.
 ///
+/// A journal that has forgotten its beginning is run from the oldest snapshot beside it.
+///
 /// # Errors
-/// When the journal cannot be read or does not begin with the first epoch, and when the
-/// engine stops.
+/// When the journal cannot be read or begins later than any snapshot, and when the engine stops.
 pub fn replay<O: Outlet>(
     directory: &Path,
     plan: &Plan<'_>,
-    outlet: O,
+    mut outlet: O,
     submission: &mut dyn FnMut(&Head, &[u8]),
 ) -> Result<Replayed<O>, JournalReplayError> {
-    // Identities count from the first epoch, so a journal that lacks it leads to others.
-    drop(Reader::open(directory, 0).map_err(RecoverError::from)?);
+    let past = past(directory)?;
     let settings = plan.settings;
     let metrics = Metrics::new(&WallClock);
     let around = Surroundings {
@@ -136,18 +145,20 @@ pub fn replay<O: Outlet>(
         workers: plan.workers,
     };
     let receptions = Receptions::new(settings, &around);
-    let (mut feeder, collector) = start(plan.workers, &settings.params, OUTSTANDING_MAX)?;
+    let from = past.as_ref().map(|past| past.head.epoch + 1);
+    if let Some(past) = &past {
+        outlet.begins_after(past);
+    }
+    let (mut feeder, side) = begin(plan, past, &receptions, outlet)?;
     let (notes, noted) = unbounded();
-    let ledger = Ledger::new(Emission::of(&settings.emission));
-    let keeper = Keeper::new(settings.params.dedup.revise_horizon_seconds, plan.rows);
-    let emitter = std::thread::spawn(move || emit(collector, &noted, ledger, keeper, outlet));
+    let emitter = std::thread::spawn(move || side.emit(&noted));
     let mut listeners = Listeners {
         reception: &|name: &SmolStr| receptions.named(name),
         context: &mut |_| {},
         submission,
         answered: &mut |_, _| {},
     };
-    let recovered = recover(directory, None, &mut feeder, &notes, &mut listeners);
+    let recovered = recover(directory, from, &mut feeder, &notes, &mut listeners);
     // The emitting side ends when nobody feeds any more, also after a failure.
     drop((feeder, notes));
     let (kept, outlet) = emitter.join().map_err(|_| JournalReplayError::Emitter)?;
@@ -157,8 +168,82 @@ pub fn replay<O: Outlet>(
         told: kept.told,
         counts: metrics.ingest.total(),
         recovered: recovered?,
+        from,
         outlet,
     })
+}
+
+/// The snapshot that a journal which lacks its beginning goes on from: the oldest that holds.
+fn past(directory: &Path) -> Result<Option<Snapshot>, JournalReplayError> {
+    // Identities count from the first epoch, so without it all before must be known.
+    let forgotten = match Reader::open(directory, 0) {
+        Ok(_) => return Ok(None),
+        Err(error @ JournalError::Forgotten { .. }) => error,
+        Err(error) => return Err(RecoverError::from(error).into()),
+    };
+    let JournalError::Forgotten { first, .. } = forgotten else { return Ok(None) };
+    let beside = directory.canonicalize().ok().and_then(|path| path.parent().map(Folder::of));
+    let folder = beside.unwrap_or_else(|| Folder::of(directory));
+    let mut refused = None;
+    for epoch in folder.epochs()?.into_iter().filter(|epoch| epoch + 1 >= first) {
+        match folder.read(epoch) {
+            Ok(snapshot) => return Ok(Some(snapshot)),
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        Some(error) => Err(error.into()),
+        None => Err(RecoverError::from(forgotten).into()),
+    }
+}
+
+/// The emitting side of a journal that is run again.
+struct Side<O> {
+    collector: Collector,
+    ledger: Ledger,
+    keeper: Keeper,
+    outlet: O,
+}
+
+impl<O: Outlet> Side<O> {
+    fn emit(self, notes: &Receiver<Note>) -> (Kept, O) {
+        emit(self.collector, notes, self.ledger, self.keeper, self.outlet)
+    }
+}
+
+/// Starts the engine, from nothing or after a snapshot.
+fn begin<O: Outlet>(
+    plan: &Plan<'_>,
+    past: Option<Snapshot>,
+    receptions: &Receptions,
+    mut outlet: O,
+) -> Result<(Feeder, Side<O>), JournalReplayError> {
+    let Plan { settings, workers, rows } = *plan;
+    let emission = Emission::of(&settings.emission);
+    let mut keeper = Keeper::new(settings.params.dedup.revise_horizon_seconds, rows);
+    let Some(mut past) = past else {
+        let (feeder, collector) = start(workers, &settings.params, OUTSTANDING_MAX)?;
+        let ledger = Ledger::new(emission);
+        return Ok((feeder, Side { collector, ledger, keeper, outlet }));
+    };
+    let engine = past.take_engine(settings);
+    let (epoch, tick) = (engine.epoch, engine.tick);
+    let (feeder, mut collector) = resume(workers, &settings.params, OUTSTANDING_MAX, engine)?;
+    let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
+    let told = past.emission;
+    let counts: BTreeMap<_, _> = told.counts.into_iter().map(|c| (c.key, c)).collect();
+    let now = keeper.resume(&first, tick.now, told.tally, &counts);
+    let (ledger, revisions) =
+        Ledger::resume(emission, told.ledger, told.incidents, &now, counts, (epoch, tick));
+    if !revisions.is_empty() {
+        outlet.revisions(epoch, revisions);
+    }
+    for saved in past.sources.sources {
+        if let Some(reception) = receptions.named(&saved.name) {
+            reception.restore(saved);
+        }
+    }
+    Ok((feeder, Side { collector, ledger, keeper, outlet }))
 }
 
 /// Takes nothing: what a journal holds was taken before.

@@ -68,7 +68,7 @@ impl Checker {
         for (id, told) in &self.expected.incidents {
             for (at, state) in told.states.iter().enumerate() {
                 if *state == State::Awaited {
-                    awaited.push((told.numbers[at], id, at as u64 + 1));
+                    awaited.push((told.numbers[at], id, told.earlier + at as u64 + 1));
                 }
             }
         }
@@ -109,7 +109,10 @@ impl Checker {
             return;
         }
         match Whole::of(line.bytes) {
-            Whole::Revision(id, revision) => self.other(file, line.number, &id, revision),
+            Whole::Revision(id, revision, at) if self.expected.is_earlier(&id, revision, at) => {
+                self.report.earlier += 1;
+            }
+            Whole::Revision(id, revision, _) => self.other(file, line.number, &id, revision),
             Whole::Broken => self.begun(file, line, head, hash),
             Whole::Other => self.malformed(file, line.number, "no revision".to_owned()),
         }
@@ -145,7 +148,10 @@ impl Checker {
     fn other(&mut self, file: &SmolStr, line: u64, id: &str, revision: u64) {
         let Some((told, at)) = self.expected.find(id, revision) else {
             let detail = match self.expected.incidents.get(id) {
-                Some(told) => format!("the incident has {} revisions", told.hashes.len()),
+                Some(told) => {
+                    let revisions = told.earlier + told.hashes.len() as u64;
+                    format!("the incident has {revisions} revisions")
+                }
                 None => "no such incident".to_owned(),
             };
             self.report.phantom.add(|| Finding::revision(id, revision, detail).at(file, line));
@@ -200,7 +206,7 @@ impl Checker {
             None => self.expected.incidents.keys().any(|id| id.starts_with(begun)),
             Some((id, digits)) => self.expected.incidents.get(id).is_some_and(|told| {
                 let named = |number: usize| number.to_string().starts_with(digits);
-                (1..=told.hashes.len()).any(named)
+                (1..=told.earlier as usize + told.hashes.len()).any(named)
             }),
         }
     }

@@ -1,5 +1,7 @@
 //! What a sink should hold: a hash for each revision, never its bytes.
 
+use crate::emit::wire::Time;
+use crate::snapshot::Snapshot;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
 use xxhash_rust::xxh3::xxh3_128;
@@ -15,11 +17,15 @@ pub struct Expected {
     /// Revisions so far, those that the sink does not want among them.
     told: u64,
     wanted: u64,
+    /// Whatever was told up to then is not known, when the journal lacks its beginning.
+    after: Option<Time>,
 }
 
-/// The revisions of one incident; that of number n is at n - 1.
+/// The revisions of one incident; that of number n is at n - 1, less the earlier ones.
 #[derive(Debug, Default)]
 pub(super) struct Told {
+    /// Revisions that were told before the journal begins.
+    pub(super) earlier: u64,
     pub(super) hashes: Vec<u128>,
     /// The place of each among all revisions, from 1.
     pub(super) numbers: Vec<u64>,
@@ -47,6 +53,24 @@ impl Expected {
         Expected::default()
     }
 
+    /// Begins behind a snapshot, of which nothing is told again.
+    pub fn begin_after(&mut self, past: &Snapshot) {
+        self.told = past.emission.sequence;
+        self.after = Some(Time::from_seconds(past.head.now));
+        for (id, earlier) in past.emission.ledger.revisions() {
+            let told = Told { earlier, ..Told::default() };
+            self.incidents.insert(id.clone(), told);
+        }
+    }
+
+    /// Whether a revision was told before the journal begins, so that nothing is known of it.
+    pub(super) fn is_earlier(&self, id: &str, revision: u64, updated: Option<Time>) -> bool {
+        match self.incidents.get(id) {
+            Some(told) => revision <= told.earlier,
+            None => self.after.is_some_and(|after| updated.is_some_and(|at| at <= after)),
+        }
+    }
+
     /// Adds the revision that is told next; `is_wanted` when it is for the sink.
     ///
     /// # Panics
@@ -70,7 +94,7 @@ impl Expected {
         told.hashes.push(xxh3_128(line));
         told.numbers.push(self.told);
         told.states.push(if is_wanted { State::Awaited } else { State::Unwanted });
-        assert_eq!(told.hashes.len() as u64, revision, "revisions of {id} have no gaps");
+        assert_eq!(told.earlier + told.hashes.len() as u64, revision, "revisions of {id} have no gaps");
     }
 
     /// Revisions that are for the sink.
@@ -92,7 +116,7 @@ impl Expected {
     /// The place of a revision, if there is such.
     pub(super) fn find(&mut self, id: &str, revision: u64) -> Option<(&mut Told, usize)> {
         let told = self.incidents.get_mut(id)?;
-        let at = usize::try_from(revision.checked_sub(1)?).ok()?;
+        let at = usize::try_from(revision.checked_sub(1 + told.earlier)?).ok()?;
         (at < told.hashes.len()).then_some((told, at))
     }
 }

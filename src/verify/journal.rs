@@ -10,7 +10,9 @@ use crate::ingest::record::Head;
 use crate::replay::Outlet;
 use crate::replay::journal::{JournalReplayError, Plan, replay};
 use crate::settings::Settings;
+use crate::snapshot::Snapshot;
 use causeway_dataflows::ops::epochs::Epoch;
+use smol_str::SmolStr;
 use std::path::Path;
 
 /// What is asked of a journal.
@@ -21,6 +23,8 @@ pub struct Asked<'a> {
     pub workers: usize,
     /// What the sink wants.
     pub wanted: Matcher,
+    /// Its name, when it is a configured one: a snapshot knows of which incidents it was told.
+    pub name: Option<SmolStr>,
     /// The first epoch of which the sink is told: it was configured anew before it.
     pub since: Epoch,
     /// What senders were told was taken.
@@ -35,6 +39,8 @@ pub struct Led {
     pub recovered: Recovered,
     /// The digest over what stands and stood at its end.
     pub digest: String,
+    /// The first epoch that was run, when a snapshot stands for those before.
+    pub from: Option<u64>,
 }
 
 /// Runs the journal in `directory` again and keeps what should be told to the sink.
@@ -42,9 +48,10 @@ pub struct Led {
 /// # Errors
 /// When the journal cannot be read or understood, or the engine stops.
 pub fn lead(directory: &Path, asked: Asked<'_>) -> Result<Led, JournalReplayError> {
-    let Asked { settings, workers, wanted, since, mut acked } = asked;
+    let Asked { settings, workers, wanted, name, since, mut acked } = asked;
     let plan = Plan { settings, workers, rows: false };
-    let collect = Collect { expected: Expected::new(), route: Route::new(wanted), since };
+    let route = Route::new(wanted);
+    let collect = Collect { expected: Expected::new(), route, name, since };
     let mut submission = |head: &Head, body: &[u8]| {
         if let Some(acked) = &mut acked {
             acked.meet(head, body);
@@ -54,6 +61,7 @@ pub fn lead(directory: &Path, asked: Asked<'_>) -> Result<Led, JournalReplayErro
     Ok(Led {
         expected: replayed.outlet.expected,
         digest: replayed.tally.digest().to_string(),
+        from: replayed.from,
         recovered: replayed.recovered,
     })
 }
@@ -61,7 +69,15 @@ pub fn lead(directory: &Path, asked: Asked<'_>) -> Result<Led, JournalReplayErro
 struct Collect {
     expected: Expected,
     route: Route,
+    name: Option<SmolStr>,
     since: Epoch,
+}
+
+/// The incidents of which a sink was told.
+fn told_to(past: &Snapshot, sink: Option<&str>) -> Vec<SmolStr> {
+    let mut outboxes = past.emission.outboxes.iter();
+    let own = outboxes.find(|outbox| sink.is_some_and(|sink| outbox.name == sink));
+    own.map_or_else(Vec::new, |outbox| outbox.told().to_vec())
 }
 
 impl Outlet for Collect {
@@ -73,6 +89,11 @@ impl Outlet for Collect {
             let key = (&revision.incident_id, revision.revision);
             self.expected.add(epoch, key, message.line.as_bytes(), is_wanted);
         }
+    }
+
+    fn begins_after(&mut self, past: &Snapshot) {
+        self.expected.begin_after(past);
+        self.route.tell(told_to(past, self.name.as_deref()));
     }
 
     fn rejects(&mut self, _: Vec<Reject>) {}

@@ -1,5 +1,6 @@
 //! Lines of a sink as they lie there, and which revision a line is.
 
+use crate::emit::wire::Time;
 use serde::Deserialize;
 use smol_str::SmolStr;
 use std::io::{self, BufRead};
@@ -101,8 +102,8 @@ impl Head<'_> {
 /// What a line as a whole is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Whole {
-    /// A revision, however it is written.
-    Revision(SmolStr, u64),
+    /// A revision, however it is written, and when it was told.
+    Revision(SmolStr, u64, Option<Time>),
     /// JSON that breaks off: no other damage leaves that.
     Broken,
     /// Something else.
@@ -119,9 +120,12 @@ impl Whole {
         struct Data {
             incident_id: SmolStr,
             revision: u64,
+            updated_at: Option<Time>,
         }
         match serde_json::from_slice(bytes) {
-            Ok(Envelope { data }) => Whole::Revision(data.incident_id, data.revision),
+            Ok(Envelope { data: Data { incident_id, revision, updated_at } }) => {
+                Whole::Revision(incident_id, revision, updated_at)
+            }
             Err(error) if error.is_eof() => Whole::Broken,
             // To the parser a number that ends with its point is a wrong one.
             Err(_) => match serde_json::from_slice::<Envelope>(&[bytes, b"0"].concat()) {
@@ -173,7 +177,7 @@ mod tests {
                 _ => assert!(matches!(head, Head::Broken(_)), "{end}: {head:?}"),
             }
         }
-        assert_eq!(Whole::of(line.as_bytes()), Whole::Revision("inc-0123".into(), 42));
+        assert!(matches!(Whole::of(line.as_bytes()), Whole::Revision(id, 42, Some(_)) if id == "inc-0123"));
         let broken = Head::of(&line.as_bytes()[..named - 2]);
         assert_eq!(broken, Head::Broken("inc-0123/4"));
     }

@@ -27,6 +27,8 @@ pub struct Report {
     pub retold: u64,
     /// Expected revisions behind the last that was told, of a process that is not done: allowed.
     pub pending: u64,
+    /// Lines for revisions that were told before the journal begins: not checked.
+    pub earlier: u64,
     /// Lines of the sink.
     pub lines: u64,
     /// Empty ones: allowed, a run that follows another begins with one.
@@ -153,6 +155,9 @@ impl Report {
             self.torn.count,
             self.blank,
         );
+        if self.earlier > 0 {
+            let _ = write!(text, "; {} from before the journal, not checked", self.earlier);
+        }
         if self.pending > 0 {
             let _ = write!(text, "; {} still to come", self.pending);
         }

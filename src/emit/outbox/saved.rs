@@ -19,6 +19,11 @@ impl SavedOutbox {
     pub fn empty(name: SmolStr) -> SavedOutbox {
         SavedOutbox { name, waiting: Vec::new(), told: Vec::new() }
     }
+
+    /// The incidents of which the sink was told.
+    pub fn told(&self) -> &[SmolStr] {
+        &self.told
+    }
 }
 
 impl Outbox {
