@@ -33,11 +33,15 @@ torture: packages ## kill and damage it, rows in tests/torture/LEDGER.md: make t
 	TORTURE_FLOODS=$(FLOODS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
 	$(CARGO) test --locked --test it torture:: -- --nocapture --test-threads=1
 
+kafka: ## run a broker of Apache Kafka on 127.0.0.1:9092 until Ctrl-C
+	./tools/kafka.sh run
+
 packages: ## install what the build needs
 	@./tools/packages.sh
 
-test-packages: ## install what the tests need as well
+test-packages: ## install what the tests need as well, a Kafka broker among it
 	@./tools/packages.sh tests
+	@./tools/kafka.sh fetch
 
 $(DENY):
 	$(CARGO) install --locked --debug --root target/tools --version $(DENY_VERSION) cargo-deny
@@ -46,4 +50,4 @@ deny: $(DENY) ## licences, bans and sources of every dependency
 	$(DENY) check bans licenses sources
 
 # MINUTES bounds each part; CAUSEWAY_BIN names a program that is built already.
-.PHONY: help demo test bench quality torture packages test-packages deny
+.PHONY: help demo test bench quality torture kafka packages test-packages deny

@@ -16,6 +16,7 @@
 pub mod source;
 pub mod frame;
 mod framing;
+mod message;
 pub mod time;
 pub mod json;
 pub mod numbers;
@@ -32,6 +33,7 @@ pub mod decoded;
 pub use decoded::{ByCode, ByKind, Counts, Decoded, Kind, Segment};
 pub use framing::Framing;
 pub use intake::{IdWindow, Kept, Leap, Mode, SavedIds};
+pub use message::Message;
 pub use reject::{Code, DeadLetter, DeadLetterData, Origin, Reject};
 pub use source::{EntityStep, Limits, OnReject, OnRepair, Source};
 

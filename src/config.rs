@@ -22,6 +22,7 @@ pub mod server;
 pub mod source;
 pub mod stages;
 pub mod sink;
+pub mod kafka;
 mod node;
 mod read;
 mod expand;

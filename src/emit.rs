@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ledger ─► wire ─┬► store ─► API, live stream
-//!                 └► outbox (one per sink, behind its matcher) ─► stdout, file, webhook
+//!                 └► outbox (one per sink, behind its matcher) ─► stdout, file, webhook, kafka
 //! ```
 //!
 //! The ledger says *which* id and revision; `wire` says *how it looks*, byte for
@@ -18,6 +18,8 @@ pub mod outbox;
 pub mod stdout;
 pub mod file;
 pub mod webhook;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod digest;
 pub mod summary;
 pub mod schema;

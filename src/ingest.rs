@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  http ──────────────┐            ┌► dead letters
-//!  file ─► chunks ────┼► reception ┼► counters
-//!  stdin ─► chunks ───┘   (decode) └► Intake ─► epochs
+//!  file ─► chunks ────┤            │
+//!  stdin ─► chunks ───┼► reception ┼► counters
+//!  kafka ─► batches ──┘   (decode) └► Intake ─► epochs
 //! ```
 //!
 //! A source moves bytes and knows nothing of what they mean; [`reception`] is
@@ -23,9 +24,12 @@ pub mod durable;
 pub mod record;
 pub mod reached;
 pub mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 use crate::canonical::Decoded;
 use causeway_dataflows::model::SourceIndex;
+use reception::Receipt;
 use record::Record;
 use std::any::Any;
 use std::fmt;
@@ -128,4 +132,13 @@ impl fmt::Display for BusyReason {
             BusyReason::Storage => "the disk is full",
         })
     }
+}
+
+/// Why a source stops whose policy is to fail on rejects.
+pub fn refusal(receipt: &Receipt) -> String {
+    let first = receipt.rejects.first();
+    let what = first.map_or(String::new(), |refused| {
+        format!("line {}, {}: {}; ", refused.line, refused.code, refused.message)
+    });
+    format!("{what}the source's policy is to fail on rejects (`on_violation.reject: fail`)")
 }

@@ -7,6 +7,8 @@ pub mod config;
 pub mod settings;
 pub mod clock;
 pub mod telemetry;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod ingest;
 pub mod canonical;
 pub mod dlq;

@@ -22,13 +22,13 @@ mod snapshots;
 mod sources;
 mod start;
 mod stop;
+mod topics;
 mod watch;
 
 use crate::clock::SharedClock;
 use crate::console::Health;
 use crate::console::health::Condition;
 use crate::dlq;
-use crate::emit::outbox::SinkBooks;
 use crate::emit::standing::Tally;
 use crate::emit::store::Store;
 use crate::emit::summary::Summary;
@@ -49,7 +49,7 @@ use emitter::Kept;
 use positions::Positions;
 use sinks::Sinks;
 use smol_str::SmolStr;
-use sources::{Ended, Readers};
+use sources::{Ended, Means, Readers};
 use start::{
     Core, GoneOn, Serving, announce, app, feeding, go_on, serving, standing_context, store_limits,
 };
@@ -69,6 +69,8 @@ const OUTSTANDING_MAX: usize = 2;
 const FORMED_MAX: usize = 2;
 /// The exit code when the journal cannot be written.
 const EXIT_IO: i32 = 74;
+/// How long a drain waits for sources that tell others of their end.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// Between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -214,8 +216,6 @@ impl Live {
         let core = Core::start(&settings, data_dir, &clock)?;
         let around = core.surroundings(&settings, &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
-        let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &clock)?;
-        core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
         let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
         let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
@@ -225,17 +225,17 @@ impl Live {
         // Answers probes from here on, and everything else once the journal is read.
         let (stop_server, server) = serving(http.clone(), listener, app);
         let known = tokio::task::block_in_place(|| {
-            go_on(&settings, data_dir, &core, &store, &sinks.outboxes, &receptions, &http)
+            go_on(&settings, data_dir, &core, &store, &receptions, &http)
         })?;
-        let GoneOn { engine, journal, positions, snapshots } = known;
+        let GoneOn { engine, sinks, journal, journal_name, positions, snapshots } = known;
         health.set("journal", Condition::Well);
         http.gate.open();
         standing_context(&settings, &core, &receptions, &clock)?;
         let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
-        let sources = &settings.sources;
-        let readers = Readers::start(sources, &receptions, &repeats, &ends)?;
+        let means = Means::of(&core, &receptions, &journal_name, &repeats, &clock);
+        let readers = Readers::start(&settings.sources, &means, &ends)?;
         health.set("config", Condition::Well);
         let (engine_books, carried) = (core.engine.clone(), sinks.outboxes.clone());
         let watch = tokio::spawn(watch::keep_up(health.clone(), engine_books, carried));
@@ -318,7 +318,7 @@ impl Live {
     async fn drain(self, data_dir: &DataDir) -> Result<Summary, LiveError> {
         self.watch.abort();
         self.health.set("engine", Condition::Unwell("draining".to_owned()));
-        self.readers.stop();
+        let left = self.readers.stop();
         self.queue.close();
         let (feeder, emitter) = (self.feeder, self.emitter);
         let joined = tokio::task::spawn_blocking(move || (feeder.join(), emitter.join())).await;
@@ -327,6 +327,8 @@ impl Live {
         fed.map_err(|_| RuntimeError::Stopped)??;
         let tally = tally.map_err(|_| RuntimeError::Stopped)?;
         self.sinks.drain().await;
+        // An answer never comes: the channel closes, or the time is up.
+        let _ = tokio::task::spawn_blocking(move || left.recv_timeout(LEAVE_MAX)).await;
         let (positions, snapshots) = (self.positions, self.snapshots);
         // One that is being written may be finished: it spares the next start a part of the
         // journal.

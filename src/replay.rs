@@ -22,8 +22,8 @@ use crate::canonical::{
 };
 use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::wire::Message;
-use crate::snapshot::Snapshot;
 use crate::runtime::{Collector, EpochInput, Feeder, RuntimeError, start};
+use crate::snapshot::Snapshot;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;

@@ -15,12 +15,17 @@ use std::time::Duration;
 
 mod checker;
 mod server;
+mod kafka;
 mod source;
 mod stages;
 mod context;
 mod sink;
 
 use checker::Checker;
+pub use kafka::{
+    GroupProtocol, KafkaClient, KafkaSinkSettings, KafkaSourceSettings, OffsetLost, Start,
+    partition_name,
+};
 pub use server::{Access, ServerSettings};
 pub use sink::{Address, SinkKind, SinkSettings, WebhookSettings};
 pub use source::{SourceKind, SourceSettings};

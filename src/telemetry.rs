@@ -7,6 +7,7 @@ pub mod log;
 pub mod repeat;
 pub mod bins;
 pub mod ingest;
+pub mod kafka;
 pub mod http;
 pub mod engine;
 pub mod snapshots;

@@ -20,10 +20,16 @@ else
 	echo "!! clippy is not installed: lints were NOT checked (rustup component add clippy)"
 fi
 
+step "the broker that tests start"
+./tools/kafka.sh fetch
+
 step "tests"
 # A test that hangs ends here and is the one reported as "running for over 60 seconds".
 cargo test --workspace --locked --no-run
 timeout 30m cargo test --workspace --locked || { echo "!! tests failed, or ran for 30 minutes"; exit 1; }
+
+step "a build without Kafka"
+cargo check --locked --no-default-features
 
 step "benches build"
 # With the profile of the tests, so that nothing is compiled twice.

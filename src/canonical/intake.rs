@@ -14,6 +14,7 @@ mod context;
 mod draft;
 mod entity;
 mod leap;
+mod message;
 mod identities;
 mod ids;
 mod labels;
@@ -94,6 +95,8 @@ pub struct Intake {
     origin: Origin,
     /// Kinds that may come; empty for all.
     kinds: Vec<Kind>,
+    /// Labels that the current message brings for its alerts.
+    message_labels: Vec<(String, String)>,
     /// The element of an array that is being read, where lines do not say which.
     element: Option<u64>,
     out: Decoded,
@@ -124,6 +127,7 @@ impl Intake {
             tenant_seed: xxh3_64(b"default"),
             origin: Origin::default(),
             kinds: Vec::new(),
+            message_labels: Vec::new(),
             element: None,
             out: Decoded::default(),
             segment: Segment::default(),

@@ -9,7 +9,8 @@ use crate::settings::Settings;
 /// The exit code of a journal that cannot be used, as `run` has it.
 pub(super) fn code_of(error: &JournalReplayError) -> u8 {
     match error {
-        JournalReplayError::Snapshot(_) | JournalReplayError::NotFound { .. }
+        JournalReplayError::Snapshot(_)
+        | JournalReplayError::NotFound { .. }
         | JournalReplayError::Look { .. }
         | JournalReplayError::Recover(RecoverError::Journal(_)) => exit::IO,
         JournalReplayError::Recover(RecoverError::Entry(_)) => exit::DATA,

@@ -1,6 +1,7 @@
 //! The `sinks` section: who is told of incidents, and of which.
 
-use super::units::{ByteSize, FilePath, Period, Secret};
+use super::kafka::{Guarantee, Sasl, Tls};
+use super::units::{ByteSize, FilePath, OneOrMore, Period, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ pub enum Sink {
     File(FileSink),
     /// One request a revision to an address.
     Webhook(WebhookSink),
+    /// One message a revision in a topic of Apache Kafka.
+    Kafka(KafkaSink),
 }
 
 impl Sink {
@@ -25,6 +28,17 @@ impl Sink {
             Sink::Stdout(sink) => &sink.wanted,
             Sink::File(sink) => &sink.wanted,
             Sink::Webhook(sink) => &sink.wanted,
+            Sink::Kafka(sink) => &sink.wanted,
+        }
+    }
+
+    /// What may wait for it.
+    pub fn queue(&self) -> &Queue {
+        match self {
+            Sink::Stdout(sink) => &sink.queue,
+            Sink::File(sink) => &sink.queue,
+            Sink::Webhook(sink) => &sink.queue,
+            Sink::Kafka(sink) => &sink.queue,
         }
     }
 }
@@ -114,6 +128,32 @@ impl Default for WebhookSink {
             queue: Queue::default(),
         }
     }
+}
+
+/// A message a revision, its key the incident's id.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaSink {
+    /// Brokers to begin with, as `host:port`.
+    pub brokers: OneOrMore<String>,
+    /// The topic.
+    pub topic: String,
+    /// What readers can rely on.
+    pub guarantee: Guarantee,
+    /// The topic that remembers, with `exactly_once`, how far the sink has come; it should be
+    /// compacted.
+    pub state_topic: String,
+    /// Encryption.
+    pub tls: Option<Tls>,
+    /// Who we are.
+    pub sasl: Option<Sasl>,
+    /// Further settings of librdkafka, by their own names.
+    pub librdkafka: BTreeMap<String, String>,
+    /// Which revisions it wants; every condition given must hold.
+    #[serde(rename = "match")]
+    pub wanted: Match,
+    /// Waiting revisions and what happens when there are too many.
+    pub queue: Queue,
 }
 
 /// The address of a webhook; shown without its path, which often is the credential.

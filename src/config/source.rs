@@ -1,5 +1,6 @@
 //! The `sources` section: where events come from and how each source is read.
 
+use super::kafka::{GroupProtocol, OffsetLost, Sasl, Tls};
 use super::server::default_tenant;
 use super::units::{ByteSize, FilePath, OneOrMore, Period};
 use schemars::JsonSchema;
@@ -17,6 +18,8 @@ pub enum Source {
     File(FileSource),
     /// Standard input.
     Stdin(StdinSource),
+    /// Topics of Apache Kafka.
+    Kafka(KafkaSource),
 }
 
 impl Source {
@@ -26,6 +29,7 @@ impl Source {
             Source::Http(source) => source.policy(),
             Source::File(source) => source.policy(),
             Source::Stdin(source) => source.policy(),
+            Source::Kafka(source) => source.policy(),
         }
     }
 }
@@ -132,6 +136,39 @@ sources! {
     StdinSource {
         /// What comes in.
         format: Format = Format::Native,
+    }
+
+    /// Topics of Apache Kafka. What was read is in the journal, and a restart goes on behind
+    /// it; the offsets committed to the group only tell others how far that is.
+    KafkaSource {
+        /// Brokers to begin with, as `host:port`.
+        brokers: OneOrMore<String> = OneOrMore::default(),
+        /// Topics; one that begins with `^` is a regular expression.
+        topics: OneOrMore<String> = OneOrMore::default(),
+        /// The consumer group.
+        group: String = String::new(),
+        /// How the members of the group share the partitions.
+        group_protocol: GroupProtocol = GroupProtocol::Classic,
+        /// Where a partition begins that neither the journal nor the group knows: `earliest`,
+        /// `latest`, or a time in RFC 3339.
+        start: String = "earliest".to_owned(),
+        /// Where a partition goes on when the offset that is due is not there.
+        offset_lost: OffsetLost = OffsetLost::Earliest,
+        /// What the messages hold; one with CloudEvents headers is a CloudEvent in any case.
+        format: Format = Format::Native,
+        /// Headers of messages that become labels of the alerts in them, each with the label's
+        /// name; a label of the alert's own stands.
+        header_labels: BTreeMap<String, String> = BTreeMap::new(),
+        /// Threads that read and decode; at most one a partition has work.
+        pollers: usize = 3,
+        /// A topic that refused messages are sent to as well, with the headers of Kafka Connect.
+        dead_letter_topic: Option<String> = None,
+        /// Encryption.
+        tls: Option<Tls> = None,
+        /// Who we are.
+        sasl: Option<Sasl> = None,
+        /// Further settings of librdkafka, by their own names.
+        librdkafka: BTreeMap<String, String> = BTreeMap::new(),
     }
 }
 

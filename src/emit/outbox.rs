@@ -313,6 +313,12 @@ impl Outbox {
         Some(state.queue.iter().take(state.carried).map(|(_, message)| message.clone()).collect())
     }
 
+    /// The sequence numbers of those taken.
+    pub fn carried(&self) -> Vec<u64> {
+        let state = self.lock();
+        state.queue.iter().take(state.carried).map(|(sequence, _)| *sequence).collect()
+    }
+
     /// The first `number` of those taken arrived.
     pub fn delivered(&self, number: usize) {
         self.settle(number, |counts, number| counts.delivered += number);

@@ -127,9 +127,11 @@ impl InUse<'_> {
         let decoder = &mut self.decoder;
         // A catalogue may hold what is no topology; it is counted, and nothing else.
         decoder.expect(if delivery.format == Format::Backstage { &[] } else { delivery.kinds });
+        let (bytes, messages) = (delivery.bytes, delivery.messages);
         let mut decoded = match delivery.headers {
-            Some(headers) => decoder.decode_binary(headers, delivery.bytes, &input),
-            None => decoder.decode(delivery.bytes, &input),
+            Some(headers) => decoder.decode_binary(headers, bytes, &input),
+            None if messages.is_empty() => decoder.decode(bytes, &input),
+            None => decoder.decode_messages(bytes, messages, &input),
         };
         for reject in &mut decoded.rejects {
             if let Some(cut) = delivery.cut.iter().find(|cut| cut.line == reject.line) {

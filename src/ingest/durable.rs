@@ -22,6 +22,11 @@ impl Durable {
         Durable(Some((number, reached)))
     }
 
+    /// Whether it is on disk by now.
+    pub fn is_reached(&self) -> bool {
+        self.0.as_ref().is_none_or(|(number, reached)| *reached.borrow() >= *number)
+    }
+
     /// Waits until it is on disk.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// How far a partition had been read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
-    /// Bytes, after decompression.
+    /// Bytes of a file, after decompression; the next message of a log.
     pub offset: u64,
     /// Lines.
     pub lines: u64,

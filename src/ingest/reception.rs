@@ -8,29 +8,35 @@
 //! Nothing is counted or recorded before the engine has taken the batch, so a
 //! batch that is turned away and sent again is in the books once.
 
+mod held;
+
+pub use held::{Held, SavedSource};
+
 use super::chunk::{Chunk, CutLine};
-use super::decoders::{Decoders, InUse};
+use super::decoders::Decoders;
 use super::reached::Reached;
 use super::record::{Head, KeyUsed, Record};
 use super::{Busy, BusyReason, Durable, Intake, Submission};
 use crate::canonical::{
-    Counts, Decoded, Format, Framing, Kind, Mode, Origin, Reject, SavedIds, Source,
+    Counts, Decoded, Format, Framing, Kind, Message, Mode, Origin, Reject, Source,
 };
 use crate::clock::SharedClock;
 use crate::dlq::Letters;
 use crate::settings::SourceSettings;
 use crate::telemetry::Metrics;
-use crate::telemetry::ingest::{SourceBooks, Tally};
+use crate::telemetry::ingest::Tally;
 use causeway_dataflows::model::ContextEvent;
-use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// Is told of every context event that was taken.
 pub type ContextListener = Arc<dyn Fn(&ContextEvent) + Send + Sync>;
+
+/// Is told of every event that was refused.
+pub type RejectListener = Box<dyn Fn(&Reject) + Send + Sync>;
 
 /// What all receptions share.
 #[derive(Clone)]
@@ -58,6 +64,7 @@ pub struct Reception {
     next_request: AtomicU64,
     /// How far each partition, such as a file, has been read.
     reached: Mutex<BTreeMap<SmolStr, Reached>>,
+    rejects: OnceLock<RejectListener>,
     around: Surroundings,
 }
 
@@ -76,6 +83,8 @@ pub struct Delivery<'a> {
     pub tenant: &'a SmolStr,
     /// Where they came from; `None` for a request, which gets a number.
     pub origin: Option<&'a Origin>,
+    /// The messages that the bytes are made of, where they are; each is a body of its own.
+    pub messages: &'a [Message],
     /// The number of the first line.
     pub first_line: u64,
     /// Lines that were cut because they were too long.
@@ -136,6 +145,7 @@ impl Reception {
             decoders: Decoders::new(&source, around.workers.max(1)),
             next_request: AtomicU64::new(1),
             reached: Mutex::default(),
+            rejects: OnceLock::new(),
             source,
             tenant,
             keeps_rejects,
@@ -156,6 +166,12 @@ impl Reception {
     /// Whose data it is when no token says so.
     pub fn tenant(&self) -> &SmolStr {
         &self.tenant
+    }
+
+    /// Has `listener` told of what is refused from now on, beside the dead-letter store. The
+    /// first one stays.
+    pub fn tell_rejects(&self, listener: RejectListener) {
+        let _ = self.rejects.set(listener);
     }
 
     /// Decodes a delivery and hands it to the engine.
@@ -202,7 +218,7 @@ impl Reception {
             record,
         };
         let durable = around.intake.submit(batch).map_err(turned_away)?;
-        self.note(&origin, delivery.bytes, delivery.first_line, lines);
+        self.note(&origin, delivery, lines);
         around.metrics.ingest.enter(&self.source.name, &counts, &tally, skew_ns);
         // From here on a snapshot may be taken: the batch is in the queue and in the books.
         drop(decoder);
@@ -211,10 +227,13 @@ impl Reception {
         }
         let rejected = rejects.iter().map(Refused::of).collect();
         let receipt = Receipt { counts, rejects: rejected, failed, durable };
-        if let Some(letters) =
-            around.letters.as_ref().filter(|_| self.keeps_rejects && !delivery.is_resent)
-        {
-            rejects.into_iter().for_each(|reject| letters.offer(reject, receipt_ns));
+        if self.keeps_rejects && !delivery.is_resent {
+            if let Some(listener) = self.rejects.get() {
+                rejects.iter().for_each(listener);
+            }
+            if let Some(letters) = &around.letters {
+                rejects.into_iter().for_each(|reject| letters.offer(reject, receipt_ns));
+            }
         }
         Ok(receipt)
     }
@@ -231,8 +250,38 @@ impl Reception {
             headers: None,
             tenant: &self.tenant,
             origin: Some(&chunk.origin),
+            messages: &[],
             first_line: chunk.first_line,
             cut: &chunk.cut,
+            kinds: &[],
+            is_resent: false,
+            key: None,
+        };
+        self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns })
+    }
+
+    /// The same for messages of one partition of a log, which lie in `bytes` one behind the
+    /// other; `origin` names the partition and the first offset.
+    ///
+    /// # Errors
+    /// When there is no room; then nothing has happened.
+    pub fn take_messages(
+        &self,
+        bytes: &[u8],
+        messages: &[Message],
+        format: Format,
+        origin: &Origin,
+    ) -> Result<Receipt, Busy> {
+        let delivery = Delivery {
+            bytes,
+            format,
+            framing: Framing::Body,
+            headers: None,
+            tenant: &self.tenant,
+            origin: Some(origin),
+            messages,
+            first_line: 1,
+            cut: &[],
             kinds: &[],
             is_resent: false,
             key: None,
@@ -257,6 +306,7 @@ impl Reception {
             headers: None,
             tenant: &self.tenant,
             origin: Some(origin),
+            messages: &[],
             first_line: 1,
             cut: &[],
             kinds: &[],
@@ -298,7 +348,7 @@ impl Reception {
             self.decoders.numbered(head.decoder).decode(&delivery, head.mode, &head.origin);
         let rejects = std::mem::take(&mut decoded.rejects);
         let tally = Tally::of(&decoded);
-        self.note(&head.origin, body, head.first_line, decoded.lines);
+        self.note(&head.origin, &delivery, decoded.lines);
         self.around.metrics.ingest.enter(&self.source.name, &decoded.counts, &tally, skew_ns);
         if let Some(listener) = &self.around.listener {
             decoded.segments.iter().flat_map(|s| &s.context).for_each(|event| listener(event));
@@ -306,38 +356,6 @@ impl Reception {
         let rejects = rejects.iter().map(Refused::of).collect();
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
         (decoded, Receipt { counts, rejects, failed, durable: Durable::now() })
-    }
-
-    fn note(&self, origin: &Origin, bytes: &[u8], first_line: u64, lines: u64) {
-        let (Some(partition), Some(offset)) = (&origin.partition, origin.offset) else { return };
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        match reached.get_mut(partition) {
-            Some(reached) => reached.take(offset, bytes, first_line, lines),
-            None => {
-                let mut first = Reached::default();
-                first.take(offset, bytes, first_line, lines);
-                reached.insert(partition.clone(), first);
-            }
-        }
-    }
-
-    /// How far each partition, such as a file, has been read.
-    pub fn reached(&self) -> BTreeMap<SmolStr, Reached> {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits until nothing is being decoded and lets nothing be until the answer is dropped:
-    /// everything that was decoded is in the queue then, and in the books.
-    pub fn hold(&self) -> Held<'_> {
-        Held { reception: self, decoders: self.decoders.all_in_use() }
-    }
-
-    /// Goes on after what was kept.
-    pub fn restore(&self, saved: SavedSource) {
-        self.next_request.store(saved.next_request, Ordering::Relaxed);
-        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = saved.reached;
-        self.decoders.restore(saved.skews_ns, saved.ids);
-        self.around.metrics.ingest.restore(&self.source.name, saved.books);
     }
 
     fn origin(&self, delivery: &Delivery<'_>) -> Origin {
@@ -350,41 +368,6 @@ impl Reception {
             }
         }
     }
-}
-
-/// A reception through which nothing comes.
-pub struct Held<'a> {
-    reception: &'a Reception,
-    decoders: Vec<InUse<'a>>,
-}
-
-impl Held<'_> {
-    /// What must be kept of the reception.
-    pub fn save(&self) -> SavedSource {
-        let Reception { source, decoders, next_request, around, .. } = self.reception;
-        let skews = self.decoders.iter().map(|decoder| (decoder.number(), decoder.skew_ns()));
-        SavedSource {
-            name: source.name.clone(),
-            books: around.metrics.ingest.of(&source.name),
-            next_request: next_request.load(Ordering::Relaxed),
-            skews_ns: skews.collect(),
-            ids: decoders.saved_ids(),
-            reached: self.reception.reached(),
-        }
-    }
-}
-
-/// A reception as a snapshot holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SavedSource {
-    /// The source.
-    pub name: SmolStr,
-    books: SourceBooks,
-    next_request: u64,
-    /// How far the source's clock seemed off to each decoder, nanoseconds.
-    skews_ns: Vec<(usize, i64)>,
-    ids: Option<SavedIds>,
-    reached: BTreeMap<SmolStr, Reached>,
 }
 
 impl Refused {

@@ -2,7 +2,7 @@
 
 use super::chunk::CutLine;
 use super::reception::Delivery;
-use crate::canonical::{Format, Framing, Kind, Mode, Origin};
+use crate::canonical::{Format, Framing, Kind, Message, Mode, Origin};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -32,6 +32,9 @@ pub struct Head {
     pub tenant: SmolStr,
     /// Where they came from; of a request, its number.
     pub origin: Origin,
+    /// The messages that the bytes are made of, where they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
     /// The number of the first line.
     pub first_line: u64,
     /// Attributes of a CloudEvent in binary mode.
@@ -94,6 +97,7 @@ impl Head {
             headers,
             tenant: &self.tenant,
             origin: Some(&self.origin),
+            messages: &self.messages,
             first_line: self.first_line,
             cut: &self.cut,
             kinds: &self.kinds,
@@ -123,6 +127,7 @@ impl Record {
             framing: delivery.framing,
             tenant: delivery.tenant.clone(),
             origin: origin.clone(),
+            messages: delivery.messages.to_vec(),
             first_line: delivery.first_line,
             headers: delivery.headers.map(owned),
             cut: delivery.cut.to_vec(),

@@ -3,6 +3,7 @@
 use super::LiveError;
 use super::data_dir::DataDir;
 use super::positions::{Confirmed, Positions};
+use super::sinks::Sinks;
 use super::snapshots::{Past, Snapshots, newest, resume_sources};
 use super::start::Engine;
 use crate::clock::SharedClock;
@@ -45,6 +46,8 @@ struct Journal {
 pub(super) struct Resumed {
     /// What to go on with.
     pub(super) journal: Option<epoch::Continued>,
+    /// What tells it from every other; empty when there is none.
+    pub(super) name: String,
     /// The last tick.
     pub(super) tick: Option<Seconds>,
 }
@@ -116,19 +119,25 @@ impl Opened {
         Ok(Some(Snapshots { parts, progress, thread }))
     }
 
+    /// What tells the journal from every other; empty when there is none.
+    pub(super) fn name(&self) -> &str {
+        self.0.as_ref().map_or("", |journal| &journal.run.journal)
+    }
+
     /// How far each sink has confirmed what this journal led to.
     #[expect(clippy::type_complexity, reason = "said once, and each part is plain")]
     pub(super) fn positions(
         &self,
         data_dir: &DataDir,
-        outboxes: &[Arc<Outbox>],
+        sinks: &Sinks,
     ) -> Result<(Option<Positions>, Vec<(Arc<Outbox>, Confirmed)>), LiveError> {
+        let outboxes = &sinks.outboxes;
         let Some(journal) = &self.0 else {
             let nothing = |outbox: &Arc<Outbox>| (Arc::clone(outbox), Confirmed::default());
             return Ok((None, outboxes.iter().map(nothing).collect()));
         };
         let of = (journal.run.journal.as_str(), journal.writer.next_epoch().unwrap_or(0));
-        let (positions, confirmed) = Positions::open(data_dir, of, outboxes)?;
+        let (positions, confirmed) = Positions::open(data_dir, of, outboxes, &sinks.confirmed)?;
         Ok((Some(positions), outboxes.iter().cloned().zip(confirmed).collect()))
     }
 
@@ -162,8 +171,9 @@ impl Opened {
         let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;
         books.recovered(recovered.epochs, seconds);
         tell(&recovered, &run, from.map(|from| from - 1), seconds);
+        let name = run.journal.clone();
         let journal = Some(epoch::Continued::new(writer, run, books));
-        Ok(Resumed { journal, tick: recovered.tick.or(tick) })
+        Ok(Resumed { journal, name, tick: recovered.tick.or(tick) })
     }
 }
 

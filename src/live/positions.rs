@@ -30,6 +30,16 @@ pub(super) struct Confirmed {
 }
 
 impl Confirmed {
+    /// Put together from what was written down, what the receiver has told, and the epoch that
+    /// comes next.
+    fn settled(known: Option<Confirmed>, told: u64, next: u64) -> Confirmed {
+        match known {
+            Some(known) => Confirmed { number: known.number.max(told), ..known },
+            None if told > 0 => Confirmed { number: told, since: 0 },
+            None => Confirmed { number: 0, since: next },
+        }
+    }
+
     /// Whether the revision of that number, told in that epoch, is one of them.
     pub(super) fn holds(&self, number: u64, epoch: u64) -> bool {
         number <= self.number || epoch < self.since
@@ -61,7 +71,8 @@ struct Position {
 impl Positions {
     /// Reads the positions for the journal called `journal`, in the order of `outboxes`. A sink
     /// that has none is new, and is told what comes from the epoch `next` on; one whose position is
-    /// damaged is told everything again, which is too much but nothing less.
+    /// damaged is told everything again, which is too much but nothing less. What receivers
+    /// themselves have `told` they have counts as well.
     ///
     /// # Errors
     /// When a position cannot be read or written.
@@ -69,23 +80,25 @@ impl Positions {
         data_dir: &DataDir,
         (journal, next): (&str, u64),
         outboxes: &[Arc<Outbox>],
+        told: &[u64],
     ) -> io::Result<(Positions, Vec<Confirmed>)> {
         let directory = data_dir.path().join(DIRECTORY);
         fs::create_dir_all(&directory)?;
         let mut positions = Vec::with_capacity(outboxes.len());
-        for outbox in outboxes {
+        for (outbox, told) in outboxes.iter().zip(told) {
             let path = directory.join(format!("{}.position", outbox.name()));
             let file =
                 File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
-            let written = match understood(&fs::read(&path)?, journal) {
-                Understood::Confirmed(confirmed) => confirmed,
-                Understood::None => Confirmed { number: 0, since: next },
+            let known = match understood(&fs::read(&path)?, journal) {
+                Understood::Confirmed(confirmed) => Some(confirmed),
+                Understood::None => None,
                 Understood::Damaged => {
                     let path = path.display();
                     tracing::warn!(%path, "a position is damaged; its sink is told all again");
-                    Confirmed::default()
+                    Some(Confirmed::default())
                 }
             };
+            let written = Confirmed::settled(known, *told, next);
             file.write_all_at(text(written, journal).as_bytes(), 0)?;
             // A machine that crashes later may leave an older position, but not none: a sink
             // without one is new, and what was before it is never told to it.
@@ -190,6 +203,10 @@ mod tests {
         assert_eq!(understood(written.as_bytes(), "a"), Understood::Confirmed(position));
         assert_eq!(understood(text(position, "b").as_bytes(), "a"), Understood::None);
         assert_eq!(understood(b"", "a"), Understood::None);
+        assert_eq!(Confirmed::settled(None, 0, 7), Confirmed { number: 0, since: 7 });
+        assert_eq!(Confirmed::settled(None, 5, 7), Confirmed { number: 5, since: 0 });
+        assert_eq!(Confirmed::settled(Some(position), 20, 9), Confirmed { number: 20, since: 7 });
+        assert_eq!(Confirmed::settled(Some(position), 5, 9), position);
         let held = [(12, 9), (13, 9), (13, 6)].map(|(number, at)| position.holds(number, at));
         assert_eq!(held, [true, false, true]);
     }
@@ -223,7 +240,8 @@ mod tests {
         let outbox = Outbox::new("pager", Route::new(Matcher::default()), OutboxLimits::default());
         let open = |next| {
             let outboxes = std::slice::from_ref(&outbox);
-            let (positions, confirmed) = Positions::open(&data_dir, ("a", next), outboxes).unwrap();
+            let (positions, confirmed) =
+                Positions::open(&data_dir, ("a", next), outboxes, &[0]).unwrap();
             positions.finish();
             confirmed[0]
         };

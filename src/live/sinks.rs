@@ -2,11 +2,13 @@
 
 use crate::clock::SharedClock;
 use crate::emit::file::{FileCarrier, FileError, FileParams};
+#[cfg(feature = "kafka")]
+use crate::emit::kafka::{KafkaCarrier, TransactionCarrier};
 use crate::emit::matcher::Route;
-use crate::emit::outbox::{Outbox, OutboxLimits, SinkThread, WhenFull};
+use crate::emit::outbox::{Carrier, Outbox, OutboxLimits, SinkThread, WhenFull};
 use crate::emit::stdout::StdoutCarrier;
 use crate::emit::webhook::{Webhook, WebhookError, WebhookParams};
-use crate::settings::{SinkKind, SinkSettings, WebhookSettings};
+use crate::settings::{KafkaSinkSettings, SinkKind, SinkSettings, WebhookSettings};
 use smol_str::SmolStr;
 use std::io;
 use std::sync::Arc;
@@ -33,6 +35,14 @@ pub enum SinkError {
         #[source]
         source: WebhookError,
     },
+    /// Its client cannot begin.
+    #[error("sink `{name}`: Kafka's client cannot begin: {problem}")]
+    Kafka {
+        /// The sink.
+        name: SmolStr,
+        /// Why.
+        problem: String,
+    },
     /// No thread is to be had.
     #[error("sink `{name}` has no thread: {source}")]
     Thread {
@@ -48,6 +58,9 @@ pub enum SinkError {
 #[derive(Default)]
 pub(super) struct Sinks {
     pub(super) outboxes: Vec<Arc<Outbox>>,
+    /// Of each outbox the last revision that its receiver itself says it has; zero when it does
+    /// not say.
+    pub(super) confirmed: Vec<u64>,
     threads: Vec<SinkThread>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -57,6 +70,7 @@ impl Sinks {
     pub(super) fn start(
         settings: &[SinkSettings],
         restarted: bool,
+        journal: &str,
         clock: &SharedClock,
     ) -> Result<Sinks, SinkError> {
         let mut sinks = Sinks::default();
@@ -69,6 +83,7 @@ impl Sinks {
             };
             let outbox = Outbox::new(name.clone(), Route::new(sink.wanted.clone()), limits);
             sinks.outboxes.push(Arc::clone(&outbox));
+            let mut confirmed = 0;
             let thread = |started: io::Result<SinkThread>| {
                 started.map_err(|source| SinkError::Thread { name: name.clone(), source })
             };
@@ -89,12 +104,18 @@ impl Sinks {
                         .map_err(|source| SinkError::File { name: name.clone(), source })?;
                     sinks.threads.push(thread(SinkThread::start(outbox, carrier))?);
                 }
+                SinkKind::Kafka(kafka) => {
+                    let (carrier, number) = topic(&name, kafka, journal)?;
+                    confirmed = number;
+                    sinks.threads.push(thread(SinkThread::start(outbox, carrier))?);
+                }
                 SinkKind::Webhook(webhook) => {
                     let webhook = Webhook::new(params_of(webhook, clock), Arc::clone(clock))
                         .map_err(|source| SinkError::Webhook { name: name.clone(), source })?;
                     sinks.tasks.push(tokio::spawn(webhook.run(outbox)));
                 }
             }
+            sinks.confirmed.push(confirmed);
         }
         Ok(sinks)
     }
@@ -112,6 +133,31 @@ impl Sinks {
         })
         .await;
     }
+}
+
+#[cfg(feature = "kafka")]
+fn topic(
+    name: &SmolStr,
+    settings: &KafkaSinkSettings,
+    journal: &str,
+) -> Result<(Box<dyn Carrier>, u64), SinkError> {
+    let claimed = match &settings.state_topic {
+        None => KafkaCarrier::new(name, settings).map(|carrier| (Box::new(carrier) as _, 0)),
+        Some(state_topic) => TransactionCarrier::claim(name, settings, state_topic, journal)
+            .map(|(carrier, confirmed)| (Box::new(carrier) as _, confirmed)),
+    };
+    claimed.map_err(|error| SinkError::Kafka { name: name.clone(), problem: error.to_string() })
+}
+
+/// No configuration passes its check with such a sink then.
+#[cfg(not(feature = "kafka"))]
+fn topic(
+    name: &SmolStr,
+    _: &KafkaSinkSettings,
+    _: &str,
+) -> Result<(Box<dyn Carrier>, u64), SinkError> {
+    let problem = "this program was built without Kafka".to_owned();
+    Err(SinkError::Kafka { name: name.clone(), problem })
 }
 
 fn params_of(webhook: &WebhookSettings, clock: &SharedClock) -> WebhookParams {

@@ -1,14 +1,20 @@
-//! Sources that are read by a thread of their own: files, followed or not, and standard input.
+//! Sources that are read by threads of their own: files, followed or not, standard input, and
+//! topics of Kafka.
 
 use super::resume::Resume;
+use super::start::Core;
+use super::topics::Topics;
 use crate::canonical::Format;
+use crate::clock::SharedClock;
 use crate::ingest::chunk::{Chunk, ChunkLimits};
 use crate::ingest::file::{Files, Follower};
-use crate::ingest::reception::{Receipt, Reception};
+use crate::ingest::reception::Reception;
 use crate::ingest::receptions::Receptions;
+use crate::ingest::refusal;
 use crate::ingest::stdin;
 use crate::settings::{SourceKind, SourceSettings};
 use crate::telemetry::Repeats;
+use crate::telemetry::kafka::KafkaBooks;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use smol_str::SmolStr;
 use std::cell::RefCell;
@@ -32,10 +38,35 @@ pub(super) enum Ended {
 /// The threads of all sources that have one.
 pub(super) struct Readers {
     stop: Sender<()>,
+    /// Closed when every source that has others to tell of its end has told them.
+    left: Receiver<()>,
     /// How many were started.
     pub(super) count: usize,
     /// Sources that never end by themselves: servers and followers.
     pub(super) endless: usize,
+}
+
+/// What all readers go on from and work with.
+pub(super) struct Means<'a> {
+    pub(super) receptions: &'a Receptions,
+    /// What tells the journal from every other; empty without one.
+    pub(super) journal: &'a str,
+    pub(super) kafka: &'a KafkaBooks,
+    pub(super) repeats: &'a Arc<Repeats>,
+    pub(super) clock: &'a SharedClock,
+}
+
+impl<'a> Means<'a> {
+    /// `journal` is the journal's name.
+    pub(super) fn of(
+        core: &'a Core,
+        receptions: &'a Receptions,
+        journal: &'a str,
+        repeats: &'a Arc<Repeats>,
+        clock: &'a SharedClock,
+    ) -> Means<'a> {
+        Means { receptions, journal, kafka: &core.kafka, repeats, clock }
+    }
 }
 
 /// What a reader's thread works with.
@@ -45,6 +76,8 @@ struct Reader {
     stop: Receiver<()>,
     line_bytes_max: usize,
     resume: RefCell<Resume>,
+    /// Of a source that reads topics.
+    topics: Option<Topics>,
 }
 
 impl Readers {
@@ -52,34 +85,38 @@ impl Readers {
     /// again.
     pub(super) fn start(
         sources: &[SourceSettings],
-        receptions: &Receptions,
-        repeats: &Arc<Repeats>,
+        means: &Means<'_>,
         ended: &UnboundedSender<(SmolStr, Ended)>,
     ) -> std::io::Result<Readers> {
         let (stop, stopped) = bounded(0);
-        let mut readers = Readers { stop, count: 0, endless: 0 };
+        let (leaving, left) = bounded::<()>(0);
+        let mut readers = Readers { stop, left, count: 0, endless: 0 };
         for source in sources {
             let kind = source.kind.clone();
             if let SourceKind::Http { .. } = kind {
                 readers.endless += 1;
                 continue;
             }
-            if matches!(kind, SourceKind::File { follow: true, .. }) {
+            let is_topics = matches!(kind, SourceKind::Kafka(_));
+            if is_topics || matches!(kind, SourceKind::File { follow: true, .. }) {
                 readers.endless += 1;
             }
-            let reception = receptions.of(source);
+            let reception = means.receptions.of(source);
             let reader = Reader {
                 resume: RefCell::new(Resume::after(reception.reached())),
+                topics: is_topics.then(|| Topics::new(&reception, means)),
                 reception,
-                repeats: Arc::clone(repeats),
+                repeats: Arc::clone(means.repeats),
                 stop: stopped.clone(),
                 line_bytes_max: source.decode.limits.event_bytes_max,
             };
             let (name, ended) = (source.name().clone(), ended.clone());
+            let leaving = is_topics.then(|| leaving.clone());
             std::thread::Builder::new().name(format!("source-{name}")).spawn(move || {
                 let end = reader.read(&kind);
                 // The process may be gone already.
                 let _ = ended.send((name, end));
+                drop(leaving);
             })?;
             readers.count += 1;
         }
@@ -87,16 +124,22 @@ impl Readers {
     }
 
     /// Tells every reader to stop. One that waits for standard input never hears of it,
-    /// and ends with the process.
-    pub(super) fn stop(self) {
+    /// and ends with the process. What comes back is closed when those have ended that have
+    /// others to tell of it, such as the members of their group.
+    pub(super) fn stop(self) -> Receiver<()> {
         drop(self.stop);
+        self.left
     }
 }
 
 impl Reader {
-    fn read(&self, kind: &SourceKind) -> Ended {
+    fn read(mut self, kind: &SourceKind) -> Ended {
         match kind {
             SourceKind::Http { .. } => Ended::Exhausted,
+            SourceKind::Kafka(settings) => match self.topics.take() {
+                Some(topics) => topics.read(settings, &self.reception, &self.repeats, &self.stop),
+                None => Ended::Exhausted,
+            },
             SourceKind::Stdin { format } => self.stdin(*format),
             SourceKind::File { paths, format, follow: true, poll } => {
                 self.follow(paths, *format, *poll)
@@ -183,12 +226,4 @@ impl Reader {
             Some(_) => ControlFlow::Continue(()),
         }
     }
-}
-
-fn refusal(receipt: &Receipt) -> String {
-    let first = receipt.rejects.first();
-    let what = first.map_or(String::new(), |refused| {
-        format!("line {}, {}: {}; ", refused.line, refused.code, refused.message)
-    });
-    format!("{what}the source's policy is to fail on rejects (`on_violation.reject: fail`)")
 }

@@ -4,6 +4,7 @@ use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
 use super::journal::Opened;
 use super::positions::{Confirmed, Positions};
+use super::sinks::Sinks;
 use super::snapshots::{Past, Snapshots};
 use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX};
 use crate::canonical::{Format, Origin};
@@ -11,7 +12,7 @@ use crate::clock::SharedClock;
 use crate::console::{Console, Health, Parts, Registry};
 use crate::dlq;
 use crate::emit::ledger::{Emission, Ledger};
-use crate::emit::outbox::Outbox;
+use crate::emit::outbox::{Outbox, SinkBooks};
 use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
 use crate::epoch::{self, Queue, feed, keep};
@@ -24,6 +25,7 @@ use crate::ingest::receptions::{Receptions, TOPOLOGY};
 use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
 use crate::settings::{Settings, SourceSettings};
 use crate::snapshot::writer::Part;
+use crate::telemetry::kafka::KafkaBooks;
 use crate::telemetry::snapshots::SnapshotBooks;
 use crate::telemetry::{EngineBooks, Metrics};
 use axum::Router;
@@ -41,6 +43,7 @@ use tokio::sync::oneshot;
 pub(super) struct Core {
     pub(super) metrics: Metrics,
     pub(super) engine: EngineBooks,
+    pub(super) kafka: KafkaBooks,
     pub(super) registry: Registry,
     pub(super) queue: Arc<Queue>,
     pub(super) snapshots: SnapshotBooks,
@@ -66,17 +69,18 @@ impl Core {
             settings.dead_letters.payload_bytes_max,
             Arc::clone(clock),
         )?;
-        let engine = EngineBooks::default();
+        let (engine, kafka) = (EngineBooks::default(), KafkaBooks::default());
         metrics.add(Box::new(letters.clone()));
         metrics.add(Box::new(engine.clone()));
         let snapshots = SnapshotBooks::default();
+        metrics.add(Box::new(kafka.clone()));
         let journaled = settings.journal.enabled;
         if journaled {
             metrics.add(Box::new(snapshots.clone()));
         }
         let queue = Queue::new(settings.input_queue_bytes, engine.clone(), journaled);
         let registry = Registry::remembering(settings.params.context.tombstone_seconds);
-        Ok(Core { metrics, engine, registry, queue, snapshots, letters, writer })
+        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, letters, writer })
     }
 
     pub(super) fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
@@ -143,26 +147,31 @@ impl Engine {
 /// What a process goes on with.
 pub(super) struct GoneOn {
     pub(super) engine: Engine,
+    pub(super) sinks: Sinks,
     /// The journal and the tick that it ended with.
     pub(super) journal: (Option<epoch::Continued>, Option<Seconds>),
+    /// What tells the journal from every other; empty without one.
+    pub(super) journal_name: String,
     pub(super) positions: Option<Positions>,
     /// The thread that writes snapshots.
     pub(super) snapshots: Option<JoinHandle<()>>,
 }
 
-/// Reads snapshot and journal, so that all is known that was known.
+/// Reads snapshot and journal, so that all is known that was known; sinks are told what they
+/// have not confirmed. Must be called inside the tokio runtime, which carries webhooks.
 pub(super) fn go_on(
     settings: &Settings,
     data_dir: &DataDir,
     core: &Core,
     store: &Store,
-    outboxes: &[Arc<Outbox>],
     receptions: &Arc<Receptions>,
     http: &Http,
 ) -> Result<GoneOn, LiveError> {
     let clock = &http.clock;
     let mut opened = Opened::at(settings, data_dir, clock, &core.metrics)?;
-    let (positions, outboxes) = opened.positions(data_dir, outboxes)?;
+    let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), opened.name(), clock)?;
+    core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
+    let (positions, outboxes) = opened.positions(data_dir, &sinks)?;
     let snapshots = opened.snapshots(settings, &http.keys, &core.snapshots)?;
     let parts = snapshots.as_ref().map(|snapshots| snapshots.parts.clone());
     let past = opened.take_past(settings, &core.registry);
@@ -171,7 +180,8 @@ pub(super) fn go_on(
     let cuts = snapshots.as_ref().map(|made| cuts(settings, receptions, made, clock));
     let journal = resumed.journal.map(|journal| journal.with_cuts(cuts));
     let snapshots = snapshots.map(|snapshots| snapshots.thread);
-    Ok(GoneOn { engine, journal: (journal, resumed.tick), positions, snapshots })
+    let (journal, journal_name) = ((journal, resumed.tick), resumed.name);
+    Ok(GoneOn { engine, sinks, journal, journal_name, positions, snapshots })
 }
 
 /// Everything that is served.

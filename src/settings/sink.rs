@@ -1,6 +1,7 @@
 //! Sinks and the revisions they want.
 
 use super::checker::Checker;
+use super::kafka::{KafkaSinkSettings, check_sink};
 use crate::config::Config;
 use crate::config::sink::{Match, Sink, WebhookSink, WhenFull};
 use crate::config::units::Secret;
@@ -47,6 +48,8 @@ pub enum SinkKind {
     },
     /// An address.
     Webhook(WebhookSettings),
+    /// A topic.
+    Kafka(KafkaSinkSettings),
 }
 
 /// An address and how it is posted to.
@@ -84,13 +87,9 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<SinkSetti
     for (name, sink) in sinks.iter() {
         let key = format!("sinks.{name}");
         checker.name(&key, name);
-        let queue = match sink {
-            Sink::Stdout(sink) => &sink.queue,
-            Sink::File(sink) => &sink.queue,
-            Sink::Webhook(sink) => &sink.queue,
-        };
+        let queue = sink.queue();
         checker.positive(&format!("{key}.queue.revisions"), queue.revisions);
-        let kind = kind(checker, &key, sink);
+        let kind = kind(checker, &key, sink, config.journal.enabled);
         unique(checker, &key, kind.as_ref(), &checked);
         let wanted = wanted(checker, &format!("{key}.match"), sink.wanted());
         let Some(kind) = kind else { continue };
@@ -105,7 +104,7 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<SinkSetti
     checked
 }
 
-fn kind(checker: &mut Checker<'_>, key: &str, sink: &Sink) -> Option<SinkKind> {
+fn kind(checker: &mut Checker<'_>, key: &str, sink: &Sink, journaled: bool) -> Option<SinkKind> {
     match sink {
         Sink::Stdout(_) => Some(SinkKind::Stdout),
         Sink::File(file) => {
@@ -122,6 +121,7 @@ fn kind(checker: &mut Checker<'_>, key: &str, sink: &Sink) -> Option<SinkKind> {
             })
         }
         Sink::Webhook(webhook) => check_webhook(checker, key, webhook).map(SinkKind::Webhook),
+        Sink::Kafka(kafka) => check_sink(checker, key, kafka, journaled).map(SinkKind::Kafka),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sources, each ready for its reader and its decoder.
 
 use super::checker::Checker;
+use super::kafka::{KafkaSourceSettings, check_source};
 use crate::canonical;
 use crate::config::Config;
 use crate::config::source::{EntityStep, Format, OnReject, OnRepair, Policy, SeverityWord, Source};
@@ -57,6 +58,8 @@ pub enum SourceKind {
         /// What comes in.
         format: canonical::Format,
     },
+    /// Topics.
+    Kafka(Box<KafkaSourceSettings>),
 }
 
 impl SourceSettings {
@@ -139,6 +142,7 @@ fn kind(checker: &mut Checker<'_>, key: &str, source: &Source) -> SourceKind {
             }
         }
         Source::Stdin(stdin) => SourceKind::Stdin { format: format(stdin.format) },
+        Source::Kafka(kafka) => SourceKind::Kafka(Box::new(check_source(checker, key, kafka))),
     }
 }
 
@@ -277,7 +281,7 @@ fn entity_step(step: EntityStep) -> canonical::EntityStep {
     }
 }
 
-fn format(format: Format) -> canonical::Format {
+pub(super) fn format(format: Format) -> canonical::Format {
     match format {
         Format::Native => canonical::Format::Native,
         Format::Alertmanager => canonical::Format::Alertmanager,

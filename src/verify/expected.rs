@@ -94,7 +94,11 @@ impl Expected {
         told.hashes.push(xxh3_128(line));
         told.numbers.push(self.told);
         told.states.push(if is_wanted { State::Awaited } else { State::Unwanted });
-        assert_eq!(told.earlier + told.hashes.len() as u64, revision, "revisions of {id} have no gaps");
+        assert_eq!(
+            told.earlier + told.hashes.len() as u64,
+            revision,
+            "revisions of {id} have no gaps"
+        );
     }
 
     /// Revisions that are for the sink.

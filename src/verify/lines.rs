@@ -177,7 +177,9 @@ mod tests {
                 _ => assert!(matches!(head, Head::Broken(_)), "{end}: {head:?}"),
             }
         }
-        assert!(matches!(Whole::of(line.as_bytes()), Whole::Revision(id, 42, Some(_)) if id == "inc-0123"));
+        assert!(
+            matches!(Whole::of(line.as_bytes()), Whole::Revision(id, 42, Some(_)) if id == "inc-0123")
+        );
         let broken = Head::of(&line.as_bytes()[..named - 2]);
         assert_eq!(broken, Head::Broken("inc-0123/4"));
     }

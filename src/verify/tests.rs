@@ -257,6 +257,7 @@ fn head(framing: Framing, headers: Option<Vec<(String, String)>>) -> Head {
         origin: Origin::default(),
         first_line: 1,
         headers,
+        messages: Vec::new(),
         cut: Vec::new(),
         kinds: Vec::new(),
         key: None,

@@ -1,6 +1,6 @@
 //! The whole program, as its users start it: bytes in, incidents out, a clean end.
 
-mod process;
+pub(crate) mod process;
 mod restart;
 mod snapshots;
 mod tools;

@@ -9,6 +9,8 @@ mod dlq;
 mod emit;
 mod engine;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod live;
 mod tidy;
 #[path = "../torture/torture.rs"]

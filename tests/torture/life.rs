@@ -91,6 +91,7 @@ impl Life {
             origin: None,
             first_line: 1,
             cut: &[],
+            messages: &[],
             kinds: &[],
             is_resent: false,
             key: None,

@@ -37,7 +37,15 @@ impl Intake {
 
     /// Takes an alert event; `spelling`, if it has one, will be known after it.
     #[inline]
-    pub fn alert(
+    pub fn alert(&mut self, common: Common<'_>, draft: AlertDraft<'_>, spelling: Option<Spelling>) {
+        match self.message_labels.is_empty() {
+            true => self.alert_of(common, draft, spelling),
+            false => self.labelled_alert(common, draft, spelling),
+        }
+    }
+
+    #[inline]
+    pub(super) fn alert_of(
         &mut self,
         common: Common<'_>,
         mut draft: AlertDraft<'_>,

@@ -14,7 +14,8 @@ pub enum Mode {
         /// The caller's clock, nanoseconds since the Unix epoch.
         receipt_ns: i64,
     },
-    /// Files and standard input of a live process: receipt is in the records, else it is now.
+    /// Files, standard input and logs of a live process: receipt is in the records, else in
+    /// their message, else it is now.
     Followed {
         /// The caller's clock, nanoseconds since the Unix epoch.
         receipt_ns: i64,
@@ -38,6 +39,8 @@ const LEAPS_BELIEVED: u32 = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Ticks {
     mode: Mode,
+    /// When the current message was made, nanoseconds, if it is one of a log and says so.
+    stamp_ns: Option<i64>,
     tick: Option<Seconds>,
     /// The tick comes from standing facts only, whose times may lie long ago.
     soft: bool,
@@ -52,6 +55,7 @@ impl Ticks {
     pub(super) fn new(leap_seconds_max: i64) -> Self {
         Ticks {
             mode: Mode::Rows,
+            stamp_ns: None,
             tick: None,
             soft: true,
             was_firm: false,
@@ -63,6 +67,11 @@ impl Ticks {
 
     pub(super) fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
+    }
+
+    /// Says when the message was made that the next records are in.
+    pub(super) fn set_stamp(&mut self, stamp_ns: Option<i64>) {
+        self.stamp_ns = stamp_ns;
     }
 
     /// The tick for segments: only replays have one.
@@ -88,7 +97,8 @@ impl Ticks {
     /// Now, as far as it is known; the beginning of time for tables.
     pub(super) fn now_ns(&self) -> Option<i64> {
         match self.mode {
-            Mode::Live { receipt_ns } | Mode::Followed { receipt_ns } => Some(receipt_ns),
+            Mode::Live { receipt_ns } => Some(receipt_ns),
+            Mode::Followed { receipt_ns } => Some(self.followed(None, receipt_ns)),
             Mode::Replay => self.tick.map(|tick| tick.saturating_mul(NANOS)),
             Mode::Rows => Some(0),
         }
@@ -109,13 +119,16 @@ impl Ticks {
     ) -> Option<i64> {
         match self.mode {
             Mode::Live { receipt_ns } => Some(receipt_ns),
-            // A record cannot have been received after now.
-            Mode::Followed { receipt_ns } => {
-                Some(own.map_or(receipt_ns, |own| own.min(receipt_ns)))
-            }
+            Mode::Followed { receipt_ns } => Some(self.followed(own, receipt_ns)),
             Mode::Rows => Some(own.or(time).unwrap_or(0)),
             Mode::Replay => self.replayed(time, own, standing, quality),
         }
+    }
+
+    /// Its own receipt, else its message's timestamp; it cannot have been received after now.
+    #[inline]
+    fn followed(&self, own: Option<i64>, receipt_ns: i64) -> i64 {
+        own.or(self.stamp_ns).map_or(receipt_ns, |known| known.min(receipt_ns))
     }
 
     fn replayed(
@@ -191,6 +204,18 @@ mod tests {
         ticks.set_mode(Mode::Followed { receipt_ns: 100 });
         let mut seen = |own| ticks.observe(Some(7), own, false, &mut Quality::default());
         assert_eq!((seen(Some(90)), seen(Some(110)), seen(None)), (Some(90), Some(100), Some(100)));
+    }
+
+    #[test]
+    fn the_timestamp_of_a_message_stands_in_for_the_receipt_of_its_records() {
+        let mut ticks = Ticks::new(DAY);
+        ticks.set_mode(Mode::Followed { receipt_ns: 100 });
+        ticks.set_stamp(Some(80));
+        let mut seen = |own| ticks.observe(Some(7), own, false, &mut Quality::default());
+        assert_eq!((seen(Some(90)), seen(None)), (Some(90), Some(80)));
+        assert_eq!(ticks.now_ns(), Some(80));
+        ticks.set_stamp(Some(120));
+        assert_eq!(ticks.now_ns(), Some(100), "a producer's clock may run ahead");
     }
 
     #[test]

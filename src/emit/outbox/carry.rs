@@ -19,6 +19,9 @@ pub enum CarryError {
     /// It may work later: a full disk, an interrupted write.
     #[error("writing failed and is tried again")]
     Later(#[source] io::Error),
+    /// The first of the rest will never be taken, and is given up.
+    #[error("a revision was refused and is given up")]
+    Refused(#[source] io::Error),
     /// It will not work any more: a closed pipe, a failed fsync.
     #[error("writing failed for good")]
     Never(#[source] io::Error),
@@ -37,6 +40,30 @@ pub struct Carried {
 pub trait Carrier: Send {
     /// Writes messages in order. Those that did not arrive come again, the first of them first.
     fn carry(&mut self, messages: &[Message]) -> Carried;
+
+    /// Is told, before each call of `carry`, the numbers of its messages among all revisions.
+    fn numbered(&mut self, numbers: &[u64]) {
+        let _ = numbers;
+    }
+
+    /// Longest pause after a failure.
+    fn pause_max(&self) -> Duration {
+        PAUSE_MAX
+    }
+}
+
+impl Carrier for Box<dyn Carrier> {
+    fn carry(&mut self, messages: &[Message]) -> Carried {
+        (**self).carry(messages)
+    }
+
+    fn numbered(&mut self, numbers: &[u64]) {
+        (**self).numbered(numbers);
+    }
+
+    fn pause_max(&self) -> Duration {
+        (**self).pause_max()
+    }
 }
 
 /// The thread of a sink and the queue before it.
@@ -77,6 +104,7 @@ pub fn carry_on(outbox: &Outbox, mut carrier: impl Carrier) {
     let guard = BrokenOnPanic(outbox);
     let mut pause = PAUSE_MIN;
     while let Some(messages) = outbox.take(BATCH_MAX) {
+        carrier.numbered(&outbox.carried());
         let carried = carrier.carry(&messages);
         outbox.delivered(carried.done);
         match carried.error {
@@ -87,7 +115,12 @@ pub fn carry_on(outbox: &Outbox, mut carrier: impl Carrier) {
                 if !outbox.pause(pause) {
                     break;
                 }
-                pause = (pause * 2).min(PAUSE_MAX);
+                pause = (pause * 2).min(carrier.pause_max());
+            }
+            Some(CarryError::Refused(error)) => {
+                let id = &messages[carried.done].id;
+                tracing::error!(sink = %outbox.name(), %id, %error, "a revision is given up");
+                outbox.failed(error.to_string());
             }
             Some(CarryError::Never(error)) => {
                 tracing::error!(sink = %outbox.name(), %error, "writing failed for good");

@@ -154,6 +154,7 @@ impl Carrier for Scripted {
         }
         let error = kind.map(|kind| match kind {
             io::ErrorKind::BrokenPipe => CarryError::Never(kind.into()),
+            io::ErrorKind::InvalidData => CarryError::Refused(kind.into()),
             _ => CarryError::Later(kind.into()),
         });
         Carried { done, error }
@@ -190,6 +191,15 @@ fn a_broken_sink_keeps_what_it_could_not_say_unsettled() {
     offer(&outbox, [5]);
     let counts = outbox.counts();
     assert_eq!((counts.failed, counts.waiting), (1, 3));
+    balance(counts);
+}
+
+#[test]
+fn what_is_refused_is_given_up_and_the_rest_goes_on() {
+    let (outbox, arrived) = run([(1, Some(io::ErrorKind::InvalidData)), (2, None)]);
+    assert_eq!((arrived, outbox.settled()), (vec![1, 3, 4], 4));
+    let counts = outbox.counts();
+    assert_eq!((counts.delivered, counts.failed), (3, 1));
     balance(counts);
 }
 

@@ -87,6 +87,7 @@ impl Job {
             headers: headers.as_deref(),
             tenant: &self.tenant,
             origin: None,
+            messages: &[],
             first_line: 1,
             cut: &[],
             kinds: self.kinds,

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 const BINARY: &str = env!("CARGO_BIN_EXE_causeway");
 
 /// Runs a command to its end with `input` on its standard input.
-pub(super) fn causeway(arguments: &[&str], input: &[u8]) -> Output {
+pub(crate) fn causeway(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(BINARY)
         .args(arguments)
         .env_remove("RUST_LOG")
@@ -24,7 +24,7 @@ pub(super) fn causeway(arguments: &[&str], input: &[u8]) -> Output {
 }
 
 /// `causeway run` on a free port with a data directory of its own.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     /// Kept open, so that the process can go on writing to it.
@@ -37,19 +37,19 @@ pub(super) struct Process {
 }
 
 /// What a process left when it was killed.
-pub(super) struct Stopped {
+pub(crate) struct Stopped {
     directory: tempfile::TempDir,
     told: Vec<String>,
 }
 
 impl Stopped {
     /// Starts it again in the same directory.
-    pub(super) fn start(self) -> Process {
+    pub(crate) fn start(self) -> Process {
         Process::start_in(self.directory, self.told)
     }
 
     /// A file in its data directory.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join("data").join(name)
     }
 
@@ -72,7 +72,7 @@ impl Stopped {
     }
 
     /// Changes the text of its configuration.
-    pub(super) fn reconfigure(self, from: &str, to: &str) -> Stopped {
+    pub(crate) fn reconfigure(self, from: &str, to: &str) -> Stopped {
         let path = self.directory.path().join("causeway.yaml");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
@@ -96,7 +96,7 @@ fn copy_all(from: &Path, to: &Path, without: &[&str]) {
 
 impl Process {
     /// Starts with a configuration, version, data directory and address left out.
-    pub(super) fn start(yaml: &str) -> Process {
+    pub(crate) fn start(yaml: &str) -> Process {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("causeway.yaml");
         let text = format!(
@@ -139,7 +139,7 @@ impl Process {
     }
 
     /// Kills it in the middle of whatever it does.
-    pub(super) fn killed(mut self) -> Stopped {
+    pub(crate) fn killed(mut self) -> Stopped {
         self.child.kill().unwrap();
         self.read_to_the_end();
         self.left()
@@ -153,15 +153,15 @@ impl Process {
     }
 
     /// Whatever was told, from earlier runs too.
-    pub(super) fn told(&self) -> &[String] {
+    pub(crate) fn told(&self) -> &[String] {
         &self.told
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
@@ -170,7 +170,7 @@ impl Process {
         self.directory.path().join("causeway.yaml")
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -183,25 +183,25 @@ impl Process {
     }
 
     /// Sends lines of events.
-    pub(super) async fn post(&self, path: &str, lines: &str) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, lines: &str) -> (u16, Value) {
         self.send("POST", path, "application/x-ndjson", lines.to_owned()).await
     }
 
     /// Sends one JSON body.
-    pub(super) async fn put(&self, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) async fn put(&self, path: &str, body: &str) -> (u16, Value) {
         self.send("PUT", path, "application/json", body.to_owned()).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
         self.send("DELETE", path, "application/json", String::new()).await
     }
 
-    pub(super) async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         self.send("GET", path, "application/json", String::new()).await
     }
 
     /// Reads revisions from standard output up to the first that `wanted` admits.
-    pub(super) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         // A run that follows another begins with an empty line.
         let lines = self.stdout.by_ref().map(Result::unwrap).filter(|line| !line.is_empty());
         for line in lines {
@@ -215,7 +215,7 @@ impl Process {
     }
 
     /// Asks for the metrics until they hold `line`.
-    pub(super) async fn until_metric(&self, line: &str) {
+    pub(crate) async fn until_metric(&self, line: &str) {
         loop {
             let (_, text) = self.get("/metrics").await;
             if text.as_str().unwrap().lines().any(|held| held == line) {
@@ -239,12 +239,12 @@ impl Process {
     }
 
     /// Asks until the process says that it is ready.
-    pub(super) async fn until_ready(&self) {
+    pub(crate) async fn until_ready(&self) {
         while self.get("/readyz").await.0 != 200 {}
     }
 
     /// Sends lines of events under a key.
-    pub(super) async fn post_once(&self, key: &str, lines: &str) -> (u16, Value) {
+    pub(crate) async fn post_once(&self, key: &str, lines: &str) -> (u16, Value) {
         let request = self.client.post(self.url("/v1/events")).header("idempotency-key", key);
         let request = request.header("content-type", "application/x-ndjson");
         let response = request.body(lines.to_owned()).send().await.unwrap();
@@ -253,18 +253,18 @@ impl Process {
     }
 
     /// Ends the process as a supervisor does; returns the summary that it left.
-    pub(super) fn terminate(self) -> Value {
+    pub(crate) fn terminate(self) -> Value {
         self.terminated().0
     }
 
     /// The same, and whatever was told.
-    pub(super) fn terminated(self) -> (Value, Vec<String>) {
+    pub(crate) fn terminated(self) -> (Value, Vec<String>) {
         let (summary, stopped) = self.drained();
         (summary, stopped.told)
     }
 
     /// The same, and whatever it left.
-    pub(super) fn drained(mut self) -> (Value, Stopped) {
+    pub(crate) fn drained(mut self) -> (Value, Stopped) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
         // A pipe that nobody reads would hold the drain up.

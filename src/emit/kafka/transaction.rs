@@ -1,0 +1,265 @@
+//! Revisions that readers see once: each batch is a transaction, and the number of its last
+//! revision is written in the same one.
+//!
+//! ```text
+//!  begin ─► revisions to the topic, the number to the state topic ─► commit ─► settled
+//! ```
+//!
+//! At a start the transactional id is claimed, which ends whatever an earlier process of the
+//! same id has open and keeps it from opening more; only then is the state topic read. What it
+//! says was committed is told no more, whatever the data directory has of it. Readers must
+//! read with `isolation.level=read_committed`.
+
+use super::{Context, PAUSE_MAX, Report, headers, is_refusal, later, producer_config};
+use crate::emit::outbox::{Carried, Carrier, CarryError};
+use crate::emit::wire::Message;
+use crate::kafka::client_config;
+use crate::settings::KafkaSinkSettings;
+use crossbeam_channel::{Receiver, unbounded};
+use rdkafka::consumer::Consumer;
+use rdkafka::consumer::base_consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the brokers may take to let the id be claimed: a transaction that another process
+/// left open is ended first.
+const CLAIM: Duration = Duration::from_secs(60);
+/// How long one try to end a transaction lasts, and how many there are before the sink says that
+/// it is stuck; it goes on trying.
+const COMMIT: Duration = Duration::from_secs(10);
+/// How long the state topic is read at most without an answer.
+const READ: Duration = Duration::from_secs(30);
+/// How long the client may have no room for a message.
+const ROOM: Duration = Duration::from_millis(10);
+
+/// Writes revisions to a topic, each once for readers of what is committed.
+pub struct TransactionCarrier {
+    settings: KafkaSinkSettings,
+    state_topic: String,
+    /// The transactional id, and the key in the state topic.
+    id: String,
+    journal: String,
+    producer: ThreadedProducer<Context>,
+    reports: Receiver<Report>,
+    /// The numbers of the messages that come next.
+    numbers: Vec<u64>,
+    /// Messages of a transaction whose commit has no answer yet.
+    committing: Option<usize>,
+    /// Messages that are told one by one, because one of them was refused.
+    careful: usize,
+}
+
+/// What the state topic holds under a transactional id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    /// The journal that the number counts in.
+    journal: String,
+    /// The last revision that is committed.
+    number: u64,
+}
+
+impl TransactionCarrier {
+    /// Claims the transactional id of a sink, and finds out how far it has come: the number of
+    /// the last revision that is committed, zero for none.
+    ///
+    /// # Errors
+    /// When a setting cannot be used, or the brokers do not answer.
+    pub fn claim(
+        name: &SmolStr,
+        settings: &KafkaSinkSettings,
+        state_topic: &str,
+        journal: &str,
+    ) -> KafkaResult<(TransactionCarrier, u64)> {
+        let id = format!("causeway-{journal}-{name}");
+        let (reports, received) = unbounded();
+        let context = Context { name: name.clone(), reports, problem: Arc::default() };
+        let mut config = producer_config(&settings.client);
+        config.set("transactional.id", &id);
+        let producer: ThreadedProducer<Context> = config.create_with_context(context)?;
+        producer.init_transactions(CLAIM)?;
+        let told = told(settings, state_topic, &id)?;
+        let own = told.into_iter().filter(|told| told.journal == journal);
+        let number = own.map(|told| told.number).max().unwrap_or(0);
+        let carrier = TransactionCarrier {
+            settings: settings.clone(),
+            state_topic: state_topic.to_owned(),
+            id,
+            journal: journal.to_owned(),
+            producer,
+            reports: received,
+            numbers: Vec::new(),
+            committing: None,
+            careful: 0,
+        };
+        Ok((carrier, number))
+    }
+
+    /// Tells the messages in one transaction.
+    fn transact(&mut self, messages: &[Message]) -> Result<(), CarryError> {
+        while self.reports.try_recv().is_ok() {}
+        self.producer.begin_transaction().map_err(|error| self.verdict(error))?;
+        if let Err(error) = self.send(messages) {
+            return Err(self.aborted(error, messages.len()));
+        }
+        self.committing = Some(messages.len());
+        self.commit()
+    }
+
+    fn send(&self, messages: &[Message]) -> KafkaResult<()> {
+        for (number, message) in messages.iter().enumerate() {
+            let record = BaseRecord::with_opaque_to(&self.settings.topic, number);
+            let record = record.key(message.revision.incident_id.as_str()).payload(&*message.line);
+            self.put(record.headers(headers(message)))?;
+        }
+        let number = self.numbers.get(messages.len() - 1).copied().unwrap_or(0);
+        let told = Told { journal: self.journal.clone(), number };
+        let told = serde_json::to_string(&told).unwrap_or_default();
+        let record = BaseRecord::with_opaque_to(&self.state_topic, messages.len());
+        self.put(record.key(self.id.as_str()).payload(told.as_str()))
+    }
+
+    /// Sends a message, waiting for room.
+    fn put(&self, mut record: BaseRecord<'_, str, str, usize>) -> KafkaResult<()> {
+        while let Err((error, back)) = self.producer.send(record) {
+            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
+                return Err(error);
+            }
+            std::thread::sleep(ROOM);
+            record = back;
+        }
+        Ok(())
+    }
+
+    /// Commits what is under way; when the brokers do not answer it stays under way.
+    fn commit(&mut self) -> Result<(), CarryError> {
+        let Some(messages) = self.committing else { return Ok(()) };
+        match self.producer.commit_transaction(COMMIT) {
+            Ok(()) => {
+                self.committing = None;
+                Ok(())
+            }
+            Err(KafkaError::Transaction(error)) if error.is_retriable() => {
+                Err(CarryError::Later(io::Error::other(error.to_string())))
+            }
+            Err(error) => {
+                self.committing = None;
+                Err(self.aborted(error, messages))
+            }
+        }
+    }
+
+    /// Takes a transaction back that cannot be committed.
+    fn aborted(&mut self, error: KafkaError, messages: usize) -> CarryError {
+        if let KafkaError::Transaction(error) = &error
+            && error.is_fatal()
+        {
+            return fenced(&error.to_string());
+        }
+        let refused = self.reports.try_iter().filter_map(|report| report.result.err());
+        let refused = refused.filter(is_refusal).last();
+        if let Err(error) = self.producer.abort_transaction(COMMIT) {
+            return self.verdict(error);
+        }
+        match refused {
+            Some(refused) if messages == 1 => {
+                CarryError::Refused(io::Error::other(refused.to_string()))
+            }
+            refused => {
+                // The one at fault is found by telling each on its own.
+                self.careful = if refused.is_some() { messages } else { self.careful };
+                later(&refused.unwrap_or(error))
+            }
+        }
+    }
+
+    fn verdict(&self, error: KafkaError) -> CarryError {
+        match (&error, self.producer.client().fatal_error()) {
+            (KafkaError::Transaction(error), _) if error.is_fatal() => fenced(&error.to_string()),
+            (_, Some((_, reason))) => fenced(&reason),
+            _ => later(&error),
+        }
+    }
+}
+
+impl Carrier for TransactionCarrier {
+    fn numbered(&mut self, numbers: &[u64]) {
+        self.numbers.clear();
+        self.numbers.extend_from_slice(numbers);
+    }
+
+    fn carry(&mut self, messages: &[Message]) -> Carried {
+        let (told, done) = match self.committing {
+            Some(done) => (self.commit(), done),
+            None => {
+                let done = if self.careful > 0 { 1 } else { messages.len() };
+                (self.transact(&messages[..done]), done)
+            }
+        };
+        match told {
+            Ok(()) => {
+                self.careful = self.careful.saturating_sub(done);
+                Carried { done, error: None }
+            }
+            Err(error) => {
+                if matches!(error, CarryError::Refused(_)) {
+                    self.careful = self.careful.saturating_sub(1);
+                }
+                Carried { done: 0, error: Some(error) }
+            }
+        }
+    }
+
+    fn pause_max(&self) -> Duration {
+        PAUSE_MAX
+    }
+}
+
+fn fenced(reason: &str) -> CarryError {
+    let problem = format!("{reason}; only a restart can go on, if no other process has taken over");
+    CarryError::Never(io::Error::other(problem))
+}
+
+/// Everything that is committed in the state topic under `id`.
+fn told(settings: &KafkaSinkSettings, topic: &str, id: &str) -> KafkaResult<Vec<Told>> {
+    let mut config = client_config(&settings.client.for_consumer(), &[]);
+    config.set("isolation.level", "read_committed");
+    config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+    // Needed to assign, and never joined.
+    config.set("group.id", id);
+    let consumer: BaseConsumer = config.create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), READ)?;
+    let mut list = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+    }
+    let mut open = list.count();
+    consumer.assign(&list)?;
+    let mut found = Vec::new();
+    while open > 0 {
+        match consumer.poll(READ) {
+            Some(Ok(message)) if message.key() == Some(id.as_bytes()) => {
+                let told = serde_json::from_slice(message.payload().unwrap_or_default());
+                found.extend(told.ok());
+            }
+            Some(Ok(_)) => {}
+            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(error)) => {
+                let passing = error.rdkafka_error_code().is_some_and(crate::kafka::is_passing);
+                if !passing {
+                    return Err(error);
+                }
+            }
+            None => {
+                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
+            }
+        }
+    }
+    Ok(found)
+}

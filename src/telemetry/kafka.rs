@@ -1,0 +1,199 @@
+//! The books of Kafka sources: how far behind each partition is, and what came of it.
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What one Kafka source did so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KafkaCounts {
+    /// Messages handed to the decoder and taken.
+    pub messages: u64,
+    /// Bytes of their values.
+    pub bytes: u64,
+    /// Messages that came again although they were taken, and were left out.
+    pub repeated: u64,
+    /// Messages that were deleted before they were read.
+    pub lost: u64,
+    /// Times that partitions were given or taken away.
+    pub rebalances: u64,
+    /// Errors of the client.
+    pub errors: u64,
+    /// Refused events that reached the dead-letter topic.
+    pub dead_letters: u64,
+    /// Refused events that did not.
+    pub dead_letters_dropped: u64,
+    /// What is known of each partition that is read here.
+    pub partitions: BTreeMap<(SmolStr, i32), PartitionState>,
+}
+
+/// What is known of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartitionState {
+    /// The next message to take.
+    pub next: u64,
+    /// Where the partition ends, as the broker last said.
+    pub end: Option<u64>,
+    /// The engine has no room, so nothing is fetched.
+    pub is_paused: bool,
+}
+
+impl PartitionState {
+    /// Messages that wait in the partition.
+    fn lag(&self) -> u64 {
+        self.end.map_or(0, |end| end.saturating_sub(self.next))
+    }
+}
+
+/// The books of all Kafka sources, by name; cloning shares them.
+#[derive(Clone, Default)]
+pub struct KafkaBooks(Arc<Mutex<BTreeMap<SmolStr, KafkaCounts>>>);
+
+impl KafkaBooks {
+    /// Enters something for `source`.
+    pub fn enter(&self, source: &SmolStr, change: impl FnOnce(&mut KafkaCounts)) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(all.entry(source.clone()).or_default());
+    }
+
+    /// The same for a partition, if it is read here.
+    pub fn enter_partition(
+        &self,
+        source: &SmolStr,
+        topic: &str,
+        partition: i32,
+        change: impl FnOnce(&mut PartitionState),
+    ) {
+        self.enter(source, |counts| {
+            if let Some(state) = counts.partitions.get_mut(&(SmolStr::new(topic), partition)) {
+                change(state);
+            }
+        });
+    }
+
+    /// The books as they stand.
+    pub fn snapshot(&self) -> BTreeMap<SmolStr, KafkaCounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for KafkaBooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KafkaBooks")
+    }
+}
+
+/// A counter of a source: its name, its help, its unit and where it is.
+type Counter = (&'static str, &'static str, Option<Unit>, fn(&KafkaCounts) -> u64);
+/// The same for a gauge.
+type Gauge = (&'static str, &'static str, fn(&KafkaCounts) -> u64);
+
+const COUNTERS: [Counter; 8] = [
+    ("kafka_messages", "Messages taken", None, |counts| counts.messages),
+    ("kafka", "Bytes of messages taken", Some(Unit::Bytes), |counts| counts.bytes),
+    ("kafka_messages_repeated", "Messages that came again and were left out", None, |counts| {
+        counts.repeated
+    }),
+    ("kafka_messages_lost", "Messages deleted before they were read", None, |counts| counts.lost),
+    ("kafka_rebalances", "Times that partitions were given or taken", None, |counts| {
+        counts.rebalances
+    }),
+    ("kafka_errors", "Errors of the client", None, |counts| counts.errors),
+    ("kafka_dead_letters", "Refused events in the dead-letter topic", None, |counts| {
+        counts.dead_letters
+    }),
+    ("kafka_dead_letters_dropped", "Refused events that did not reach it", None, |counts| {
+        counts.dead_letters_dropped
+    }),
+];
+
+const GAUGES: [Gauge; 2] = [
+    ("kafka_partitions_assigned", "Partitions that are read here", |counts| {
+        counts.partitions.len() as u64
+    }),
+    ("kafka_partitions_paused", "Partitions that wait for the engine", |counts| {
+        counts.partitions.values().filter(|state| state.is_paused).count() as u64
+    }),
+];
+
+impl Collector for KafkaBooks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let sources = self.snapshot();
+        if sources.is_empty() {
+            return Ok(());
+        }
+        for (name, help, unit, read) in COUNTERS {
+            let kind = MetricType::Counter;
+            let mut family = encoder.encode_descriptor(name, help, unit.as_ref(), kind)?;
+            for (source, counts) in &sources {
+                family
+                    .encode_family(&[("source", source.as_str())])?
+                    .encode_counter::<[(&str, &str); 0], _, f64>(&read(counts), None)?;
+            }
+        }
+        for (name, help, read) in GAUGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (source, counts) in &sources {
+                let labels = [("source", source.as_str())];
+                family.encode_family(&labels)?.encode_gauge(&read(counts))?;
+            }
+        }
+        encode_lags(&mut encoder, &sources)
+    }
+}
+
+fn encode_lags(
+    encoder: &mut DescriptorEncoder<'_>,
+    sources: &BTreeMap<SmolStr, KafkaCounts>,
+) -> fmt::Result {
+    let help = "Messages of a partition that are not taken yet";
+    let mut family =
+        encoder.encode_descriptor("kafka_lag_messages", help, None, MetricType::Gauge)?;
+    for (source, counts) in sources {
+        for ((topic, partition), state) in &counts.partitions {
+            let partition = partition.to_string();
+            let labels = [
+                ("source", source.as_str()),
+                ("topic", topic.as_str()),
+                ("partition", partition.as_str()),
+            ];
+            family.encode_family(&labels)?.encode_gauge(&state.lag())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn the_lag_is_what_is_not_taken() {
+        let (books, source) = (KafkaBooks::default(), SmolStr::new("orders"));
+        books.enter_partition(&source, "t", 0, |state| state.next = 9);
+        books.enter(&source, |counts| {
+            let state = PartitionState { next: 4, end: Some(10), is_paused: true };
+            counts.partitions.insert(("t".into(), 0), state);
+            counts.messages = 4;
+        });
+        books.enter_partition(&source, "t", 0, |state| state.next += 1);
+        let metrics = Metrics::new(&ManualClock::at_seconds(0));
+        metrics.add(Box::new(books));
+        let text = metrics.text();
+        for line in [
+            "causeway_kafka_lag_messages{source=\"orders\",topic=\"t\",partition=\"0\"} 5",
+            "causeway_kafka_messages_total{source=\"orders\"} 4",
+            "causeway_kafka_bytes_total{source=\"orders\"} 0",
+            "causeway_kafka_partitions_paused{source=\"orders\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}
