@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Kills of one directory, after which a new one begins: a journal only grows, and a start
 /// that takes longer than a process lives would be all that is ever hit.
-pub(super) const KILLS_A_ROUND: u64 = 25;
+pub(super) const KILLS_A_ROUND: u64 = 12;
 
 /// How much of everything.
 #[derive(Clone, Debug)]
