@@ -31,7 +31,7 @@ const KILL_MS: (f64, f64) = (5.0, 2000.0);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
     pub(super) kills: u64,
-    /// Kills while a request was open, or something told was not confirmed.
+    /// Kills while a request was open, or something was not told yet or not noted as told.
     pub(super) hit: u64,
     /// Kills before the process answered.
     pub(super) starting: u64,
@@ -103,7 +103,8 @@ async fn torture(seed: u64, kills: u64) -> Round {
     let own = Arc::clone(&load);
     tasks.spawn(async move { changer(&own, seed).await });
 
-    let mut murders = Murders::default();
+    let settles = !place.config().contains("settle: 0s");
+    let mut murders = Murders { settles, ..Murders::default() };
     for _ in 0..kills {
         murders.one_more(&place, &load, &mut rng).await;
     }
@@ -155,6 +156,8 @@ fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
 /// What is known of the kills of a round.
 #[derive(Default)]
 struct Murders {
+    /// Whether incidents settle for longer than a process lives before they are told.
+    settles: bool,
     /// How long standard output was behind each.
     ends: BTreeSet<usize>,
     hit: u64,
@@ -170,9 +173,10 @@ impl Murders {
         let after = KILL_MS.0 * (KILL_MS.1 / KILL_MS.0).powf(rng.unit());
         let after = Duration::from_micros((after * 1000.0) as u64);
         let mut victim = place.start();
+        let answered = load.answered();
         let mut ends = Instant::now() + after;
         let mut answers = false;
-        if rng.chance(0.85) {
+        if rng.chance(0.9) {
             load.answers().await;
             (ends, answers) = (Instant::now() + after, true);
         } else if tokio::time::timeout_at(ends.into(), load.answers()).await.is_ok() {
@@ -180,11 +184,13 @@ impl Murders {
         }
         tokio::time::sleep_until(ends.into()).await;
         let open = load.open() > 0;
+        // What waits to settle was acknowledged, and nobody was told of it yet.
+        let settling = self.settles && load.answered() > answered;
         assert!(victim.is_running(), "it ended by itself:\n{}", place.log_tail());
         victim.kill();
         load.killed();
         self.starting += u64::from(!answers);
-        self.hit += u64::from(self.look(place) || open);
+        self.hit += u64::from(self.look(place) || open || settling);
     }
 
     /// Whether standard output was told what is not noted as told.

@@ -77,6 +77,11 @@ impl Load {
         self.open.load(Ordering::SeqCst)
     }
 
+    /// Requests that were answered.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::SeqCst)
+    }
+
     /// Kills so far.
     pub(super) fn kills(&self) -> u64 {
         self.kills.load(Ordering::SeqCst)
@@ -302,7 +307,7 @@ pub(super) async fn writer(load: &Load, path: PathBuf, seed: u64) {
     let (mut lines, mut answered) = (0, 0);
     while !load.is_over() {
         tokio::time::sleep(load.pace).await;
-        let now = load.answered.load(Ordering::SeqCst);
+        let now = load.answered();
         if now < answered + ANSWERS_A_WRITE {
             continue;
         }
