@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What the process may hold besides its queues, bytes.
 const RESIDENT_BYTES_MAX: u64 = 512 << 20;
 /// Refusals that are waited for while the sink is away.
-const TURNED_AWAY: u64 = 30;
+const TURNED_AWAY: u64 = 10;
 const SENDERS: usize = 4;
 
 /// What came of it.

@@ -91,13 +91,20 @@ fn today() -> String {
 pub(super) fn commit() -> &'static str {
     static COMMIT: OnceLock<String> = OnceLock::new();
     COMMIT.get_or_init(|| {
-        let asked = Command::new("git")
-            .args(["describe", "--always", "--dirty", "--exclude=*"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output();
-        let text = asked.ok().filter(|output| output.status.success());
-        text.map_or("-".to_owned(), |text| String::from_utf8_lossy(&text.stdout).trim().to_owned())
+        let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else { return "-".to_owned() };
+        // The rows of a run before this one change nothing that is tortured.
+        let changed = git(&["status", "--porcelain", "--", ".", ":!tests/torture/LEDGER.md"]);
+        let is_clean = changed.is_some_and(|changed| changed.is_empty());
+        if is_clean { commit } else { format!("{commit} and changes") }
     })
+}
+
+/// What git says, if it says anything.
+fn git(arguments: &[&str]) -> Option<String> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success().then_some(said)
 }
 
 #[cfg(test)]
