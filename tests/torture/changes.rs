@@ -54,14 +54,13 @@ fn acknowledged(
     done: bool,
 ) {
     known.changes += 1;
-    // Without a key each try counts that was taken, or refused because one before it was.
+    // Without a key each try may have counted. A deletion of what is gone is refused before
+    // it is an event, and counts nowhere.
     known.accepted_maybe += unanswered;
-    known.rejected_maybe += unanswered;
     let answer: Value = serde_json::from_str(body).unwrap_or_default();
     let taken = *status == 200 && answer["accepted"] == 1;
     // A deletion that was taken by a process that was killed before it could say so.
     let was_taken = *unanswered > 0 && *status == 400 && body.contains("nothing such stands");
-    known.rejected += u64::from(was_taken);
     if !(taken || was_taken) || !done {
         known.find(format!("{what}: {status} {body}"));
     }

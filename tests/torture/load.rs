@@ -55,7 +55,7 @@ impl Load {
     pub(super) fn new(url: String, pace: Duration) -> Load {
         // The client asks for a provider even where it speaks plain HTTP only.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20));
+        let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE / 2);
         Load {
             url,
             client: client.build().unwrap(),
