@@ -130,7 +130,7 @@ async fn torture(seed: u64, kills: u64) -> Round {
 }
 
 /// The configuration of a round: what is left to the seed are workers, when incidents are
-/// told, and how large files grow.
+/// told, how large files grow, and whether snapshots are written.
 fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
     let mut rng = Rng::stream(seed, "configuration");
     let workers = 1 + rng.below(2);
@@ -139,8 +139,10 @@ fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
         false => "",
     };
     let rotate = *rng.pick(&["0", "64KiB", "1MiB"]);
+    // Snapshots change nothing of what is told; all is kept, so that the witness can read it.
+    let snapshots = if rng.chance(0.7) { ", snapshot_bytes: 64KiB, forget: false" } else { "" };
     format!(
-        "workers: {workers}\n{emission}journal: {{segment: 1MiB}}\n\
+        "workers: {workers}\n{emission}journal: {{segment: 1MiB{snapshots}}}\n\
          sources:\n  http: {{type: http}}\n  \
          tail: {{type: file, path: \"{0}/events.ndjson\", follow: true, poll: 5ms}}\n\
          sinks:\n  stdout: {{type: stdout, queue: {{full: block}}}}\n  \

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 const HEAD: &str = "# What was tortured\n\n\
     `make torture` adds a row for each requirement and makes the sums anew.\n\
-    A run that failed stays in the table; its seed is in SEEDS, and CI runs it for ever.\n";
+    A run that failed stays in the table; the seed of what the program did wrong is in SEEDS, and CI runs it for ever.\n";
 const SUMS: &str = "| R | runs | count | failed runs |\n|---|---|---|---|\n";
 const ROWS: &str = "| date | version | commit | R | seeds | count | detail | verdict |\n\
     |---|---|---|---|---|---|---|---|\n";

@@ -1,6 +1,6 @@
 //! Starts that go on from a snapshot: as if the whole journal had been read.
 
-use super::process::{Process, Stopped};
+use super::process::{Process, Stopped, causeway};
 use super::restart::{batch, by_revision, entities};
 use super::{QUICK, fault};
 use serde_json::{Value, json};
@@ -104,12 +104,30 @@ async fn the_journal_forgets_what_no_snapshot_needs() {
         assert_eq!(process.post("/v1/events", &large).await.0, 200);
         process.until_counted("causeway_snapshots_written_total", f64::from(written)).await;
     }
-    assert_eq!(process.post("/v1/events", &batch(0)).await.0, 200);
-    process.until_counted("causeway_snapshots_written_total", 5.0).await;
-    assert_eq!(process.post("/v1/events", &batch(1)).await.0, 200);
+    for number in 0..4 {
+        assert_eq!(process.post("/v1/events", &batch(number)).await.0, 200);
+        let written = f64::from(number + 5);
+        process.until_counted("causeway_snapshots_written_total", written).await;
+    }
+    assert_eq!(process.post("/v1/events", &batch(4)).await.0, 200);
     let stopped = process.killed();
     assert!(!stopped.path("journal/00000000000000000000.log").exists(), "the first is gone");
-    let (summary, told) = stopped.start().terminated();
-    assert_eq!(summary["ledger"]["received"], 4 * 1200 + 6, "{summary}");
-    assert_eq!(entities(&told).len(), 6);
+    let (summary, stopped) = stopped.start().drained();
+    assert_eq!(summary["ledger"]["received"], 4 * 1200 + 15, "{summary}");
+    assert_eq!(entities(stopped.told()).len(), 15);
+    // What is left leads to the same digest, and to what the sink was told since.
+    let (data, config) = (stopped.path(""), stopped.path("../causeway.yaml"));
+    let sink = stopped.path("told.ndjson");
+    std::fs::write(&sink, stopped.told().join("\n") + "\n").unwrap();
+    let [data, config, sink] = [&data, &config, &sink].map(|path| path.to_str().unwrap());
+    let of = ["--journal", data, "-c", config];
+    let replayed = causeway(&[&["replay", "--summary", "json"], &of[..]].concat(), b"");
+    let again: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+    assert_eq!((&again["digest"], &again["ledger"]), (&summary["digest"], &summary["ledger"]));
+    let checked = causeway(&[&["verify", "--json", "--sink", sink], &of[..]].concat(), b"");
+    let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!((&report["clean"], &report["digest"]), (&json!(true), &summary["digest"]));
+    assert!(report["earlier"].as_u64() >= Some(3) && report["told"].as_u64() >= Some(3), "{report}");
+    let acked = [&["verify", "--sink", sink, "--acked", sink], &of[..]].concat();
+    assert_eq!(causeway(&acked, b"").status.code(), Some(65), "its beginning is gone");
 }
