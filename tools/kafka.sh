@@ -4,9 +4,9 @@
 #
 #   tools/kafka.sh fetch             once, into target/kafka/libs
 #   tools/kafka.sh run               in the foreground on 127.0.0.1:9092; Ctrl-C stops it
-#   tools/kafka.sh serve DIR PORT CONTROLLER_PORT SECURE_PORT
+#   tools/kafka.sh serve DIR PORT CONTROLLER_PORT [SECURE_PORT]
 #                                    the same on other ports, with its data in DIR, until standard
-#                                    input is closed: whoever started it need not stop it; the
+#                                    input is closed: whoever started it need not stop it; a
 #                                    secure port wants TLS and the user `causeway`
 #   tools/kafka.sh tool NAME ARGS…   one of Kafka's own commands: topics, produce, consume, groups
 set -eu
@@ -118,7 +118,7 @@ run)
 	;;
 serve)
 	[ -e "$FETCHED" ] || { echo "no broker is here: run tools/kafka.sh fetch" >&2; exit 1; }
-	prepare "$2" "$3" "$4" "$5"
+	prepare "$2" "$3" "$4" "${5:-}"
 	(java_of kafka.Kafka "$2/server.properties") >"$2/log" 2>&1 </dev/null &
 	broker=$!
 	# The shell ends with its standard input, and the broker with the shell.

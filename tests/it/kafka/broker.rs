@@ -20,8 +20,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// One broker of Apache Kafka, that ends with the test program at the latest: it is carried by
 /// a shell that ends when its standard input does.
 pub(super) struct Broker {
-    /// Those of the broker, of its controller, and the one that wants TLS and a password.
-    ports: [u16; 3],
+    /// Those of the broker, of its controller, and of the shared one the one that wants TLS and a
+    /// password.
+    ports: Vec<u16>,
     directory: tempfile::TempDir,
     shell: Child,
 }
@@ -58,14 +59,17 @@ impl Broker {
     /// The broker that tests share; each has topics and groups of its own.
     pub(super) fn shared() -> &'static Broker {
         static SHARED: OnceLock<Broker> = OnceLock::new();
-        SHARED.get_or_init(Broker::start)
+        SHARED.get_or_init(|| Broker::with((0..3).map(|_| free_port()).collect()))
     }
 
     /// A broker of its own.
     pub(super) fn start() -> Broker {
-        let ports = [free_port(), free_port(), free_port()];
+        Broker::with((0..2).map(|_| free_port()).collect())
+    }
+
+    fn with(ports: Vec<u16>) -> Broker {
         let directory = tempfile::tempdir().unwrap();
-        let shell = serve(ports, directory.path());
+        let shell = serve(&ports, directory.path());
         let mut broker = Broker { ports, directory, shell };
         broker.wait();
         broker
@@ -75,7 +79,7 @@ impl Broker {
     pub(super) fn restart(&mut self) {
         drop(self.shell.stdin.take());
         self.shell.wait().unwrap();
-        self.shell = serve(self.ports, self.directory.path());
+        self.shell = serve(&self.ports, self.directory.path());
         self.wait();
     }
 
@@ -217,11 +221,11 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn serve(ports: [u16; 3], directory: &Path) -> Child {
+fn serve(ports: &[u16], directory: &Path) -> Child {
     Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/kafka.sh"))
         .arg("serve")
         .arg(directory)
-        .args(ports.map(|port| port.to_string()))
+        .args(ports.iter().map(u16::to_string))
         .stdin(Stdio::piped())
         .spawn()
         .unwrap()
