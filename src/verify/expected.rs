@@ -66,7 +66,7 @@ impl Expected {
     /// Whether a revision was told before the journal begins, so that nothing is known of it.
     pub(super) fn is_earlier(&self, id: &str, revision: u64, updated: Option<Time>) -> bool {
         match self.incidents.get(id) {
-            Some(told) => revision <= told.earlier,
+            Some(told) => (1..=told.earlier).contains(&revision),
             None => self.after.is_some_and(|after| updated.is_some_and(|at| at <= after)),
         }
     }

@@ -74,14 +74,8 @@ pub fn dedup<'scope>(
                 alerts_cap.downgrade(&epoch);
                 counts_cap.downgrade(&epoch);
                 let mut out = Collected { epoch, alerts: Vec::new(), counts: Vec::new() };
-                let tick = stashed_ticks
-                    .take(epoch)
-                    .into_iter()
-                    .reduce(|a, b| Tick { now: a.now.max(b.now), drain: a.drain || b.drain });
-                let Some(tick) = tick else { continue };
-                if let Some(keys) = begin.take() {
-                    table.restore(keys, &mut out);
-                }
+                let Some(tick) = Tick::of_all(stashed_ticks.take(epoch)) else { continue };
+                begin.take().into_iter().for_each(|keys| table.restore(keys, &mut out));
                 for batch in stash.take(epoch) {
                     table.insert(&batch, tick.now);
                 }

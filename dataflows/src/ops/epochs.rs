@@ -62,6 +62,13 @@ pub struct Tick {
     pub drain: bool,
 }
 
+impl Tick {
+    /// What the ticks of one epoch, which say the same, come to; `None` without any.
+    pub fn of_all(ticks: Vec<Tick>) -> Option<Tick> {
+        ticks.into_iter().reduce(|a, b| Tick { now: a.now.max(b.now), drain: a.drain || b.drain })
+    }
+}
+
 /// Two inputs of an operator, data and ticks, with the capability to answer.
 ///
 /// Every worker gets a tick for every epoch; an epoch is complete when both
@@ -115,11 +122,7 @@ impl<T: 'static> Inputs<T> {
         if data.less_equal(&epoch) {
             return None;
         }
-        let tick = self
-            .ticks
-            .take(epoch)
-            .into_iter()
-            .reduce(|a, b| Tick { now: a.now.max(b.now), drain: a.drain || b.drain })?;
+        let tick = Tick::of_all(self.ticks.take(epoch))?;
         Some((epoch, tick, self.data.take(epoch)))
     }
 

@@ -144,6 +144,7 @@ impl Server {
             workers: 2,
         };
         let http = Http::new(settings.server.clone(), metrics, clock.clone());
+        http.gate.open();
         let receiving = routes(&http, &settings.sources, |source| {
             Arc::new(Reception::new(source, around.clone()))
         });

@@ -127,7 +127,10 @@ async fn the_journal_forgets_what_no_snapshot_needs() {
     let checked = causeway(&[&["verify", "--json", "--sink", sink], &of[..]].concat(), b"");
     let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!((&report["clean"], &report["digest"]), (&json!(true), &summary["digest"]));
-    assert!(report["earlier"].as_u64() >= Some(3) && report["told"].as_u64() >= Some(3), "{report}");
+    assert!(
+        report["earlier"].as_u64() >= Some(3) && report["told"].as_u64() >= Some(3),
+        "{report}"
+    );
     let acked = [&["verify", "--sink", sink, "--acked", sink], &of[..]].concat();
     assert_eq!(causeway(&acked, b"").status.code(), Some(65), "its beginning is gone");
 }
