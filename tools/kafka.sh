@@ -32,14 +32,19 @@ pom() {
 XML
 }
 
+copy() {
+	mvn -q -B -f "$HOME_DIR/pom.xml" dependency:copy-dependencies \
+		-DoutputDirectory="$PWD/$LIBS" -DincludeScope=runtime </dev/null
+}
+
 fetch() {
 	[ -e "$FETCHED" ] && return
 	./tools/packages.sh kafka
 	rm -rf "$LIBS"
 	mkdir -p "$LIBS"
 	pom >"$HOME_DIR/pom.xml"
-	mvn -q -B -f "$HOME_DIR/pom.xml" dependency:copy-dependencies \
-		-DoutputDirectory="$PWD/$LIBS" -DincludeScope=runtime </dev/null
+	# A registry that does not answer once is asked again: what is missing then fails the tests.
+	copy || copy || copy
 	touch "$FETCHED"
 }
 
