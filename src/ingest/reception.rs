@@ -97,6 +97,26 @@ pub struct Delivery<'a> {
     pub key: Option<&'a KeyUsed>,
 }
 
+impl<'a> Delivery<'a> {
+    /// A whole body, of which nothing else is known.
+    pub fn body(bytes: &'a [u8], format: Format, tenant: &'a SmolStr) -> Delivery<'a> {
+        Delivery {
+            bytes,
+            format,
+            framing: Framing::Body,
+            headers: None,
+            tenant,
+            origin: None,
+            messages: &[],
+            first_line: 1,
+            cut: &[],
+            kinds: &[],
+            is_resent: false,
+            key: None,
+        }
+    }
+}
+
 /// What became of a delivery.
 #[derive(Clone, Debug, Default)]
 pub struct Receipt {
@@ -244,18 +264,11 @@ impl Reception {
     /// When there is no room; then nothing has happened.
     pub fn take_chunk(&self, chunk: &Chunk, format: Format) -> Result<Receipt, Busy> {
         let delivery = Delivery {
-            bytes: &chunk.bytes,
-            format,
             framing: chunk.framing,
-            headers: None,
-            tenant: &self.tenant,
             origin: Some(&chunk.origin),
-            messages: &[],
             first_line: chunk.first_line,
             cut: &chunk.cut,
-            kinds: &[],
-            is_resent: false,
-            key: None,
+            ..Delivery::body(&chunk.bytes, format, &self.tenant)
         };
         self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns })
     }
@@ -273,18 +286,9 @@ impl Reception {
         origin: &Origin,
     ) -> Result<Receipt, Busy> {
         let delivery = Delivery {
-            bytes,
-            format,
-            framing: Framing::Body,
-            headers: None,
-            tenant: &self.tenant,
             origin: Some(origin),
             messages,
-            first_line: 1,
-            cut: &[],
-            kinds: &[],
-            is_resent: false,
-            key: None,
+            ..Delivery::body(bytes, format, &self.tenant)
         };
         self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns })
     }
@@ -299,20 +303,8 @@ impl Reception {
         format: Format,
         origin: &Origin,
     ) -> Result<Receipt, Busy> {
-        let delivery = Delivery {
-            bytes,
-            format,
-            framing: Framing::Body,
-            headers: None,
-            tenant: &self.tenant,
-            origin: Some(origin),
-            messages: &[],
-            first_line: 1,
-            cut: &[],
-            kinds: &[],
-            is_resent: false,
-            key: None,
-        };
+        let delivery =
+            Delivery { origin: Some(origin), ..Delivery::body(bytes, format, &self.tenant) };
         self.take_as(&delivery, |_| Mode::Rows)
     }
 

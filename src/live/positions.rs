@@ -42,7 +42,7 @@ impl Confirmed {
 
     /// Whether the revision of that number, told in that epoch, is one of them.
     pub(super) fn holds(&self, number: u64, epoch: u64) -> bool {
-        number <= self.number || epoch < self.since
+        self.holds_number(number) || epoch < self.since
     }
 }
 

@@ -1,25 +1,20 @@
 //! A journal read again inside of the test: what it leads to, without a process or a clock.
 
-use causeway::clock::ManualClock;
+use causeway::canonical::Reject;
 use causeway::config::{Surroundings, load_text};
-use causeway::console::SOURCE;
 use causeway::emit::ledger::{Emission, Ledger};
 use causeway::emit::standing::{Standing, Tally};
-use causeway::epoch::{Listeners, RecoverError, recover};
-use causeway::ingest::reception::{Reception, Surroundings as Around};
-use causeway::ingest::{Busy, Durable, Intake, Reservation, Submission};
-use causeway::runtime::{Collector, start};
+use causeway::emit::wire::Message;
+use causeway::replay::Outlet;
+use causeway::replay::journal::{JournalReplayError, Plan, replay};
+use causeway::runtime::Collector;
 use causeway::settings::Settings;
-use causeway::telemetry::Metrics;
-use causeway_dataflows::model::Disposition;
-use causeway_dataflows::ops::epochs::Tick;
-use crossbeam_channel::{Receiver, unbounded};
+use causeway_dataflows::model::{AlertCount, AlertKey, AlertRow, Disposition};
+use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Epochs under way at a time: all of a small journal.
-const OUTSTANDING_MAX: usize = 1 << 20;
 
 /// What a journal leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,23 +39,16 @@ pub(super) fn settings(yaml: &str) -> Settings {
     Settings::check(&load_text("torture", yaml, &around).unwrap()).unwrap()
 }
 
-/// Takes nothing: a journal that is read again needs no queue.
-struct Nowhere;
+/// Lines as they are told.
+#[derive(Default)]
+struct Lines(Vec<String>);
 
-impl Intake for Nowhere {
-    fn reserve(&self, _bytes: usize) -> Result<Reservation, Busy> {
-        Ok(Reservation::none())
+impl Outlet for Lines {
+    fn revisions(&mut self, _: Epoch, messages: Vec<Message>) {
+        self.0.extend(messages.iter().map(|message| message.line.to_string()));
     }
 
-    fn submit(&self, _batch: Submission) -> Result<Durable, Busy> {
-        Ok(Durable::now())
-    }
-}
-
-/// Receptions by name, as a process with these settings has them.
-pub(super) fn receptions(settings: &Settings, around: &Around) -> Vec<Reception> {
-    let configured = settings.sources.iter().map(|of| Reception::new(of, around.clone()));
-    configured.chain([Reception::internal(SOURCE, around.clone())]).collect()
+    fn rejects(&mut self, _: Vec<Reject>) {}
 }
 
 /// Reads the journal in `directory` again with a number of workers.
@@ -68,32 +56,33 @@ pub(super) fn read_again(
     directory: &Path,
     settings: &Settings,
     workers: usize,
-) -> Result<Again, RecoverError> {
-    let clock = Arc::new(ManualClock::at_seconds(0));
-    let metrics = Metrics::new(&*clock);
-    let around = Around {
-        intake: Arc::new(Nowhere),
-        letters: None,
-        listener: None,
-        metrics: metrics.clone(),
-        clock,
-        workers,
-    };
-    let receptions = receptions(settings, &around);
-    let (mut feeder, mut collector) = start(workers, &settings.params, OUTSTANDING_MAX).unwrap();
-    let (notes, ticks) = unbounded();
-    let mut listeners = Listeners {
-        reception: &|name| receptions.iter().find(|reception| reception.name() == name),
-        context: &mut |_| {},
-        submission: &mut |_, _| {},
-        answered: &mut |_, _| {},
-    };
-    let recovered = recover(directory, None, &mut feeder, &notes, &mut listeners);
-    drop((feeder, notes));
-    let again = emit(&mut collector, &ticks, settings, &mut |_| {});
-    recovered?;
-    let counts = metrics.ingest.total();
-    Ok(Again { accepted: counts.accepted, rejected: counts.rejected, ..again })
+) -> Result<Again, JournalReplayError> {
+    let plan = Plan { settings, workers, rows: true };
+    let replayed = replay(directory, &plan, Lines::default(), &mut |_, _| {})?;
+    let finals = replayed.finals.unwrap_or_default();
+    Ok(Again {
+        lines: replayed.outlet.0,
+        alerts: counted(&finals.alerts, &finals.counts),
+        digest: replayed.tally.digest().to_string(),
+        epochs: replayed.recovered.epochs,
+        accepted: replayed.counts.accepted,
+        rejected: replayed.counts.rejected,
+    })
+}
+
+/// The count of each entity's alerts, and whether the last of them is kept out of incidents.
+fn counted(
+    rows: &BTreeMap<AlertKey, Arc<AlertRow>>,
+    counts: &BTreeMap<AlertKey, AlertCount>,
+) -> BTreeMap<String, (u64, bool)> {
+    let mut alerts: BTreeMap<String, (u64, bool)> = BTreeMap::new();
+    for (key, row) in rows {
+        let count = counts.get(key).map_or(0, |count| count.count);
+        let suppressed = matches!(row.disposition, Disposition::Suppressed(_));
+        let held = alerts.entry(row.alert.identity.entity.text.to_string()).or_default();
+        *held = (held.0 + count, suppressed);
+    }
+    alerts
 }
 
 /// Takes answers until there are no more; what they come to. `told` hears of each line.
@@ -116,12 +105,7 @@ pub(super) fn emit(
         standing.apply(&output, tick.now, &mut tally);
         again.epochs += 1;
     }
-    for (key, row) in &standing.alerts {
-        let count = standing.counts.get(key).map_or(0, |count| count.count);
-        let suppressed = matches!(row.disposition, Disposition::Suppressed(_));
-        let held = again.alerts.entry(row.alert.identity.entity.text.to_string()).or_default();
-        *held = (held.0 + count, suppressed);
-    }
+    again.alerts = counted(&standing.alerts, &standing.counts);
     again.digest = tally.with(&standing).digest().to_string();
     again
 }

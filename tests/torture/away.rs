@@ -6,7 +6,7 @@
 
 use super::again;
 use super::kills::settled;
-use super::load::{Load, sender, writer};
+use super::load::{Load, begin};
 use super::receiver::{Mood, Receiver};
 use super::victim::Place;
 use super::witness::{Told, hold_journal_to};
@@ -56,13 +56,7 @@ async fn torture(seed: u64) -> Away {
     let mut process = place.start();
     let load = Arc::new(Load::new(place.url(""), Duration::from_millis(1)));
     load.answers().await;
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..SENDERS {
-        let load = Arc::clone(&load);
-        tasks.spawn(async move { sender(&load, number, seed).await });
-    }
-    let (own, path) = (Arc::clone(&load), place.path("events.ndjson"));
-    tasks.spawn(async move { writer(&own, path, seed).await });
+    let mut tasks = begin(&load, SENDERS, place.path("events.ndjson"), seed);
 
     let mut away = Away::default();
     let mut full = async || loop {

@@ -10,7 +10,7 @@
 use super::again::{self, Again};
 use super::changes::{changer, compare};
 use super::known::Known;
-use super::load::{Load, sender, writer};
+use super::load::{Load, begin};
 use super::receiver::{Mood, Receiver};
 use super::victim::{DEADLINE, Place, Victim};
 use super::witness::{Told, hold_journal_to};
@@ -93,13 +93,7 @@ async fn torture(seed: u64, kills: u64) -> Round {
     let place = Place::new(&mut rng, |path| yaml(seed, path, &receiver));
     let pace = Duration::from_millis(*rng.pick(&[10, 20, 40]));
     let load = Arc::new(Load::new(place.url(""), pace));
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..SENDERS {
-        let load = Arc::clone(&load);
-        tasks.spawn(async move { sender(&load, number, seed).await });
-    }
-    let (own, path) = (Arc::clone(&load), place.path("events.ndjson"));
-    tasks.spawn(async move { writer(&own, path, seed).await });
+    let mut tasks = begin(&load, SENDERS, place.path("events.ndjson"), seed);
     let own = Arc::clone(&load);
     tasks.spawn(async move { changer(&own, seed).await });
 

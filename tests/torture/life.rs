@@ -1,10 +1,11 @@
 //! A process without a process: queue, journal and engine in this one, and a clock that is told.
 
-use super::again::{Again, emit, receptions};
-use causeway::canonical::{Format, Framing};
+use super::again::{Again, emit};
+use causeway::canonical::Format;
 use causeway::clock::{ManualClock, SharedClock};
 use causeway::epoch::{Continued, Listeners, Queue, Run, feed, keep, recover};
-use causeway::ingest::reception::{Delivery, Reception, Surroundings};
+use causeway::ingest::reception::{Delivery, Surroundings};
+use causeway::ingest::receptions::Receptions;
 use causeway::journal::{JournalError, Options, Writer};
 use causeway::runtime::{RuntimeError, start};
 use causeway::settings::Settings;
@@ -20,7 +21,7 @@ const OUTSTANDING_MAX: usize = 2;
 /// A run of the program from reading its journal to a drain or a crash.
 pub(super) struct Life {
     queue: Arc<Queue>,
-    receptions: Vec<Reception>,
+    receptions: Receptions,
     keeper: JoinHandle<Result<(), JournalError>>,
     feeder: JoinHandle<Result<(), RuntimeError>>,
     emitter: JoinHandle<Again>,
@@ -57,9 +58,9 @@ impl Life {
             clock: Arc::clone(&shared),
             workers,
         };
-        let receptions = receptions(settings, &around);
+        let receptions = Receptions::new(settings, &around);
         let mut listeners = Listeners {
-            reception: &|name| receptions.iter().find(|reception| reception.name() == name),
+            reception: &|name| receptions.named(name),
             context: &mut |_| {},
             submission: &mut |_, _| {},
             answered: &mut |_, _| {},
@@ -81,21 +82,8 @@ impl Life {
 
     /// Takes lines of events, and waits until they are on disk.
     pub(super) fn take(&self, lines: &str) {
-        let reception = &self.receptions[0];
-        let delivery = Delivery {
-            bytes: lines.as_bytes(),
-            format: Format::Native,
-            framing: Framing::Body,
-            headers: None,
-            tenant: reception.tenant(),
-            origin: None,
-            first_line: 1,
-            cut: &[],
-            messages: &[],
-            kinds: &[],
-            is_resent: false,
-            key: None,
-        };
+        let reception = self.receptions.all().next().unwrap();
+        let delivery = Delivery::body(lines.as_bytes(), Format::Native, reception.tenant());
         let receipt = reception.take(&delivery).unwrap();
         assert_eq!(receipt.counts.rejected, 0, "{lines}{:?}", receipt.rejects);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

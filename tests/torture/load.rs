@@ -8,9 +8,10 @@ use causeway_loadgen::rng::Rng;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
+use tokio::task::JoinSet;
 
 /// Answers that a sender keeps, to ask for them again.
 const ANSWERS_KEPT: usize = 64;
@@ -173,6 +174,18 @@ impl Load {
     }
 }
 
+/// So many senders, and the writer of the file at `path`.
+pub(super) fn begin(load: &Arc<Load>, senders: usize, path: PathBuf, seed: u64) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for number in 0..senders {
+        let load = Arc::clone(load);
+        tasks.spawn(async move { sender(&load, number, seed).await });
+    }
+    let load = Arc::clone(load);
+    tasks.spawn(async move { writer(&load, path, seed).await });
+    tasks
+}
+
 /// Sends batches until the load is over; each under a key, unless it is not sent again.
 pub(super) async fn sender(load: &Load, number: usize, seed: u64) {
     let mut rng = Rng::stream(seed, &format!("sender {number}"));
@@ -300,7 +313,7 @@ fn line(id: &str, (entity, name): &(String, usize), status: &str, summary: &str)
 
 /// Appends to the followed file, lines in pieces, until the load is over. It keeps pace with
 /// the senders, so that a process that takes long to start is not left with more and more.
-pub(super) async fn writer(load: &Load, path: PathBuf, seed: u64) {
+async fn writer(load: &Load, path: PathBuf, seed: u64) {
     let mut rng = Rng::stream(seed, "file");
     let mut file = tokio::fs::OpenOptions::new();
     let mut file = file.create(true).append(true).open(path).await.unwrap();

@@ -81,18 +81,12 @@ impl Job {
             headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
         });
         let delivery = Delivery {
-            bytes: &self.bytes,
-            format: self.format,
             framing: self.framing,
             headers: headers.as_deref(),
-            tenant: &self.tenant,
-            origin: None,
-            messages: &[],
-            first_line: 1,
-            cut: &[],
             kinds: self.kinds,
             is_resent: self.is_resent,
             key: self.key.as_ref(),
+            ..Delivery::body(&self.bytes, self.format, &self.tenant)
         };
         self.reception.take(&delivery).map_err(Problem::from)
     }

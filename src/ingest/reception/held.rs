@@ -15,14 +15,10 @@ impl Reception {
     pub(super) fn note(&self, origin: &Origin, delivery: &Delivery<'_>, lines: u64) {
         let (Some(partition), Some(offset)) = (&origin.partition, origin.offset) else { return };
         let mut all = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reached = all.get(partition).copied().unwrap_or_default();
+        let reached = all.entry(partition.clone()).or_default();
         match delivery.messages.last() {
             Some(last) => reached.offset = last.offset + 1,
             None => reached.take(offset, delivery.bytes, delivery.first_line, lines),
-        }
-        match all.get_mut(partition) {
-            Some(held) => *held = reached,
-            None => drop(all.insert(partition.clone(), reached)),
         }
     }
 
