@@ -11,6 +11,7 @@ pub mod weights;
 use crate::model::{Candidate, Cause, Feature, Group};
 use crate::params::CauseParams;
 use features::Features;
+use kinds::Kinds;
 use smol_str::SmolStr;
 use weights::Weights;
 
@@ -19,9 +20,9 @@ use weights::Weights;
 /// Shape:    Group -> Cause
 /// Units:    scores in thousandths of log-odds, probabilities in parts per million
 /// Source:   ALGORITHMS.md 4.3 and 4.4, SEMANTICS rule 26
-pub fn cause(group: &Group, params: &CauseParams) -> Cause {
+pub fn cause(group: &Group, params: &CauseParams, kinds: &Kinds) -> Cause {
     let weights = Weights::of(group.model.as_deref());
-    let features = Features::of(group);
+    let features = Features::of(group, kinds);
     let mut scored: Vec<(f64, u32, Vec<(Feature, i64)>)> = (0..group.entities.len() as u32)
         .filter(|at| features.is_candidate(*at))
         .map(|at| {

@@ -15,6 +15,7 @@
 //! (`pinned`). Who did it is not asked here.
 
 pub mod world;
+pub mod timeline;
 pub mod unit;
 pub mod links;
 pub mod cone;

@@ -7,8 +7,8 @@ pub mod path;
 pub mod counterfactual;
 
 use crate::model::{
-    AlertRow, Cause, ChangeKind, Context, Disposition, Explanation, Group, Incident, Member,
-    MemberChange, Seconds, Status,
+    AlertRow, Cause, ChangeKind, Context, Disposition, Explanation, Group, GroupMember, Incident,
+    Member, MemberChange, Seconds, Status,
 };
 use std::sync::Arc;
 
@@ -23,21 +23,6 @@ pub fn explain(group: &Group, score: &dyn Fn(&Group) -> Cause) -> Incident {
     let path = place.map_or_else(Vec::new, |place| path::path(group, place as u32));
     let explanation =
         Explanation { path, counterfactual: counterfactual::counterfactual(group, &cause, score) };
-    let members: Vec<Member> = group
-        .members
-        .iter()
-        .map(|member| Member {
-            key: member.key,
-            row: Arc::new(AlertRow {
-                alert: member.row.alert.clone(),
-                entity: member.row.entity.clone(),
-                severity: member.row.severity,
-                disposition: Disposition::Incident(group.key),
-            }),
-            because: member.because.clone(),
-            surprise_milli: member.surprise_milli,
-        })
-        .collect();
     Incident {
         key: group.key,
         tenant: group.tenant.clone(),
@@ -50,11 +35,62 @@ pub fn explain(group: &Group, score: &dyn Fn(&Group) -> Cause) -> Incident {
             .max()
             .unwrap_or(crate::model::Severity::INFO),
         owner: place.and_then(|place| group.entities[place].owner.clone()),
-        members,
+        members: group.members.iter().map(|member| told(group, member)).collect(),
         changes: changes(group),
         cause,
         explanation,
         degraded: group.degraded,
+    }
+}
+
+/// The incident of a group of which the last version made `before`, if nothing that cause and
+/// explanation read has changed since: alerts have ended, or grown in number.
+///
+/// Shape:    (Group, Incident), Group -> Incident, equal to what [`explain`] makes
+pub fn again(last: &Group, before: &Incident, group: &Group) -> Option<Incident> {
+    let around = |group: &Group| (group.entities.clone(), group.changes.clone(), group.model.clone());
+    if last.members.len() != group.members.len() || around(last) != around(group) {
+        return None;
+    }
+    let mut incident = before.clone();
+    let pairs = last.members.iter().zip(&group.members);
+    for ((was, is), member) in pairs.zip(&mut incident.members) {
+        if !reads_alike(was, is) {
+            return None;
+        }
+        if was.row != is.row || was.because != is.because {
+            *member = told(group, is);
+        }
+    }
+    incident.resolved = resolved(group);
+    incident.degraded = group.degraded;
+    Some(incident)
+}
+
+/// Whether two versions of a member are the same to the scorer and to whoever explains.
+fn reads_alike(was: &GroupMember, is: &GroupMember) -> bool {
+    let place = |m: &GroupMember| (m.key, m.entity, m.surprise_milli, m.specific_milli);
+    place(was) == place(is)
+        && (Arc::ptr_eq(&was.row, &is.row)
+            || (was.row.severity == is.row.severity && {
+                let (was, is) = (&was.row.alert, &is.row.alert);
+                was.identity == is.identity
+                    && was.summary == is.summary
+                    && was.first_event_id == is.first_event_id
+            }))
+}
+
+fn told(group: &Group, member: &GroupMember) -> Member {
+    Member {
+        key: member.key,
+        row: Arc::new(AlertRow {
+            alert: member.row.alert.clone(),
+            entity: member.row.entity.clone(),
+            severity: member.row.severity,
+            disposition: Disposition::Incident(group.key),
+        }),
+        because: member.because.clone(),
+        surprise_milli: member.surprise_milli,
     }
 }
 

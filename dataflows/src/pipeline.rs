@@ -1,5 +1,6 @@
 //! One call per stage, top to bottom; shared arrangements are built here.
 
+use crate::cause::kinds::Kinds;
 use crate::context::{SavedThing, context};
 use crate::correlate::{Fact, SavedTenant, correlate};
 use crate::dedup::{SavedKey, dedup};
@@ -8,7 +9,7 @@ use crate::model::{AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incide
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
 use crate::ops::shelf::Shelf;
-use crate::params::Params;
+use crate::params::{CauseParams, Params};
 use crate::suppress::suppress;
 use crate::{cause, explain};
 use differential_dataflow::{AsCollection, VecCollection};
@@ -164,13 +165,37 @@ pub fn pipeline<'scope>(
     }
 }
 
+/// A group and what was said of it.
+type Told = (Arc<Group>, Arc<Incident>);
+
+/// Scores and explains, with what is worth remembering from one group to the next.
+struct Scorer {
+    params: CauseParams,
+    kinds: Kinds,
+}
+
+impl Scorer {
+    fn new(params: CauseParams) -> Self {
+        Scorer { params, kinds: Kinds::default() }
+    }
+
+    /// The incident of a group that stood differently before, or did not.
+    fn explain(&self, last: Option<Told>, group: &Group) -> Incident {
+        let again = last.and_then(|(last, before)| explain::again(&last, &before, group));
+        again.unwrap_or_else(|| {
+            let score = |group: &Group| cause::cause(group, &self.params, &self.kinds);
+            explain::explain(group, &score)
+        })
+    }
+}
+
 /// Explains each group once, and remembers what it said until the group is taken back.
 fn incidents<'scope>(
     groups: VecCollection<'scope, Epoch, Arc<Group>, isize>,
     params: &Params,
 ) -> VecCollection<'scope, Epoch, Arc<Incident>, isize> {
-    let params = params.cause;
-    let mut standing: BTreeMap<IncidentKey, Arc<Incident>> = BTreeMap::new();
+    let scorer = Scorer::new(params.cause);
+    let mut standing: BTreeMap<IncidentKey, Told> = BTreeMap::new();
     groups
         .inner
         .unary(PipelinePact, "explain: incidents", move |_, _| {
@@ -178,16 +203,18 @@ fn incidents<'scope>(
                 input.for_each(|cap, updates| {
                     let mut out = Vec::with_capacity(updates.len());
                     // Groups of one key are told in order: the old is taken back first.
+                    let mut gone: Option<Told> = None;
                     for (group, epoch, diff) in updates.drain(..) {
                         if diff < 0 {
-                            if let Some(old) = standing.remove(&group.key) {
-                                out.push((old, epoch, -1));
+                            gone = standing.remove(&group.key);
+                            if let Some((_, old)) = &gone {
+                                out.push((old.clone(), epoch, -1));
                             }
                         } else {
-                            let score = |group: &Group| cause::cause(group, &params);
-                            let incident = Arc::new(explain::explain(&group, &score));
+                            let last = gone.take().filter(|(last, _)| last.key == group.key);
+                            let incident = Arc::new(scorer.explain(last, &group));
                             out.push((incident.clone(), epoch, 1));
-                            standing.insert(group.key, incident);
+                            standing.insert(group.key, (group, incident));
                         }
                     }
                     output.session(&cap).give_container(&mut out);

@@ -1,8 +1,9 @@
 //! The features of every entity of a group (ALGORITHMS.md 4.3 and 4.4).
 
-use super::kinds::{Kind, kind_of};
+use super::kinds::{Kind, Kinds};
 use crate::model::{ChangeKind, Context, Feature, Group, RelationKind, Seconds};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 
 /// Skew of clocks that onsets are not believed beyond, seconds (two sigma).
 const SKEW_SECONDS: i64 = 8;
@@ -25,11 +26,13 @@ pub struct Features<'a> {
     /// Entities that depend on each, by place, over one hop.
     users: Vec<Vec<u32>>,
     alerting: f64,
+    /// What each candidate would explain, once asked for: two features read it.
+    support: Vec<Cell<Option<f64>>>,
 }
 
 impl<'a> Features<'a> {
     /// Reads the features off a group.
-    pub fn of(group: &'a Group) -> Self {
+    pub fn of(group: &'a Group, kinds: &Kinds) -> Self {
         let len = group.entities.len();
         let mut own: Vec<BTreeMap<Kind, f64>> = vec![BTreeMap::new(); len];
         let mut first: Vec<Option<Seconds>> = vec![None; len];
@@ -37,7 +40,7 @@ impl<'a> Features<'a> {
         let mut onsets: Vec<Seconds> = Vec::with_capacity(group.members.len());
         let mut lines = Vec::new();
         for member in &group.members {
-            let kind = kind_of(&member.row.alert.identity);
+            let kind = kinds.of(&member.row.alert.identity);
             let at = member.entity as usize;
             let nats = f64::from(member.surprise_milli) / 1000.0;
             specific[at] = specific[at].max(f64::from(member.specific_milli) / 1000.0);
@@ -67,6 +70,7 @@ impl<'a> Features<'a> {
             lines,
             users,
             alerting,
+            support: vec![Cell::new(None); len],
         }
     }
 
@@ -170,23 +174,28 @@ impl<'a> Features<'a> {
 
     /// The weight of the alerting entities that depend on it over alerting ones.
     fn support(&self, at: u32) -> f64 {
-        let mut seen = BTreeSet::from([at]);
+        let known = &self.support[at as usize];
+        if let Some(weight) = known.get() {
+            return weight;
+        }
+        let mut seen = vec![false; self.users.len()];
+        seen[at as usize] = true;
         let mut level = vec![at];
         let mut weight = 1.0;
         let mut total = 0.0;
         while !level.is_empty() && weight > 0.3 {
             weight *= 0.8;
             let mut next = Vec::new();
-            for node in level {
-                for user in &self.users[node as usize] {
-                    if self.first[*user as usize].is_some() && seen.insert(*user) {
-                        total += weight;
-                        next.push(*user);
-                    }
+            for user in level.iter().flat_map(|node| &self.users[*node as usize]) {
+                let felt = self.first[*user as usize].is_some();
+                if felt && !std::mem::replace(&mut seen[*user as usize], true) {
+                    total += weight;
+                    next.push(*user);
                 }
             }
             level = next;
         }
+        known.set(Some(total));
         total
     }
 

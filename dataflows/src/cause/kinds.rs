@@ -6,7 +6,9 @@
 //! there is.
 
 use crate::model::Identity;
+use hashbrown::HashMap;
 use smol_str::SmolStr;
+use std::cell::RefCell;
 
 /// The sort of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,6 +122,33 @@ pub fn kind_of(identity: &Identity) -> Kind {
             }
         }
         _ => kind(&identity.name),
+    }
+}
+
+/// Sorts by name, once found: there are far fewer names than alerts, and finding one takes
+/// looking for some eighty words in it.
+#[derive(Debug, Default)]
+pub struct Kinds(RefCell<HashMap<SmolStr, Kind>>);
+
+/// Names that are remembered; where there are more, some of them are made up as they come.
+const NAMES_MAX: usize = 4_096;
+
+impl Kinds {
+    /// [`kind_of`] an alert.
+    pub fn of(&self, identity: &Identity) -> Kind {
+        if identity.label("signal").is_some() {
+            return kind_of(identity);
+        }
+        let mut known = self.0.borrow_mut();
+        if let Some(kind) = known.get(&identity.name) {
+            return kind.clone();
+        }
+        let kind = kind_of(identity);
+        if known.len() >= NAMES_MAX {
+            known.clear();
+        }
+        known.insert(identity.name.clone(), kind.clone());
+        kind
     }
 }
 

@@ -11,7 +11,14 @@ use std::sync::Arc;
 
 /// The group whose earliest alert is `first`, or `None` when it is a lone mild alert
 /// or does not stand.
-pub fn group(world: &World, first: AlertKey, params: &Params) -> Option<Arc<Group>> {
+///
+/// What lies around it is shared with `before`, its last version, where it is the same.
+pub fn group(
+    world: &World,
+    first: AlertKey,
+    before: Option<&Group>,
+    params: &Params,
+) -> Option<Arc<Group>> {
     let standing = world.groups.get(&first)?;
     let placed: Vec<(AlertKey, &Placed)> =
         standing.keys.iter().filter_map(|key| Some((*key, world.alerts.get(key)?))).collect();
@@ -36,12 +43,35 @@ pub fn group(world: &World, first: AlertKey, params: &Params) -> Option<Arc<Grou
     Some(Arc::new(Group {
         key: IncidentKey::of(first),
         tenant: placed[0].1.row.alert.identity.tenant.clone(),
-        changes: scope.changes(world, opened, latest, params),
-        entities: scope.entities(world),
+        changes: shared(
+            scope.changes(world, opened, latest, params),
+            before.map(|group| &group.changes),
+        ),
+        entities: shared(scope.entities(world), before.map(|group| &group.entities)),
         members,
         model: world.model.clone(),
         degraded: standing.degraded,
     }))
+}
+
+/// The list as it was, if it is as it was.
+fn shared<T: PartialEq>(now: Vec<T>, before: Option<&Arc<[T]>>) -> Arc<[T]> {
+    before.filter(|before| before[..] == now[..]).cloned().unwrap_or_else(|| now.into())
+}
+
+/// The same group after some of its alerts changed in place: none came, went or moved, and
+/// nothing around it did either. `None` when that cannot be told of its last version alone.
+pub fn amended(world: &World, before: &Group, keys: &[AlertKey]) -> Option<Arc<Group>> {
+    // Whether a lone alert is an incident hangs on its severity.
+    if before.members.len() < 2 {
+        return None;
+    }
+    let mut group = before.clone();
+    for key in keys {
+        let at = group.members.binary_search_by_key(key, |member| member.key).ok()?;
+        group.members[at].row = world.alerts.get(key)?.row.clone();
+    }
+    Some(Arc::new(group))
 }
 
 /// A group of one below the policy's severity stays a standalone alert (SEMANTICS rule 18).
@@ -51,6 +81,18 @@ fn is_incident(placed: &[(AlertKey, &Placed)], params: &Params) -> bool {
         [(_, only)] => only.row.severity >= Severity(params.correlate.standalone_below),
         _ => true,
     }
+}
+
+/// Whether `row` is what [`row`] would say; most alerts of a group are as they were.
+pub fn says(row: &AlertRow, placed: &Placed, incident: Option<IncidentKey>) -> bool {
+    let same = match (&row.disposition, incident) {
+        (Disposition::Incident(key), Some(incident)) => *key == incident,
+        (Disposition::Standalone, None) => true,
+        _ => false,
+    };
+    same && row.severity == placed.row.severity
+        && row.entity == placed.row.entity
+        && row.alert == placed.row.alert
 }
 
 /// What became of an alert that is not suppressed.

@@ -33,10 +33,10 @@ pub fn for_each_near(
     let reach = params.lag_max_seconds.max(params.neighbour_seconds);
     let unit = world.unit_of(node);
     let mut on = |unit: &Unit, span: Seconds| {
-        unit.alerts((onset - span).max(cut), onset + span, visit);
+        unit.alerts((onset - span).max(cut), onset + span).for_each(&mut *visit);
     };
-    on(&unit, same.max(reach));
-    for_each_neighbour(world, &unit, params, |near| on(near, reach));
+    on(unit, same.max(reach));
+    for_each_neighbour(world, unit, params, |near| on(near, reach));
 }
 
 /// Visits the units that a fault could travel to or from in one step, or in two over
@@ -49,17 +49,17 @@ pub fn for_each_neighbour(
 ) {
     for (node, _) in &unit.depends {
         let through = world.unit_of(*node);
-        visit(&through);
+        visit(through);
         if through.users.len() <= params.hub_degree_max {
             for (other, _) in &through.users {
                 if *other != unit.root {
-                    visit(&world.unit_of(*other));
+                    visit(world.unit_of(*other));
                 }
             }
         }
     }
     for (node, _) in &unit.users {
-        visit(&world.unit_of(*node));
+        visit(world.unit_of(*node));
     }
 }
 

@@ -251,7 +251,7 @@ fn standing(
     let mut nodes: BTreeSet<(NodeIndex, Seconds)> = BTreeSet::new();
     for node in sites.by_node.keys() {
         nodes.insert((*node, params.same_entity_seconds));
-        for_each_neighbour(world, &world.unit_of(*node), params, |near| {
+        for_each_neighbour(world, world.unit_of(*node), params, |near| {
             if !sites.by_node.contains_key(&near.root) {
                 nodes.insert((near.root, params.lag_max_seconds));
             }
@@ -261,7 +261,7 @@ fn standing(
     let mut founded = BTreeSet::new();
     for (node, span) in nodes {
         let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
-        world.unit_of(node).alerts(start - span, decided, &mut |key| {
+        world.unit_of(node).alerts(start - span, decided).for_each(|key| {
             let free = world.alerts.get(&key).filter(|placed| placed.row.pin.is_none());
             if let Some(group) = free.and_then(|placed| placed.group) {
                 seen.insert(group, key.onset);
@@ -341,12 +341,12 @@ fn links(
     let of = |Undecided { key, unit, bridge, .. }: &Undecided| {
         let first = window[0].key.onset;
         let unit = world.unit_of(*unit);
-        let own = unit.last_before(*key, first, &is_free).and_then(at_place);
+        let own = unit.last_before(*key, first, is_free).and_then(at_place);
         let mut links: Vec<(u32, Seconds)> = own.into_iter().map(|at| (at, 0)).collect();
         if *bridge {
-            for_each_neighbour(world, &unit, params, |near| {
+            for_each_neighbour(world, unit, params, |near| {
                 let from = (key.onset - params.neighbour_seconds).max(first);
-                if let Some(at) = near.last_before(*key, from, &is_bridge).and_then(at_place) {
+                if let Some(at) = near.last_before(*key, from, is_bridge).and_then(at_place) {
                     links.push((at, key.onset - window[at as usize].key.onset));
                 }
             });

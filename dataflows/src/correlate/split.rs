@@ -8,7 +8,8 @@ use super::cone::{Reached, Sites, Source, grow};
 use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, EntityId, Seconds};
 use crate::params::CorrelateParams;
-use std::cmp::Reverse;
+use hashbrown::HashMap;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 
@@ -33,6 +34,55 @@ enum Candidate {
     Entity(EntityId, NodeIndex),
 }
 
+/// What a candidate would explain, as things stood in a round of the cover.
+#[derive(Debug)]
+struct Offer {
+    gain: i64,
+    /// Its earliest alert.
+    onset: Option<AlertKey>,
+    candidate: Candidate,
+    reached: Vec<Reached>,
+    round: usize,
+}
+
+impl Offer {
+    fn of(gain: i64, candidate: Candidate, reached: Vec<Reached>, round: usize) -> Offer {
+        let onset = reached.iter().map(|site| site.alerts[0]).min();
+        Offer { gain, onset, candidate, reached, round }
+    }
+
+    /// Whether alerts that it counts on have been taken since: a cone grows over what it
+    /// reaches and nothing else, so one of which nothing was taken is as it was.
+    fn is_stale(&self, taken: &HashMap<NodeIndex, usize>) -> bool {
+        self.reached.iter().any(|site| taken.get(&site.node).is_some_and(|at| *at > self.round))
+    }
+
+    /// Ties go to the earlier alert, then to the lesser candidate.
+    fn rank(&self) -> (i64, Reverse<(Option<AlertKey>, &Candidate)>) {
+        (self.gain, Reverse((self.onset, &self.candidate)))
+    }
+}
+
+impl PartialEq for Offer {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+impl Eq for Offer {}
+
+impl PartialOrd for Offer {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Offer {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
 /// Covers the alerts of a component until all of those before `until` are covered.
 ///
 /// `standing` are sources by standing group near the component. Of a piece of a component
@@ -46,43 +96,46 @@ pub fn split(
     params: &CorrelateParams,
 ) -> Vec<Chosen> {
     let silent = silent_candidates(world, &sites, elsewhere, params);
-    let mut heap = BinaryHeap::new();
-    let offer = |heap: &mut BinaryHeap<_>, candidate: Candidate, sites: &Sites| {
-        if let Some((gain, reached)) = gain(world, sites, standing, &silent, &candidate, params) {
-            // Ties go to the earlier alert, then to the lesser candidate.
-            let onset = reached.iter().map(|r| r.alerts[0]).min();
-            heap.push((gain, Reverse(onset), Reverse(candidate)));
-        }
+    let offer = |candidate: Candidate, sites: &Sites, round: usize| {
+        let (gain, reached) = gain(world, sites, standing, &silent, &candidate, params)?;
+        Some(Offer::of(gain, candidate, reached, round))
     };
-    for group in standing.keys() {
-        offer(&mut heap, Candidate::Standing(*group), &sites);
-    }
-    for node in sites.by_node.keys().chain(silent.keys()) {
-        offer(&mut heap, Candidate::Entity(world.node(*node).entity.id, *node), &sites);
-    }
+    let entity = |node: &NodeIndex| Candidate::Entity(world.node(*node).entity.id, *node);
+    let groups = standing.keys().map(|group| Candidate::Standing(*group));
+    let entities = sites.by_node.keys().chain(silent.keys()).map(entity);
+    let mut heap: BinaryHeap<Offer> =
+        groups.chain(entities).filter_map(|candidate| offer(candidate, &sites, 0)).collect();
     let mut chosen = Vec::new();
-    while sites.by_node.values().flatten().any(|key| key.onset < until) {
-        let Some((gained, _, Reverse(candidate))) = heap.pop() else { break };
+    let mut taken: HashMap<NodeIndex, usize> = HashMap::new();
+    let due = |alerts: &[AlertKey]| alerts.partition_point(|key| key.onset < until);
+    let mut left: usize = sites.by_node.values().map(|alerts| due(alerts)).sum();
+    while left > 0 {
+        let Some(mut best) = heap.pop() else { break };
         // Gains only fall as alerts are covered: what still holds the top is the best.
-        let Some((now, reached)) = gain(world, &sites, standing, &silent, &candidate, params)
-        else {
-            continue;
-        };
-        if now < gained && heap.peek().is_some_and(|(next, ..)| *next > now) {
-            let onset = reached.iter().map(|r| r.alerts[0]).min();
-            heap.push((now, Reverse(onset), Reverse(candidate)));
-            continue;
+        if best.is_stale(&taken) {
+            let gained = best.gain;
+            match offer(best.candidate, &sites, chosen.len()) {
+                Some(now) => best = now,
+                None => continue,
+            }
+            if best.gain < gained && heap.peek().is_some_and(|next| next.gain > best.gain) {
+                heap.push(best);
+                continue;
+            }
         }
+        let Offer { candidate, reached, .. } = best;
         let began = match &candidate {
             Candidate::Entity(_, node) => began(&sites, &silent, *node).map(|onset| (*node, onset)),
             Candidate::Standing(_) => None,
         };
+        left -= reached.iter().map(|site| due(&site.alerts)).sum::<usize>();
         take(&mut sites, &reached);
+        taken.extend(reached.iter().map(|site| (site.node, chosen.len() + 1)));
         if let Candidate::Entity(_, node) = candidate
             && sites.by_node.contains_key(&node)
         {
             // Its later alerts may need a cone of their own.
-            offer(&mut heap, candidate.clone(), &sites);
+            heap.extend(offer(candidate.clone(), &sites, chosen.len() + 1));
         }
         chosen.push(match candidate {
             Candidate::Standing(group) => Chosen { standing: Some(group), source: None, reached },
@@ -95,7 +148,7 @@ pub fn split(
 fn take(sites: &mut Sites, reached: &[Reached]) {
     for site in reached {
         if let Some(alerts) = sites.by_node.get_mut(&site.node) {
-            alerts.retain(|key| !site.alerts.contains(key));
+            alerts.retain(|key| site.alerts.binary_search(key).is_err());
             if alerts.is_empty() {
                 sites.by_node.remove(&site.node);
             }
@@ -115,7 +168,7 @@ fn silent_candidates(
     let undecided = |node: NodeIndex| {
         let Range { start, end } = elsewhere.clone()?;
         let mut first = None;
-        world.unit_of(node).alerts(start, end - 1, &mut |key| {
+        world.unit_of(node).alerts(start, end - 1).for_each(|key| {
             let open = world.alerts.get(&key).is_some_and(|p| p.group.is_none());
             if first.is_none() && open && !world.is_pinned(&key) {
                 first = Some(key.onset);

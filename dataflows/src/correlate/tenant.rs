@@ -6,7 +6,7 @@ use super::unit::Unit;
 use super::world::{NodeIndex, Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
-    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Fingerprint, Group, IncidentKey,
+    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Group, IncidentKey,
     Rated, Seconds,
 };
 use crate::params::Params;
@@ -34,7 +34,10 @@ struct Dirt {
     /// Alerts older than this cannot be touched by a change of topology.
     settled: Seconds,
     seeds: Seeds,
+    /// Groups to put together again.
     groups: BTreeSet<AlertKey>,
+    /// Alerts that changed where they are.
+    amended: Vec<AlertKey>,
 }
 
 impl Tenant {
@@ -88,6 +91,7 @@ impl Tenant {
         if std::mem::take(&mut self.all_dirty) {
             dirt.groups.extend(self.world.groups.keys().copied());
         }
+        self.amend(&dirt.amended, &dirt.groups, params, emit);
         for group in dirt.groups {
             self.publish(group, params, emit);
             // Its last open member may have moved to another group.
@@ -131,17 +135,16 @@ impl Tenant {
             dirty.extend(users());
         }
         for unit in sorted(near.into_iter()) {
-            self.seed_unit(&self.world.unit_of(unit), dirt);
+            self.seed_unit(self.world.unit_of(unit), dirt);
         }
         for unit in sorted(dirty.into_iter()) {
-            self.dirty_unit(&self.world.unit_of(unit), dirt);
+            self.dirty_unit(self.world.unit_of(unit), dirt);
         }
     }
 
     fn seed_unit(&self, unit: &Unit, dirt: &mut Dirt) {
         for node in &unit.members {
-            let from = AlertKey { onset: dirt.settled, fingerprint: Fingerprint(0) };
-            for key in self.world.node(*node).timeline.range(from..) {
+            for key in self.world.node(*node).timeline.within(dirt.settled, Seconds::MAX) {
                 dirt.seeds.near.insert((key.onset, *node));
             }
         }
@@ -151,14 +154,14 @@ impl Tenant {
     fn dirty_near(&self, entity: &EntityRef, dirt: &mut Dirt) {
         let Some(node) = self.world.find(entity.id) else { return };
         let unit = self.world.unit_of(node);
-        self.dirty_unit(&unit, dirt);
+        self.dirty_unit(unit, dirt);
         for (user, _) in &unit.users {
-            self.dirty_unit(&self.world.unit_of(*user), dirt);
+            self.dirty_unit(self.world.unit_of(*user), dirt);
         }
     }
 
     fn dirty_unit(&self, unit: &Unit, dirt: &mut Dirt) {
-        for key in unit.members.iter().flat_map(|n| &self.world.node(*n).timeline) {
+        for key in unit.members.iter().flat_map(|n| self.world.node(*n).timeline.iter()) {
             dirt.groups.extend(self.world.alerts.get(key).and_then(|placed| placed.group));
         }
     }
@@ -189,7 +192,7 @@ impl Tenant {
             self.publish_row(key, Some(Arc::new(row)), emit);
         } else if let Some(placed) = self.world.alerts.get_mut(&key) {
             placed.row = new.row;
-            dirt.groups.extend(placed.group);
+            dirt.amended.push(key);
         } else {
             let node = self.world.intern(&new.row.entity);
             let placed = Placed {
@@ -255,9 +258,57 @@ impl Tenant {
         }
     }
 
+    /// Brings groups up to date in which alerts only changed where they are, those in `anew`
+    /// left out. It is what most updates of alerts are: an order of magnitude more events, an end.
+    fn amend(
+        &mut self,
+        keys: &[AlertKey],
+        anew: &BTreeSet<AlertKey>,
+        params: &Params,
+        emit: &mut Emit<'_>,
+    ) {
+        let mut by_group: BTreeMap<AlertKey, Vec<AlertKey>> = BTreeMap::new();
+        for key in keys {
+            let group = self.world.alerts.get(key).and_then(|placed| placed.group);
+            match group {
+                Some(group) => by_group.entry(group).or_default().push(*key),
+                None => self.renew_row(*key, None, emit),
+            }
+        }
+        for (first, keys) in by_group.into_iter().filter(|(first, _)| !anew.contains(first)) {
+            let before = self.groups.get(&first);
+            let now = before.and_then(|before| assemble::amended(&self.world, before, &keys));
+            let Some(now) = now else {
+                self.publish(first, params, emit);
+                continue;
+            };
+            let incident = now.key;
+            self.replace(first, Some(now), emit);
+            for key in keys {
+                self.renew_row(key, Some(incident), emit);
+            }
+        }
+    }
+
     /// Brings what stands published about one group up to date.
     pub(super) fn publish(&mut self, first: AlertKey, params: &Params, emit: &mut Emit<'_>) {
-        let now = assemble::group(&self.world, first, params);
+        let before = self.groups.get(&first).map(Arc::as_ref);
+        let now = assemble::group(&self.world, first, before, params);
+        let incident = now.as_ref().map(|group| group.key);
+        self.replace(first, now, emit);
+        let keys: Vec<AlertKey> = self
+            .world
+            .groups
+            .get(&first)
+            .map(|m| m.keys.iter().copied().collect())
+            .unwrap_or_default();
+        for key in keys {
+            self.renew_row(key, incident, emit);
+        }
+    }
+
+    /// Lets another version of a group stand.
+    fn replace(&mut self, first: AlertKey, now: Option<Arc<Group>>, emit: &mut Emit<'_>) {
         let before = self.groups.get(&first);
         if before != now.as_ref() {
             if let Some(old) = before {
@@ -266,21 +317,26 @@ impl Tenant {
             if let Some(new) = &now {
                 emit(Outcome::Group(new.clone()), 1);
             }
+            match now {
+                Some(group) => self.groups.insert(first, group),
+                None => self.groups.remove(&first),
+            };
         }
-        let incident = now.as_ref().map(|group| group.key);
-        match now {
-            Some(group) => self.groups.insert(first, group),
-            None => self.groups.remove(&first),
+    }
+
+    /// Says of an alert that it is in `incident`, or alone, if that is news.
+    fn renew_row(
+        &mut self,
+        key: AlertKey,
+        incident: Option<IncidentKey>,
+        emit: &mut Emit<'_>,
+    ) {
+        let Some(placed) = self.world.alerts.get(&key) else {
+            return self.publish_row(key, None, emit);
         };
-        let keys: Vec<AlertKey> = self
-            .world
-            .groups
-            .get(&first)
-            .map(|m| m.keys.iter().copied().collect())
-            .unwrap_or_default();
-        for key in keys {
-            let row = self.world.alerts.get(&key).map(|placed| assemble::row(placed, incident));
-            self.publish_row(key, row, emit);
+        if self.rows.get(&key).is_none_or(|row| !assemble::says(row, placed, incident)) {
+            let row = assemble::row(placed, incident);
+            self.publish_row(key, Some(row), emit);
         }
     }
 

@@ -7,12 +7,11 @@
 //! is asked later. Other part-of edges (a host in a zone) stay ordinary
 //! dependencies.
 
+use super::timeline::Timeline;
 use super::world::{NodeIndex, World, carries_faults};
-use crate::model::{AlertKey, Fingerprint, RelationKind, Seconds};
-use std::cell::RefCell;
+use crate::model::{AlertKey, RelationKind, Seconds};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
-use std::rc::Rc;
 
 /// Wholes that a part may be nested in: container, pod, set, deployment, service.
 const NESTING_MAX: usize = 8;
@@ -31,17 +30,14 @@ pub struct Unit {
     /// Units any member of which depends on this one, likewise.
     pub users: Vec<(NodeIndex, RelationKind)>,
     /// The alerts of all members.
-    timeline: RefCell<BTreeSet<AlertKey>>,
+    timeline: Timeline,
 }
 
 impl Unit {
-    /// Visits the alerts with onset within `[from, upto]`, in order, until `visit` says stop.
+    /// The alerts with onset within `[from, upto]`, in order.
     #[inline]
-    pub fn alerts(&self, from: Seconds, upto: Seconds, visit: &mut dyn FnMut(AlertKey)) {
-        let timeline = self.timeline.borrow();
-        if !timeline.is_empty() && from <= upto {
-            timeline.range(span(from, upto)).for_each(|key| visit(*key));
-        }
+    pub fn alerts(&self, from: Seconds, upto: Seconds) -> impl Iterator<Item = AlertKey> {
+        self.timeline.within(from, upto).copied()
     }
 
     /// The last alert before `before`, not earlier than `from`, that fits.
@@ -49,21 +45,10 @@ impl Unit {
         &self,
         before: AlertKey,
         from: Seconds,
-        fits: &dyn Fn(&AlertKey) -> bool,
+        fits: impl Fn(&AlertKey) -> bool,
     ) -> Option<AlertKey> {
-        let timeline = self.timeline.borrow();
-        let first = AlertKey { onset: from, fingerprint: Fingerprint(0) };
-        if timeline.is_empty() || before <= first {
-            return None;
-        }
-        timeline.range(first..before).rfind(|key| fits(key)).copied()
+        self.timeline.before(from, before).rfind(|key| fits(key)).copied()
     }
-}
-
-/// All alerts with onset within `[from, upto]`.
-pub fn span(from: Seconds, upto: Seconds) -> RangeInclusive<AlertKey> {
-    let first = AlertKey { onset: from, fingerprint: Fingerprint(0) };
-    first..=AlertKey { onset: upto, fingerprint: Fingerprint(u128::MAX) }
 }
 
 /// Units by node, as far as they have been asked for.
@@ -72,94 +57,56 @@ pub fn span(from: Seconds, upto: Seconds) -> RangeInclusive<AlertKey> {
 /// correlation does.
 #[derive(Debug, Default)]
 pub struct Units {
-    known: RefCell<Vec<Option<Rc<Unit>>>>,
-    roots: RefCell<Vec<Option<NodeIndex>>>,
-}
-
-/// What is known at an index.
-fn at<T: Clone>(list: &RefCell<Vec<Option<T>>>, index: NodeIndex) -> Option<T> {
-    list.borrow().get(index as usize).cloned().flatten()
-}
-
-/// Notes something at an index.
-fn put<T: Clone>(list: &RefCell<Vec<Option<T>>>, index: NodeIndex, value: T) {
-    let (mut list, index) = (list.borrow_mut(), index as usize);
-    if list.len() <= index {
-        list.resize(index + 1, None);
-    }
-    list[index] = Some(value);
+    known: Vec<OnceCell<Box<Unit>>>,
+    roots: Vec<OnceCell<NodeIndex>>,
 }
 
 impl Units {
-    /// An alert came onto a node's timeline, or left it.
-    pub fn note(&self, node: NodeIndex, key: AlertKey, present: bool) {
-        let root = at(&self.roots, node);
-        if let Some(unit) = root.and_then(|root| at(&self.known, root)) {
-            let mut timeline = unit.timeline.borrow_mut();
-            if present {
-                timeline.insert(key)
-            } else {
-                timeline.remove(&key)
-            };
-        }
+    /// Makes room for so many nodes.
+    pub fn grow(&mut self, nodes: usize) {
+        self.known.resize_with(nodes, OnceCell::new);
+        self.roots.resize_with(nodes, OnceCell::new);
     }
 
-    /// Forgets the units of the two ends of an edge; all of them when units may have changed.
-    pub fn forget_edge(&mut self, from: NodeIndex, to: NodeIndex, kind: RelationKind) {
-        if kind == RelationKind::PartOf {
-            return self.forget();
-        }
-        for node in [from, to] {
-            if let Some(root) = at(&self.roots, node)
-                && let Some(slot) = self.known.get_mut().get_mut(root as usize)
-            {
-                *slot = None;
+    /// An alert came onto a node's timeline, or left it.
+    pub fn note(&mut self, node: NodeIndex, key: AlertKey, present: bool) {
+        for root in self.named_by(node) {
+            if let Some(unit) = self.known[root as usize].get_mut() {
+                if present { unit.timeline.insert(key) } else { unit.timeline.remove(key) }
             }
         }
     }
 
-    /// Forgets everything.
-    pub fn forget(&mut self) {
-        self.known.get_mut().clear();
-        self.roots.get_mut().clear();
+    /// Forgets the unit of a node whose ordinary links have changed.
+    pub fn forget_links(&mut self, node: NodeIndex) {
+        for root in self.named_by(node) {
+            self.known[root as usize].take();
+        }
+    }
+
+    /// The units that a node may be a member of: its whole's, and the one that it names itself,
+    /// for what is nested in it may be too deep for its whole.
+    fn named_by(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + use<> {
+        let root = self.roots[node as usize].get().copied();
+        root.filter(|root| *root != node).into_iter().chain([node])
+    }
+
+    /// Forgets which unit a node belongs to.
+    pub fn forget_root(&mut self, node: NodeIndex) {
+        self.forget_links(node);
+        self.roots[node as usize].take();
     }
 
     /// The unit of `node`.
-    pub fn of(&self, world: &World, node: NodeIndex) -> Rc<Unit> {
+    #[inline]
+    pub fn of<'a>(&'a self, world: &'a World, node: NodeIndex) -> &'a Unit {
         let root = self.root(world, node);
-        if let Some(unit) = at(&self.known, root) {
-            return unit;
-        }
-        let unit = Rc::new(self.build(world, root));
-        put(&self.known, root, unit.clone());
-        unit
+        self.known[root as usize].get_or_init(|| Box::new(self.build(world, root)))
     }
 
+    #[inline]
     fn root(&self, world: &World, node: NodeIndex) -> NodeIndex {
-        if let Some(root) = at(&self.roots, node) {
-            return root;
-        }
-        let mut path = vec![node];
-        let root = loop {
-            let last = path[path.len() - 1];
-            match whole(world, last) {
-                None => break last,
-                Some(next) => {
-                    if let Some(again) = path.iter().position(|seen| *seen == next) {
-                        // Parts of one another: the least of the circle names it.
-                        let circle = path[again..].iter();
-                        let least = circle.min_by_key(|n| &world.node(**n).entity.text);
-                        break least.copied().unwrap_or(last);
-                    }
-                    if path.len() == NESTING_MAX {
-                        break last;
-                    }
-                    path.push(next);
-                }
-            }
-        };
-        put(&self.roots, node, root);
-        root
+        *self.roots[node as usize].get_or_init(|| root_of(world, node))
     }
 
     fn build(&self, world: &World, root: NodeIndex) -> Unit {
@@ -192,9 +139,28 @@ impl Units {
         };
         let depends = ends(&|n| world.node(n).depends.iter().map(|l| (l.node, l.kind)).collect());
         let users = ends(&|n| world.node(n).users.iter().map(|l| (l.node, l.kind)).collect());
-        let keys = members.iter().flat_map(|member| &world.node(*member).timeline);
-        let timeline = RefCell::new(keys.copied().collect());
+        let keys = members.iter().flat_map(|member| world.node(*member).timeline.iter());
+        let timeline = Timeline::of(keys.copied());
         Unit { root, depends, users, members, timeline }
+    }
+}
+
+/// The outermost whole of a node.
+fn root_of(world: &World, node: NodeIndex) -> NodeIndex {
+    let mut path = vec![node];
+    loop {
+        let last = path[path.len() - 1];
+        let Some(next) = whole(world, last) else { return last };
+        if let Some(again) = path.iter().position(|seen| *seen == next) {
+            // Parts of one another: the least of the circle names it.
+            let circle = path[again..].iter();
+            let least = circle.min_by_key(|n| &world.node(**n).entity.text);
+            return least.copied().unwrap_or(last);
+        }
+        if path.len() == NESTING_MAX {
+            return last;
+        }
+        path.push(next);
     }
 }
 

@@ -1,13 +1,13 @@
 //! One tenant's topology and timelines, by dense index.
 
+use super::timeline::Timeline;
 use super::unit::{Unit, Units};
 use crate::model::{
     AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate, Pin,
     RelationKind, Seconds,
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// A place among a world's nodes.
@@ -32,7 +32,7 @@ pub struct Node {
     /// What depends on it, ordered likewise.
     pub users: Vec<Link>,
     /// Onsets of its alerts inside the horizon, and of sealed members of standing groups.
-    pub timeline: BTreeSet<AlertKey>,
+    pub timeline: Timeline,
     /// Changes on it.
     pub changes: BTreeSet<Arc<ContextEvent>>,
     /// Owner and criticality, if a catalogue names it.
@@ -126,7 +126,7 @@ impl World {
             entity: entity.clone(),
             depends: Vec::new(),
             users: Vec::new(),
-            timeline: BTreeSet::new(),
+            timeline: Timeline::default(),
             changes: BTreeSet::new(),
             profile: None,
             placed: 0,
@@ -138,6 +138,7 @@ impl World {
             }
             None => {
                 self.nodes.push(Some(node));
+                self.units.grow(self.nodes.len());
                 (self.nodes.len() - 1) as NodeIndex
             }
         };
@@ -159,7 +160,8 @@ impl World {
                     && node.placed == 0
             });
             if spent && let Some(node) = self.nodes[index as usize].take() {
-                self.units.forget();
+                // Without links it was a unit of its own, and nobody's neighbour.
+                self.units.forget_root(index);
                 self.index.remove(&node.entity.id);
                 self.free.push(index);
             }
@@ -180,7 +182,7 @@ impl World {
         let up = Link { node: from, kind };
         let at = place(self, &self.node(to).users, &up);
         self.node_mut(to).users.insert(at, up);
-        self.units.forget_edge(from, to, kind);
+        self.forget_units(from, to, kind);
     }
 
     /// Takes an edge away.
@@ -191,11 +193,41 @@ impl World {
         let up = Link { node: from, kind };
         self.node_mut(to).users.retain(|link| *link != up);
         self.doubtful.extend([from, to]);
-        self.units.forget_edge(from, to, kind);
+        self.forget_units(from, to, kind);
+    }
+
+    /// Forgets the units that an edge between two nodes may have changed: theirs, or, when one
+    /// may have become a part of the other, also those that reach into either.
+    fn forget_units(&mut self, from: NodeIndex, to: NodeIndex, kind: RelationKind) {
+        if kind != RelationKind::PartOf {
+            self.units.forget_links(from);
+            self.units.forget_links(to);
+            return;
+        }
+        self.units.forget_links(to);
+        let mut parts = vec![from];
+        let mut seen: HashSet<NodeIndex> = parts.iter().copied().collect();
+        let mut looked = 0;
+        while looked < parts.len() {
+            let node = self.node(parts[looked]);
+            let inner = node.users.iter().filter(|link| link.kind == RelationKind::PartOf);
+            parts.extend(inner.map(|link| link.node).filter(|part| seen.insert(*part)));
+            looked += 1;
+        }
+        for part in parts {
+            // Whoever it is linked with knows it by the unit it was in.
+            let Node { depends, users, .. } = match &self.nodes[part as usize] {
+                Some(node) => node,
+                None => continue,
+            };
+            depends.iter().chain(users).for_each(|link| self.units.forget_links(link.node));
+            self.units.forget_root(part);
+        }
     }
 
     /// The unit that a node is part of.
-    pub fn unit_of(&self, node: NodeIndex) -> Rc<Unit> {
+    #[inline]
+    pub fn unit_of(&self, node: NodeIndex) -> &Unit {
         self.units.of(self, node)
     }
 
@@ -215,7 +247,7 @@ impl World {
     pub fn remove_alert(&mut self, key: AlertKey) -> Option<Placed> {
         let placed = self.alerts.remove(&key)?;
         let node = self.node_mut(placed.node);
-        node.timeline.remove(&key);
+        node.timeline.remove(key);
         node.placed -= 1;
         self.units.note(placed.node, key, false);
         if let Some(pin) = &placed.row.pin

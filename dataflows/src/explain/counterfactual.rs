@@ -14,27 +14,22 @@ pub fn counterfactual(
 ) -> Option<Counterfactual> {
     let top = cause.candidates.first()?;
     let place = group.entities.iter().position(|e| e.entity == top.entity)? as u32;
-    let mut tries: Vec<(Feature, Vec<EventId>, Group)> = Vec::new();
-    for change in group.changes.iter().rev().filter(|c| c.entity == place).take(2) {
-        let mut without = group.clone();
-        without.changes.retain(|other| other != change);
-        tries.push((Feature::Change, vec![change.event.id.clone()], without));
-    }
+    let mut tries: Vec<Without> = Vec::new();
+    let changes = (0..group.changes.len()).rev().filter(|at| group.changes[*at].entity == place);
+    tries.extend(changes.take(2).map(Without::Change));
     let mut own: Vec<usize> =
         (0..group.members.len()).filter(|at| group.members[*at].entity == place).collect();
     own.sort_by_key(|at| std::cmp::Reverse(group.members[*at].surprise_milli));
-    let told = |at: &usize| group.members[*at].row.alert.first_event_id.clone();
-    for at in own.iter().take(TRIES_MAX - 3) {
-        tries.push((Feature::Own, vec![told(at)], without(group, &[*at])));
-    }
+    tries.extend(own.iter().take(TRIES_MAX - 3).map(|at| Without::Members(vec![*at])));
     if own.len() > 1 {
-        tries.push((Feature::Own, own.iter().map(told).collect(), without(group, &own)));
+        tries.push(Without::Members(own));
     }
-    tries.into_iter().find_map(|(feature, events, group)| {
-        if group.members.is_empty() {
+    tries.into_iter().find_map(|evidence| {
+        let without = evidence.taken_from(group);
+        if without.members.is_empty() {
             return None;
         }
-        let other = score(&group);
+        let other = score(&without);
         let first = other.candidates.first();
         let instead = first.filter(|c| c.probability_ppm > other.unknown_ppm);
         if instead.is_some_and(|candidate| candidate.entity == top.entity) {
@@ -44,20 +39,56 @@ pub fn counterfactual(
             return None;
         }
         Some(Counterfactual {
-            without: events,
-            feature,
+            without: evidence.events(group),
+            feature: evidence.feature(),
             probability_ppm: instead.map_or(other.unknown_ppm, |c| c.probability_ppm),
             instead: instead.map(|candidate| candidate.entity.clone()),
         })
     })
 }
 
-fn without(group: &Group, members: &[usize]) -> Group {
-    let mut other = group.clone();
-    let mut at = 0;
-    other.members.retain(|_| {
-        at += 1;
-        !members.contains(&(at - 1))
-    });
-    other
+/// Evidence to do without, by place in the group.
+enum Without {
+    Change(usize),
+    Members(Vec<usize>),
+}
+
+impl Without {
+    fn taken_from(&self, group: &Group) -> Group {
+        fn others<T: Clone>(all: &[T], gone: &[usize]) -> Vec<T> {
+            let kept = all.iter().enumerate().filter(|(at, _)| !gone.contains(at));
+            kept.map(|(_, one)| one.clone()).collect()
+        }
+        match self {
+            Without::Change(at) => {
+                Group { changes: others(&group.changes, &[*at]).into(), ..group.clone() }
+            }
+            Without::Members(gone) => Group {
+                key: group.key,
+                tenant: group.tenant.clone(),
+                members: others(&group.members, gone),
+                entities: group.entities.clone(),
+                changes: group.changes.clone(),
+                model: group.model.clone(),
+                degraded: group.degraded,
+            },
+        }
+    }
+
+    fn events(&self, group: &Group) -> Vec<EventId> {
+        match self {
+            Without::Change(at) => vec![group.changes[*at].event.id.clone()],
+            Without::Members(gone) => {
+                let told = |at: &usize| group.members[*at].row.alert.first_event_id.clone();
+                gone.iter().map(told).collect()
+            }
+        }
+    }
+
+    fn feature(&self) -> Feature {
+        match self {
+            Without::Change(_) => Feature::Change,
+            Without::Members(_) => Feature::Own,
+        }
+    }
 }

@@ -20,9 +20,10 @@ pub struct Group {
     /// In order of (onset, fingerprint).
     pub members: Vec<GroupMember>,
     /// Entities of members, then silent ones they depend on; members index into it.
-    pub entities: Vec<GroupEntity>,
+    /// Shared from version to version, as long as nothing around the group changes.
+    pub entities: Arc<[GroupEntity]>,
     /// Recent changes on those entities, oldest first.
-    pub changes: Vec<GroupChange>,
+    pub changes: Arc<[GroupChange]>,
     /// The scorer's weights, when the tenant has its own.
     pub model: Option<Arc<ModelUpdate>>,
     /// Its component was over the size bound and had to be cut.

@@ -9,6 +9,7 @@ use causeway_dataflows::ops::epochs::Tick;
 use causeway_dataflows::oracle::{alerts, expected};
 use causeway_dataflows::params::Params;
 use causeway_dataflows::pipeline::Saved;
+use causeway_dataflows::cause::kinds::Kinds;
 use causeway_dataflows::{cause, explain};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -220,6 +221,7 @@ pub fn check_against_oracle(history: &History) -> Result<(), String> {
     let mut told = Vec::new();
     let mut context: Vec<ContextEvent> = Vec::new();
     let mut compared = 0;
+    let kinds = Kinds::default();
     while let Some(output) = collector.next_epoch() {
         let epoch = &epochs[output.epoch as usize];
         standing.apply(output)?;
@@ -229,7 +231,7 @@ pub fn check_against_oracle(history: &History) -> Result<(), String> {
         let alerts = alerts::alerts(&told, epoch.tick.now, &params);
         let expected = expected(&alerts, &context, epoch.tick.now, &params);
         same("row", &standing.rows, &expected.rows)?;
-        let score = |group: &_| cause::cause(group, &params.cause);
+        let score = |group: &_| cause::cause(group, &params.cause, &kinds);
         let incidents: BTreeMap<IncidentKey, Arc<Incident>> = expected
             .groups
             .into_iter()
