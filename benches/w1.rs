@@ -205,7 +205,8 @@ fn floored(chunks: &[Chunk], live_keys: u64, outcome: Outcome) -> Outcome {
         let over = Status::Resolved { at, last: run.last };
         let status = if at < now { over } else { Status::Firing };
         ndjson::toggle(&mut digest, &alert(key, Severity(run.severity), status));
-        ndjson::toggle_count(&mut digest, &AlertCount { key, count: run.count, last: run.last });
+        let count = AlertCount { key, count: run.count, last: run.last };
+        digest.merge(ndjson::count_digest(&count));
     }
     let outcome = Outcome { outputs, digest: digest.text(), ..outcome.spent(spent) };
     outcome.figure("rejected", rejected as f64).figure("keys", table.len() as f64)

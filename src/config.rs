@@ -58,6 +58,11 @@ pub struct Config {
     /// Bytes of input that may wait for the engine; beyond it senders are turned away.
     #[serde(default = "input_queue_default")]
     pub input_queue: ByteSize,
+    /// Bytes of memory that the process may hold. Near it sources wait and senders are turned
+    /// away until alerts have ended and left the horizon. Without it the limit of the control
+    /// group counts, if there is one.
+    #[serde(default)]
+    pub memory_limit: Option<ByteSize>,
     /// The HTTP server.
     #[serde(default)]
     pub server: server::Server,
@@ -200,6 +205,7 @@ impl Default for Config {
             data_dir: data_dir_default(),
             workers: 0,
             input_queue: input_queue_default(),
+            memory_limit: None,
             server: server::Server::default(),
             sources: BTreeMap::new(),
             topology: OneOrMore::default(),

@@ -122,6 +122,8 @@ pub enum BusyReason {
     Stopping,
     /// The disk is full; sources are paused until it is not.
     Storage,
+    /// Memory is short; sources are paused until it is not.
+    Memory,
 }
 
 impl fmt::Display for BusyReason {
@@ -130,6 +132,7 @@ impl fmt::Display for BusyReason {
             BusyReason::Full => "the queue of the engine is full",
             BusyReason::Stopping => "the process is stopping",
             BusyReason::Storage => "the disk is full",
+            BusyReason::Memory => "`memory_limit` is near",
         })
     }
 }

@@ -15,6 +15,7 @@ mod cut;
 mod data_dir;
 mod emitter;
 mod journal;
+mod memory;
 mod positions;
 mod resume;
 mod sinks;
@@ -232,6 +233,7 @@ impl Live {
         http.gate.open();
         standing_context(&settings, &core, &receptions, &clock)?;
         let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
+        memory::limit(&settings, &core)?;
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
         let means = Means::of(&core, &receptions, &journal_name, &repeats, &clock);

@@ -6,6 +6,7 @@
 //! checks: addresses are parsed, periods are seconds, names are known.
 
 use crate::canonical::Reject;
+use crate::config::units::ByteSize;
 use crate::config::{Config, ConfigError, LogFormat, Surroundings, Written, load};
 use causeway_dataflows::model::{Context, ContextEvent, EventId, Op};
 use causeway_dataflows::params::Params;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub workers: usize,
     /// Bytes of input that may wait for the engine; beyond it senders are turned away.
     pub input_queue_bytes: usize,
+    /// Bytes that the process may hold; `None` for what its control group says.
+    pub memory_limit_bytes: Option<u64>,
     /// The HTTP server.
     pub server: ServerSettings,
     /// The sources in the order of their names; the place of each is its index everywhere.
@@ -155,6 +158,7 @@ impl Settings {
             data_dir: config.data_dir.0.clone(),
             workers: workers(&mut checker, config.workers),
             input_queue_bytes: input_queue(&mut checker, config),
+            memory_limit_bytes: memory_limit(&mut checker, config),
             server: server::check(&mut checker, &config.server, &sources),
             topology: topology(&mut checker, config),
             params: stages::params(&mut checker, config, &sources),
@@ -219,6 +223,20 @@ fn input_queue(checker: &mut Checker<'_>, config: &Config) -> usize {
         checker.wrong("input_queue", message, "make it at least `server.limits.decoded`");
     }
     config.input_queue.as_usize()
+}
+
+/// Input waits as bytes, then decoded, then as what is remembered of it.
+const QUEUES_IN_MEMORY: u64 = 4;
+
+fn memory_limit(checker: &mut Checker<'_>, config: &Config) -> Option<u64> {
+    let limit = config.memory_limit?.0;
+    let least = ByteSize(config.input_queue.0.saturating_mul(QUEUES_IN_MEMORY));
+    if checker.knows(&["input_queue"]) && limit < least.0 {
+        let message = format!("{} is too little for what `input_queue` lets in", ByteSize(limit));
+        let remedy = format!("make it at least {least}, or `input_queue` smaller");
+        checker.wrong("memory_limit", message, &remedy);
+    }
+    Some(limit)
 }
 
 fn topology(checker: &mut Checker<'_>, config: &Config) -> Vec<PathBuf> {

@@ -8,11 +8,13 @@
 //!  keys ─────── once all of the epoch were answered ───────┘                             forgets
 //! ```
 //!
-//! Whoever is asked makes a copy of what it remembers, mostly of references, and goes on; what
-//! is written is written by a thread of its own. A file has its name only when it is whole and
+//! Whoever is asked makes a copy of what it remembers, mostly of references, and goes on; the
+//! keys of dedup, which may be millions, are copied a slice at a time, while later epochs come.
+//! What is written is written by a thread of its own, which gives way to all others. A file has its name only when it is whole and
 //! on disk. Two are kept, and the journal from the older one on: a damaged file costs time, and
 //! nothing else.
 
+mod beside;
 mod file;
 mod folder;
 mod state;

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod snapshots;
 pub mod journal;
 pub mod process;
+pub mod memory;
 pub mod metrics;
 
 pub use engine::EngineBooks;

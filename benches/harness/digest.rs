@@ -7,14 +7,20 @@ use xxhash_rust::xxh3::xxh3_128;
 pub struct RowDigest(pub u128);
 
 impl RowDigest {
-    /// Adds a row of numbers, or takes it back.
+    /// The digest of one row of numbers.
     #[inline]
-    pub fn toggle<const N: usize>(&mut self, row: [u64; N]) {
+    pub fn of<const N: usize>(row: [u64; N]) -> RowDigest {
         let mut bytes = [[0u8; 8]; N];
         for (place, number) in bytes.iter_mut().zip(row) {
             *place = number.to_le_bytes();
         }
-        self.0 ^= xxh3_128(bytes.as_flattened());
+        RowDigest(xxh3_128(bytes.as_flattened()))
+    }
+
+    /// Adds a row of numbers, or takes it back.
+    #[inline]
+    pub fn toggle<const N: usize>(&mut self, row: [u64; N]) {
+        self.merge(RowDigest::of(row));
     }
 
     /// Joins the digest of other rows.

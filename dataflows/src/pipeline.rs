@@ -88,8 +88,16 @@ impl Memory {
         self.tenants.want(epoch);
     }
 
-    /// What was remembered after `epoch`, once the computation is through with it.
+    /// What was remembered after `epoch`, once all of it was handed out: the computation is
+    /// through with the epoch by then, and perhaps with later ones.
     pub fn take(&self, epoch: Epoch) -> Option<Saved> {
+        let Memory { keys, things, history, tenants } = self;
+        if ![keys.has(epoch), things.has(epoch), history.has(epoch), tenants.has(epoch)]
+            .iter()
+            .all(|there| *there)
+        {
+            return None;
+        }
         Some(Saved {
             keys: self.keys.take(epoch)?,
             things: self.things.take(epoch)?,

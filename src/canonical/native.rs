@@ -114,6 +114,9 @@ pub(super) fn read_plain(
     let Some((words, marks)) = scanner.structure(text) else { return false };
     let keys_max = intake.source().limits.keys_max;
     let Some(plain) = Plain::of(words, marks, keys_max) else { return false };
+    if plain.kind != Kind::Alert {
+        return read_plain_signal(intake, &plain, marks, line, text);
+    }
     // A source's own key replaces name and labels, and of different ones those seen first are
     // shown: such a spelling does not say which alert it is.
     let keyed = !plain.text(Field::Fingerprint).is_empty();
@@ -140,6 +143,27 @@ pub(super) fn read_plain(
     });
     if let Err(refusal) = done {
         refusal.record(intake, line, payload);
+    }
+    true
+}
+
+/// The same for a line that holds a signal.
+#[inline]
+fn read_plain_signal(
+    intake: &mut Intake,
+    plain: &Plain<'_>,
+    marks: &[u32],
+    line: u64,
+    text: &[u8],
+) -> bool {
+    let keys_max = intake.source().limits.keys_max;
+    let Some(quality) = signal::plain(plain, marks, keys_max) else { return false };
+    let payload = Payload::Raw(text);
+    match checked(intake, plain) {
+        Ok(kind) => {
+            intake.signal(common(plain, line, payload, quality, Defaults::default()), kind);
+        }
+        Err(refusal) => refusal.record(intake, line, payload),
     }
     true
 }

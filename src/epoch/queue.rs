@@ -35,6 +35,8 @@ pub struct Queue {
     durable: Option<watch::Sender<u64>>,
     /// The disk has no room: nothing is taken until it has.
     full: AtomicBool,
+    /// The process holds about as much memory as it may.
+    short: AtomicBool,
 }
 
 /// Gives room back when the submission is through.
@@ -61,6 +63,7 @@ impl Queue {
             books,
             durable: journaled.then(|| watch::Sender::new(0)),
             full: AtomicBool::new(false),
+            short: AtomicBool::new(false),
         })
     }
 
@@ -91,6 +94,11 @@ impl Queue {
     /// Whether the disk has no room.
     pub(super) fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::Release);
+    }
+
+    /// Whether there is hardly any memory left.
+    pub fn set_short(&self, short: bool) {
+        self.short.store(short, Ordering::Release);
     }
 
     /// An epoch was handed on.
@@ -128,6 +136,9 @@ impl Intake for Queue {
     fn reserve(&self, bytes: usize) -> Result<Reservation, Busy> {
         if self.full.load(Ordering::Acquire) {
             return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Storage });
+        }
+        if self.short.load(Ordering::Acquire) {
+            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Memory });
         }
         let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
         // One batch always fits an empty queue, however large: it has been read already.

@@ -91,18 +91,26 @@ impl Emitter {
 
     /// Runs until the engine has answered its last epoch; returns the books of everything.
     pub(super) fn run(mut self, mut collector: Collector, ticks: &Receiver<Tick>) -> Tally {
-        while let Some(mut output) = collector.next_epoch() {
+        while let Some(output) = collector.next_epoch() {
             // The tick of an epoch is sent before the epoch is.
             let Ok(tick) = ticks.recv() else { break };
             self.apply(&output, tick);
-            if let Some((engine, parts)) = output.saved.take().zip(self.parts.as_ref()) {
+            if output.is_cut {
                 let (epoch, now) = (output.epoch, tick.now);
-                let emission = Box::new(self.save());
-                // A writer that is gone has told why.
-                let _ = parts.send(Part::Told { epoch, now, engine: Box::new(engine), emission });
+                self.hand_on(|this| Part::Told { epoch, now, emission: Box::new(this.save()) });
+            }
+            while let Some((epoch, engine)) = collector.saved() {
+                self.hand_on(|_| Part::Engine { epoch, engine: Box::new(engine) });
             }
         }
         self.kept.tally()
+    }
+
+    fn hand_on(&self, part: impl FnOnce(&Self) -> Part) {
+        if let Some(parts) = &self.parts {
+            // A writer that is gone has told why.
+            let _ = parts.send(part(self));
+        }
     }
 
     fn apply(&mut self, output: &EpochOutput, tick: Tick) {

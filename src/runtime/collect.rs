@@ -16,7 +16,8 @@ pub(super) struct Updates {
     pub(super) rows: Vec<(Arc<AlertRow>, isize)>,
     pub(super) counts: Vec<AlertCount>,
     pub(super) sealed: Vec<IncidentKey>,
-    pub(super) saved: Option<Saved>,
+    /// What is remembered after it was asked for.
+    pub(super) is_cut: bool,
 }
 
 /// A worker's frontier and what it has for the epochs before.
@@ -24,6 +25,8 @@ pub(super) struct Report {
     pub(super) worker: usize,
     pub(super) reached: Epoch,
     pub(super) done: BTreeMap<Epoch, Updates>,
+    /// What it remembered after an epoch; it may have gone on since.
+    pub(super) saved: Option<(Epoch, Saved)>,
 }
 
 /// Everything that changed in one epoch, on all workers, in an order that does not depend
@@ -40,8 +43,8 @@ pub struct EpochOutput {
     pub counts: Vec<AlertCount>,
     /// Incidents that left the horizon, in order of key.
     pub sealed: Vec<IncidentKey>,
-    /// What the computation remembers after it, if that was asked for.
-    pub saved: Option<Saved>,
+    /// What the computation remembers after it was asked for, and comes by [`Collector::saved`].
+    pub is_cut: bool,
 }
 
 /// The side that takes answers.
@@ -50,6 +53,8 @@ pub struct Collector {
     credits: Receiver<()>,
     reached: Vec<Epoch>,
     pending: BTreeMap<Epoch, Updates>,
+    /// Shares of what is remembered after epochs, and of how many workers they are.
+    saved: BTreeMap<Epoch, (usize, Saved)>,
     next: Epoch,
     guards: Option<WorkerGuards<()>>,
 }
@@ -67,6 +72,7 @@ impl Collector {
             credits,
             reached: vec![first; workers],
             pending: BTreeMap::new(),
+            saved: BTreeMap::new(),
             next: first,
             guards: Some(guards),
         }
@@ -106,12 +112,23 @@ impl Collector {
             all.rows.append(&mut updates.rows);
             all.counts.append(&mut updates.counts);
             all.sealed.append(&mut updates.sealed);
-            match (&mut all.saved, updates.saved) {
-                (Some(all), Some(share)) => all.add(share),
-                (all @ None, share) => *all = share,
-                (Some(_), None) => {}
-            }
+            all.is_cut |= updates.is_cut;
         }
+        if let Some((epoch, share)) = report.saved {
+            let (workers, all) = self.saved.entry(epoch).or_default();
+            *workers += 1;
+            all.add(share);
+        }
+    }
+
+    /// What the computation remembered after an epoch that was asked for it, once all workers
+    /// have handed it out: when that epoch is told, or some epochs later.
+    pub fn saved(&mut self) -> Option<(Epoch, Saved)> {
+        let first = self.saved.first_entry()?;
+        let (epoch, (workers, _)) = (*first.key(), first.get());
+        // An epoch is told first.
+        let is_whole = *workers == self.reached.len() && epoch < self.next;
+        is_whole.then(|| (epoch, first.remove().1))
     }
 
     fn ready(&mut self) -> Option<EpochOutput> {
@@ -134,7 +151,7 @@ impl Collector {
             rows: updates.rows,
             counts: updates.counts,
             sealed: updates.sealed,
-            saved: updates.saved,
+            is_cut: updates.is_cut,
         })
     }
 

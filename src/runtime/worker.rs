@@ -8,7 +8,7 @@ use causeway_dataflows::params::Params;
 use causeway_dataflows::pipeline::{Inputs, Memory, pipeline};
 use crossbeam_channel::{Sender, TryRecvError};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 use timely::dataflow::operators::{Input, Inspect, Probe};
@@ -41,15 +41,17 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
     built.advance_to(first);
     let mut sources = Some(built);
     let mut told: Epoch = first;
+    let mut wanted: VecDeque<Epoch> = VecDeque::new();
     loop {
         let mut fed = 0;
         while let Some(open) = &mut sources {
             match queue.try_recv() {
                 Ok(share) => {
                     if share.save {
-                        // Its report carries what is remembered, also when nothing changes.
-                        taps.borrow_mut().entry(share.epoch).or_default();
+                        // Its report says so, also when nothing changes.
+                        taps.borrow_mut().entry(share.epoch).or_default().is_cut = true;
                         memory.want(share.epoch);
+                        wanted.push_back(share.epoch);
                     }
                     feed(open, share);
                 }
@@ -63,23 +65,22 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
         }
         let _ = timely.step();
         let reached = probe.with_frontier(|frontier| frontier.first().copied());
-        if reached.is_none_or(|reached| reached > told) {
-            let mut done = match reached {
+        let saved = wanted.front().and_then(|epoch| Some((*epoch, memory.take(*epoch)?)));
+        wanted.drain(..usize::from(saved.is_some()));
+        if saved.is_some() || reached.is_none_or(|reached| reached > told) {
+            let done = match reached {
                 Some(reached) => {
                     let later = taps.borrow_mut().split_off(&reached);
                     std::mem::replace(&mut *taps.borrow_mut(), later)
                 }
                 None => std::mem::take(&mut *taps.borrow_mut()),
             };
-            for (epoch, updates) in &mut done {
-                updates.saved = memory.take(*epoch);
-            }
             told = reached.unwrap_or(Epoch::MAX);
-            if reports.send(Report { worker: index, reached: told, done }).is_err() {
+            if reports.send(Report { worker: index, reached: told, done, saved }).is_err() {
                 return;
             }
         }
-        if sources.is_none() && told == Epoch::MAX {
+        if sources.is_none() && told == Epoch::MAX && wanted.is_empty() {
             return;
         }
         if fed == 0 && queue.is_empty() {

@@ -1,5 +1,6 @@
 //! The snapshots of a data directory: named by their epoch, the newest two.
 
+use super::beside::{Rests, Steps};
 use super::file::{self, SnapshotError};
 use super::state::Snapshot;
 use std::fs::{self, File};
@@ -68,6 +69,23 @@ impl Folder {
     /// # Errors
     /// When the disk refuses; then what was there before still is.
     pub fn write(&self, snapshot: &Snapshot) -> Result<Written, SnapshotError> {
+        self.write_resting(snapshot, None)
+    }
+
+    /// The same, with rests on the way.
+    pub(super) fn write_beside(
+        &self,
+        snapshot: &Snapshot,
+        rests: &Rests<'_>,
+    ) -> Result<Written, SnapshotError> {
+        self.write_resting(snapshot, Some(rests))
+    }
+
+    fn write_resting(
+        &self,
+        snapshot: &Snapshot,
+        rests: Option<&Rests<'_>>,
+    ) -> Result<Written, SnapshotError> {
         fs::create_dir_all(&self.0).map_err(|source| self.refused("make", &self.0, source))?;
         let path = self.path(snapshot.head.epoch);
         let part = path.with_extension(&PART_ENDING[1..]);
@@ -76,7 +94,7 @@ impl Folder {
             move |source| SnapshotError::Io { action, path, source }
         };
         let file = File::create(&part).map_err(refused("make"))?;
-        let mut buffer = BufWriter::with_capacity(1 << 20, file);
+        let mut buffer = BufWriter::with_capacity(1 << 20, Steps::of(file, rests));
         let written = file::write(snapshot, &mut buffer).and_then(|bytes| {
             buffer.flush()?;
             buffer.get_ref().sync_all()?;

@@ -1,5 +1,6 @@
 //! The thread that puts the parts of a snapshot together and writes it.
 
+use super::beside::{self, Rests};
 use super::folder::Folder;
 use super::state::{Emission, Head, Snapshot, Sources};
 use crate::clock::SharedClock;
@@ -35,17 +36,30 @@ pub enum Part {
         /// What each source remembers.
         sources: Vec<SavedSource>,
     },
-    /// Engine and emitting side, when the epoch was told.
+    /// The emitting side, when the epoch was told.
     Told {
         /// After which epoch.
         epoch: u64,
         /// Its tick.
         now: Seconds,
-        /// What the engine remembers.
-        engine: Box<Saved>,
         /// What the emitting side remembers.
         emission: Box<Emission>,
     },
+    /// The engine, when it has handed everything out, some epochs later.
+    Engine {
+        /// After which epoch.
+        epoch: u64,
+        /// What the engine remembered then.
+        engine: Box<Saved>,
+    },
+}
+
+/// The parts of one snapshot, as far as they have come.
+#[derive(Default)]
+struct Parts {
+    sources: Option<(i64, Vec<SavedSource>)>,
+    told: Option<(Seconds, Box<Emission>)>,
+    engine: Option<Box<Saved>>,
 }
 
 /// How far the writing is; clones share it.
@@ -100,7 +114,7 @@ pub struct Settings {
 pub struct Writer {
     settings: Settings,
     progress: Progress,
-    taken: BTreeMap<u64, (i64, Vec<SavedSource>)>,
+    parts: BTreeMap<u64, Parts>,
 }
 
 impl Writer {
@@ -115,7 +129,7 @@ impl Writer {
     ) -> io::Result<(Sender<Part>, Progress, JoinHandle<()>)> {
         let (parts, received) = unbounded();
         let progress = Progress::new(oldest);
-        let writer = Writer { settings, progress: progress.clone(), taken: BTreeMap::new() };
+        let writer = Writer { settings, progress: progress.clone(), parts: BTreeMap::new() };
         let thread = std::thread::Builder::new()
             .name("snapshots".to_owned())
             .spawn(move || writer.run(&received))?;
@@ -123,23 +137,38 @@ impl Writer {
     }
 
     fn run(mut self, parts: &Receiver<Part>) {
+        beside::give_way();
         for part in parts {
-            match part {
-                Part::Sources { epoch, taken_ns, sources } => {
-                    self.taken.insert(epoch, (taken_ns, sources));
-                }
-                Part::Told { epoch, now, engine, emission } => {
-                    // Sources are held before their epoch is formed, so they were here first.
-                    if let Some((taken_ns, sources)) = self.taken.remove(&epoch) {
-                        let Settings { run, source_names, .. } = &self.settings;
-                        let (run, source_names) = (run.clone(), source_names.clone());
-                        let head = Head { epoch, now, run, source_names };
-                        self.write(head, *engine, *emission, (taken_ns, sources));
-                    }
-                    self.progress.done();
-                }
-            }
+            let epoch = self.take(part);
+            let whole = |parts: &mut Parts| {
+                let Parts { sources: Some(_), told: Some(_), engine: Some(_) } = parts else {
+                    return None;
+                };
+                Some((parts.sources.take()?, parts.told.take()?, parts.engine.take()?))
+            };
+            let Some((sources, (now, emission), engine)) =
+                self.parts.get_mut(&epoch).and_then(whole)
+            else {
+                continue;
+            };
+            self.parts.remove(&epoch);
+            let Settings { run, source_names, .. } = &self.settings;
+            let (run, source_names) = (run.clone(), source_names.clone());
+            self.write(Head { epoch, now, run, source_names }, *engine, *emission, sources);
+            self.progress.done();
         }
+    }
+
+    fn take(&mut self, part: Part) -> u64 {
+        let (Part::Sources { epoch, .. } | Part::Told { epoch, .. } | Part::Engine { epoch, .. }) =
+            part;
+        let parts = self.parts.entry(epoch).or_default();
+        match part {
+            Part::Sources { taken_ns, sources, .. } => parts.sources = Some((taken_ns, sources)),
+            Part::Told { now, emission, .. } => parts.told = Some((now, emission)),
+            Part::Engine { engine, .. } => parts.engine = Some(engine),
+        }
+        epoch
     }
 
     fn write(
@@ -157,7 +186,7 @@ impl Writer {
         };
         let (epoch, began_ns) = (head.epoch, clock.monotonic_ns());
         let snapshot = Snapshot { head, engine, emission, sources: Sources { sources, keys } };
-        match folder.write(&snapshot) {
+        match folder.write_beside(&snapshot, &Rests::new(clock)) {
             Ok(written) => {
                 let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;
                 self.progress.0.oldest.store(written.oldest, Ordering::Release);

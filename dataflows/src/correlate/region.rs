@@ -248,15 +248,18 @@ fn standing(
     decided: Seconds,
     params: &CorrelateParams,
 ) -> BTreeMap<AlertKey, Vec<Source>> {
-    let mut nodes: BTreeSet<(NodeIndex, Seconds)> = BTreeSet::new();
+    let mut nodes: Vec<(NodeIndex, Seconds)> = Vec::new();
     for node in sites.by_node.keys() {
-        nodes.insert((*node, params.same_entity_seconds));
+        nodes.push((*node, params.same_entity_seconds));
         for_each_neighbour(world, world.unit_of(*node), params, |near| {
-            if !sites.by_node.contains_key(&near.root) {
-                nodes.insert((near.root, params.lag_max_seconds));
+            // Most neighbours are well.
+            if near.has_alerts() && !sites.by_node.contains_key(&near.root) {
+                nodes.push((near.root, params.lag_max_seconds));
             }
         });
     }
+    nodes.sort_unstable();
+    nodes.dedup();
     let mut standing: BTreeMap<AlertKey, Vec<Source>> = BTreeMap::new();
     let mut founded = BTreeSet::new();
     for (node, span) in nodes {

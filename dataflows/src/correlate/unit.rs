@@ -34,6 +34,12 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// Whether there are any.
+    #[inline]
+    pub fn has_alerts(&self) -> bool {
+        !self.timeline.is_empty()
+    }
+
     /// The alerts with onset within `[from, upto]`, in order.
     #[inline]
     pub fn alerts(&self, from: Seconds, upto: Seconds) -> impl Iterator<Item = AlertKey> {

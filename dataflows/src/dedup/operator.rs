@@ -36,7 +36,8 @@ pub fn dedup<'scope>(
     params: &Params,
     memory: Shelf<Vec<SavedKey>>,
 ) -> Deduped<'scope> {
-    let mut builder = OperatorBuilder::new("dedup: fold".to_owned(), batches.scope());
+    let scope = batches.scope();
+    let mut builder = OperatorBuilder::new("dedup: fold".to_owned(), scope);
     let mut batches = builder.new_input(batches, Exchange::new(|batch: &AlertBatch| batch.worker));
     let mut ticks = builder.new_input(ticks, Pipeline);
     let (alerts, alerts_stream) = builder.new_output();
@@ -45,6 +46,10 @@ pub fn dedup<'scope>(
     let mut counts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(counts);
     let mut table = Table::new(params);
     let mut begin = memory.begin();
+    let slice = params.dedup.saving_slice.max(1);
+    let activator = scope.activator_for(builder.operator_info().address);
+    // The epoch after which keys are being handed out.
+    let mut saving: Option<Epoch> = None;
     builder.build(move |mut capabilities| {
         let mut counts_capability = capabilities.pop();
         let mut alerts_capability = capabilities.pop();
@@ -61,6 +66,10 @@ pub fn dedup<'scope>(
                     stashed_ticks.extend(*epoch, data.drain(..));
                 }
             });
+            // Before anything else: what an epoch changes is then copied less often.
+            if finish(&mut saving, slice, &mut table, &memory) {
+                activator.activate();
+            }
             let (Some(alerts_cap), Some(counts_cap)) =
                 (alerts_capability.as_mut(), counts_capability.as_mut())
             else {
@@ -80,7 +89,14 @@ pub fn dedup<'scope>(
                     table.insert(&batch, tick.now);
                 }
                 table.close(tick.now, tick.drain, &mut out);
-                memory.leave(epoch, || table.save());
+                if memory.wants(epoch) {
+                    finish(&mut saving, usize::MAX, &mut table, &memory);
+                    table.begin_saving();
+                    saving = Some(epoch);
+                    if finish(&mut saving, slice, &mut table, &memory) {
+                        activator.activate();
+                    }
+                }
                 alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
                 counts.activate().session(counts_cap).give_container(&mut out.counts);
             }
@@ -91,6 +107,7 @@ pub fn dedup<'scope>(
                     counts_cap.downgrade(&next);
                 }
                 None => {
+                    finish(&mut saving, usize::MAX, &mut table, &memory);
                     alerts_capability = None;
                     counts_capability = None;
                 }
@@ -98,6 +115,20 @@ pub fn dedup<'scope>(
         }
     });
     Deduped { alerts: alerts_stream.as_collection(), counts: counts_stream }
+}
+
+/// Hands out more keys of a cut, and leaves them all when they are; says whether some are left.
+fn finish(
+    saving: &mut Option<Epoch>,
+    slots: usize,
+    table: &mut Table,
+    memory: &Shelf<Vec<SavedKey>>,
+) -> bool {
+    let Some(epoch) = *saving else { return false };
+    let Some(keys) = table.go_on_saving(slots) else { return true };
+    memory.put(epoch, keys);
+    *saving = None;
+    false
 }
 
 struct Collected {

@@ -4,6 +4,7 @@ use super::flap::FlapModel;
 use super::fold::FoldParams;
 use super::key::{Key, Needs, Output, SavedKey};
 use super::retention::Retention;
+use super::saving::Saving;
 use crate::model::{AlertBatch, AlertEvent, AlertFlags, Fingerprint, Seconds};
 use crate::ops::wheel::Wheel;
 use crate::params::{Params, SourceParams};
@@ -26,6 +27,8 @@ pub struct Table {
     flap: FlapModel,
     retention: Retention,
     disorder: Seconds,
+    /// What is being handed out for a snapshot.
+    saving: Option<Saving>,
     /// Events older than anything still told apart; they count, and change nothing else.
     pub overdue: u64,
 }
@@ -51,6 +54,7 @@ impl Table {
                 slice: params.correlate.slice_seconds,
             },
             disorder: dedup.disorder_seconds,
+            saving: None,
             overdue: 0,
         }
     }
@@ -104,6 +108,7 @@ impl Table {
             Some(slot) => slot,
             None => self.open(event, batch),
         };
+        self.before_change(slot);
         let Some(key) = self.keys[slot as usize].as_mut() else { return };
         let source = &self.sources[key.source as usize];
         let settled = Key::settled_before(tick, source.lateness_seconds, self.disorder);
@@ -149,6 +154,7 @@ impl Table {
         let fingerprint = key.fingerprint();
         let slot = match self.free.pop() {
             Some(slot) => {
+                self.before_change(slot);
                 self.keys[slot as usize] = Some(key);
                 slot
             }
@@ -164,9 +170,24 @@ impl Table {
         slot
     }
 
-    /// What must be kept of all keys between two epochs.
-    pub fn save(&mut self) -> Vec<SavedKey> {
-        self.keys.iter_mut().flatten().map(Key::save).collect()
+    /// Begins to hand out what must be kept of all keys as they are now.
+    pub fn begin_saving(&mut self) {
+        self.saving = Some(Saving::of(&self.keys));
+    }
+
+    /// Hands out up to `slots` more; all that was kept once nothing is left, `None` until then.
+    pub fn go_on_saving(&mut self, slots: usize) -> Option<Vec<SavedKey>> {
+        let saved = self.saving.as_mut()?.go_on(&mut self.keys, slots)?;
+        self.saving = None;
+        Some(saved)
+    }
+
+    /// A slot is about to change.
+    #[inline]
+    fn before_change(&mut self, slot: u32) {
+        if let Some(saving) = &mut self.saving {
+            saving.before_change(slot, &mut self.keys);
+        }
     }
 
     /// Begins with those keys; their alerts are put up anew.
@@ -206,6 +227,7 @@ impl Table {
             }
         }
         if drain {
+            (0..self.keys.len() as u32).for_each(|slot| self.before_change(slot));
             for key in self.keys.iter_mut().flatten() {
                 key.publish_counts(Seconds::MAX, 0, out);
             }
@@ -214,6 +236,7 @@ impl Table {
 
     /// Brings one key up to date and schedules its next deadline, or forgets it.
     fn visit(&mut self, slot: u32, out: &mut impl Output) {
+        self.before_change(slot);
         let Some(key) = self.keys[slot as usize].as_mut() else { return };
         if let Some(due) = key.publish_firing(self.tick, self.retention.count_delay, out) {
             key.scheduled = due;

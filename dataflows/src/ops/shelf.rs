@@ -51,10 +51,25 @@ impl<T> Shelf<T> {
 
     /// Leaves what `save` gives, if it was asked for.
     pub fn leave(&self, epoch: Epoch, save: impl FnOnce() -> T) {
-        let mut held = self.0.borrow_mut();
-        if held.wanted.remove(&epoch) {
-            held.left.insert(epoch, save());
+        if self.wants(epoch) {
+            self.put(epoch, save());
         }
+    }
+
+    /// Whether what is remembered after `epoch` was asked for; whoever is told so leaves it,
+    /// now or later.
+    pub fn wants(&self, epoch: Epoch) -> bool {
+        self.0.borrow_mut().wanted.remove(&epoch)
+    }
+
+    /// Leaves what was remembered after `epoch`.
+    pub fn put(&self, epoch: Epoch, saved: T) {
+        self.0.borrow_mut().left.insert(epoch, saved);
+    }
+
+    /// Whether what was remembered after `epoch` is there to take.
+    pub fn has(&self, epoch: Epoch) -> bool {
+        self.0.borrow().left.contains_key(&epoch)
     }
 
     /// What was left after `epoch`, once the operator is through with it.

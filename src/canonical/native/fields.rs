@@ -71,7 +71,7 @@ macro_rules! fields {
 }
 
 fields! {
-    // What an alert on the short way may have; `Field::PLAIN` of them.
+    // What an event on the short way may have; `Field::PLAIN` of them.
     Schema = "schema" Any,
     Id = "id" Text,
     Source = "source" Text,
@@ -92,8 +92,8 @@ fields! {
     Instance = "instance" Text,
     Fingerprint = "fingerprint" Text,
     Tenant = "tenant" Text,
-    Labels = "labels" Object,
     TraceId = "trace_id" Text,
+    Labels = "labels" Object,
     SpanId = "span_id" Text,
     Op = "op" Text,
     Type = "type" Text,

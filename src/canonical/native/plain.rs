@@ -1,4 +1,4 @@
-//! The short way for the lines that come by the million: alerts of plain fields.
+//! The short way for the lines that come by the million: alerts and signals of plain fields.
 //!
 //! A line takes it when it has no escapes and nothing odd: fields and labels
 //! are strings, instants and severity strings or integers, and what is nested
@@ -12,37 +12,48 @@
 use super::fields::{Field, field_of};
 use super::lookup::{Lookup, known_schema};
 use super::walk::{Span, Value, Walk};
+use crate::canonical::decoded::Kind;
 use crate::canonical::intake::{Labels, SeverityGiven};
 use crate::canonical::reject::Quality;
 use crate::canonical::time::instant_text;
 
-/// An alert line taken apart.
+/// A line taken apart.
 pub(super) struct Plain<'a> {
     text: &'a str,
     /// Where the texts of fields begin and end; an end of zero for absent ones.
     texts: [(u32, u32); Field::PLAIN],
     /// Instants and severity given as integers, by [`integer_place`].
     integers: [Option<i64>; 4],
+    /// What it tells of: an alert or a signal.
+    pub(super) kind: Kind,
     /// Where the labels are.
     labels: Option<Span>,
+    /// Where the metric is.
+    metric: Option<Span>,
+    /// Whether there is a span.
+    pub(super) has_span: bool,
     unknown: u64,
 }
 
 impl<'a> Plain<'a> {
-    /// Takes a line apart, if it is an alert and plain; `marks` is its structure.
+    /// Takes a line apart, if it is an alert or a signal and plain; `marks` is its structure.
     #[inline]
     pub(super) fn of(text: &'a str, marks: &[u32], keys_max: usize) -> Option<Self> {
         let mut plain = Plain {
             text,
             texts: [(0, 0); Field::PLAIN],
             integers: [None; 4],
+            kind: Kind::Other,
             labels: None,
+            metric: None,
+            has_span: false,
             unknown: 0,
         };
         let mut walk = Walk { text, marks, at: 0 };
         walk.members(keys_max, |walk, key| plain.member(walk, key))?;
         let alone = walk.at == marks.len();
-        (alone && plain.text(Field::Kind) == "alert").then_some(plain)
+        plain.kind = short_kind(plain.text(Field::Kind))?;
+        alone.then_some(plain)
     }
 
     #[inline]
@@ -82,7 +93,25 @@ impl<'a> Plain<'a> {
             return Some(());
         }
         // What the tape would call mistyped is left to it.
-        field.may_begin(walk.byte()?).then_some(())?;
+        let byte = walk.byte()?;
+        field.may_begin(byte).then_some(())?;
+        match field {
+            Field::Metric if byte == b'{' => {
+                self.metric = Some(walk.flat()?);
+                return Some(());
+            }
+            Field::Metric => self.metric = None,
+            Field::Span => self.has_span = byte == b'{',
+            // A value that is no number is worth a word.
+            Field::Value if byte == b'"' => return None,
+            Field::Value => {
+                return match walk.value()? {
+                    Value::Other => None,
+                    _ => Some(()),
+                };
+            }
+            _ => {}
+        }
         walk.skip()
     }
 
@@ -109,6 +138,32 @@ impl<'a> Plain<'a> {
         }
     }
 
+    /// Whether what was only stepped over is sound: of a signal nobody takes it apart later.
+    #[inline]
+    pub(super) fn is_sound(&self, marks: &[u32]) -> bool {
+        [self.labels, self.metric].iter().flatten().all(|span| {
+            let mut walk = Walk { text: self.text, marks, at: span.mark as usize };
+            let last = |walk: &Walk<'_, '_>| walk.at.checked_sub(1).and_then(|at| marks.get(at));
+            walk.skip().is_some() && last(&walk) == Some(&(span.end - 1))
+        })
+    }
+
+    /// The unit of the metric, if it has one; `None` where the tape has to look.
+    pub(super) fn unit(&self, marks: &[u32], keys_max: usize) -> Option<Option<&'a str>> {
+        let mut unit = None;
+        if let Some(span) = self.metric {
+            let mut walk = Walk { text: self.text, marks, at: span.mark as usize };
+            walk.members(keys_max, |walk, key| {
+                if key != "unit" {
+                    return walk.skip();
+                }
+                unit = Some(walk.string()?);
+                Some(())
+            })?;
+        }
+        Some(unit)
+    }
+
     /// The labels, taken apart; `None` when they are none of the short way's.
     pub(super) fn labels(
         &self,
@@ -129,6 +184,19 @@ impl<'a> Plain<'a> {
         }
         Some(labels)
     }
+}
+
+/// The kinds that take the short way.
+#[inline]
+fn short_kind(word: &str) -> Option<Kind> {
+    Some(match word {
+        "alert" => Kind::Alert,
+        "metric" => Kind::Metric,
+        "log" => Kind::Log,
+        "span" => Kind::Span,
+        "heartbeat" => Kind::Heartbeat,
+        _ => return None,
+    })
 }
 
 /// Fields that may be integers.

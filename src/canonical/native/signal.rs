@@ -5,10 +5,10 @@
 
 use super::fields::Field;
 use super::lookup::Lookup;
+use super::plain::Plain;
 use super::{Event, Refusal};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::Intake;
-use crate::canonical::json::Json;
 use crate::canonical::reject::{Code, Quality};
 
 pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {
@@ -22,7 +22,11 @@ pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
             {
                 return Err(Refusal::invalid("name", "the metric has no name"));
             }
-            check_unit(metric, quality);
+            if let Some(unit) = metric.and_then(|metric| metric.get("unit"))
+                && !unit.str().is_some_and(is_unit)
+            {
+                quality.note(Code::W104);
+            }
             // Histograms have buckets instead of a value.
             if fields.get(Field::Value).is_some_and(|value| value.float().is_none()) {
                 quality.note(Code::W109);
@@ -41,12 +45,32 @@ pub(super) fn decode(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
 }
 
 /// A unit is up to 63 visible ASCII characters, as OpenTelemetry's instruments have it.
-fn check_unit(metric: Option<Json<'_, '_>>, quality: &mut Quality) {
-    let Some(unit) = metric.and_then(|metric| metric.get("unit")) else { return };
-    let sound = |unit: &str| unit.len() <= 63 && unit.bytes().all(|byte| byte.is_ascii_graphic());
-    if !unit.str().is_some_and(sound) {
-        quality.note(Code::W104);
+fn is_unit(unit: &str) -> bool {
+    unit.len() <= 63 && unit.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What is wrong with a signal of the short way, by the same rules; `None` where the tape has
+/// to look.
+#[inline]
+pub(super) fn plain(plain: &Plain<'_>, marks: &[u32], keys_max: usize) -> Option<Quality> {
+    plain.is_sound(marks).then_some(())?;
+    let mut quality = Quality::default();
+    match plain.kind {
+        Kind::Metric => {
+            if plain.text(Field::Name).is_empty() {
+                return None;
+            }
+            if plain.unit(marks, keys_max)?.is_some_and(|unit| !is_unit(unit)) {
+                quality.note(Code::W104);
+            }
+        }
+        Kind::Span => {
+            plain.has_span.then_some(())?;
+            check_trace(plain.text(Field::TraceId), &mut quality);
+        }
+        _ => {}
     }
+    Some(quality)
 }
 
 /// All zeros mean no trace; anything else must be 32 hexadecimal digits.

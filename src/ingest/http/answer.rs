@@ -155,7 +155,7 @@ impl Problem {
 impl From<Busy> for Problem {
     fn from(busy: Busy) -> Self {
         let status = match busy.reason {
-            BusyReason::Full => StatusCode::TOO_MANY_REQUESTS,
+            BusyReason::Full | BusyReason::Memory => StatusCode::TOO_MANY_REQUESTS,
             BusyReason::Stopping | BusyReason::Storage => StatusCode::SERVICE_UNAVAILABLE,
         };
         let seconds = busy.retry_after.as_millis().div_ceil(1000);

@@ -157,7 +157,9 @@ impl Reader {
     fn refused(&mut self, busy: Busy, now_ns: i64) {
         let waited = self.waits.map_or(WAIT_MIN_NS, |(_, waited)| (2 * waited).min(WAIT_MAX_NS));
         let wait = match busy.reason {
-            BusyReason::Storage => i64::try_from(busy.retry_after.as_nanos()).unwrap_or(waited),
+            BusyReason::Storage | BusyReason::Memory => {
+                i64::try_from(busy.retry_after.as_nanos()).unwrap_or(waited)
+            }
             BusyReason::Full | BusyReason::Stopping => waited,
         };
         self.waits = Some((now_ns.saturating_add(wait), waited));

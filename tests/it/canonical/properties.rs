@@ -17,7 +17,10 @@ fn samples() -> Vec<String> {
     let text = include_str!("../../../fixtures/wire/native/good_alert.ndjson");
     let contract = include_str!("../../../fixtures/wire/native/good_contract.ndjson");
     let bad = include_str!("../../../fixtures/wire/native/bad_alert.ndjson");
-    let lines = text.lines().chain(contract.lines()).chain(bad.lines());
+    let signals = include_str!("../../../fixtures/wire/native/good_signal.ndjson");
+    let bad_signals = include_str!("../../../fixtures/wire/native/bad_signal.ndjson");
+    let texts = [text, contract, bad, signals, bad_signals];
+    let lines = texts.into_iter().flat_map(str::lines);
     // Alerts of one key may differ in their words, and an edit makes them: the first seen count.
     let wanted = |line: &&str| !line.is_empty() && !line.contains("\"fingerprint\"");
     lines.filter(wanted).map(str::to_owned).collect()
@@ -150,6 +153,21 @@ proptest! {
                 .collect()
         };
         prop_assert_eq!(said(&before), said(&after));
+    }
+
+    #[test]
+    fn the_way_that_a_line_takes_makes_no_difference(lines in lines()) {
+        // After so many lines that cannot take the short way it is not tried for a while.
+        let change = r#"{"source":"s","kind":"entity","entity":"host:a/b"}"#;
+        let detour = [change; 64].join("\n");
+        for line in lines {
+            let mut long = Bench::native();
+            long.decode(detour.as_bytes());
+            long.next_line = 1;
+            let (short, long) = (Bench::native().decode(&line), long.decode(&line));
+            prop_assert_eq!(format!("{:?}", short.counts), format!("{:?}", long.counts));
+            prop_assert_eq!(flat(&[short]), flat(&[long]));
+        }
     }
 
     #[test]

@@ -123,14 +123,19 @@ pub fn remembered(history: &History) -> Past {
     }
     let epoch = feeder.submit_and_save(last.tick, input(last, 1)).unwrap();
     drop(feeder);
-    let saved = std::iter::from_fn(|| collector.next_epoch()).find_map(|output| output.saved);
-    Past { epoch, tick: last.tick, saved: saved.unwrap() }
+    let answered = std::iter::from_fn(|| collector.next_epoch());
+    assert!(answered.last().unwrap().is_cut);
+    let (after, saved) = collector.saved().unwrap();
+    assert_eq!(after, epoch);
+    Past { epoch, tick: last.tick, saved }
 }
 
 /// Runs a history twice: from the beginning, saving after some epoch; and from what was saved.
 /// Everything that the second answers must be what the first did.
 pub fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> Result<(), String> {
-    let params = params(history);
+    let mut params = params(history);
+    // Keys are handed out while the epochs after the cut change them.
+    params.dedup.saving_slice = 1;
     let epochs = epochs(history);
     let cut = cut % epochs.len();
     let (mut feeder, mut collector) =
@@ -146,20 +151,19 @@ pub fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> 
     }
     drop(feeder);
     let mut standing = Standing::default();
-    let mut saved = None;
     let mut later = Vec::new();
-    while let Some(mut output) = collector.next_epoch() {
-        match output.epoch as usize {
-            at if at > cut => later.push(output),
-            at => {
-                saved = output.saved.take();
-                if saved.is_some() != (at == cut) {
-                    return Err(format!("epoch {at}: saved is {}", saved.is_some()));
-                }
-                standing.apply(output)?;
-            }
+    while let Some(output) = collector.next_epoch() {
+        let at = output.epoch as usize;
+        if output.is_cut != (at == cut) {
+            return Err(format!("epoch {at}: whether it is a cut is {}", output.is_cut));
         }
+        if at > cut { later.push(output) } else { standing.apply(output)? }
     }
+    let saved = collector.saved();
+    if saved.as_ref().is_none_or(|(epoch, _)| *epoch != cut as u64) || collector.saved().is_some() {
+        return Err(format!("saved after {:?}", saved.map(|(epoch, _)| epoch)));
+    }
+    let saved = saved.map(|(_, saved)| saved);
     let bytes = postcard::to_stdvec(&saved).map_err(|error| error.to_string())?;
     let saved = postcard::from_bytes::<Option<Saved>>(&bytes).map_err(|error| error.to_string())?;
     let past = Past {

@@ -157,6 +157,13 @@ impl Process {
         &self.told
     }
 
+    /// The most memory it ever held.
+    pub(super) fn peak_memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

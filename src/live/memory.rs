@@ -1,0 +1,80 @@
+//! Keeping the process within the memory that it may have.
+//!
+//! What is remembered grows with what stands, and no queue bounds that. So somebody looks at
+//! what the process holds a few times a second; near the limit nothing more is taken, what is
+//! under way is worked off, and as alerts end and leave the horizon there is room again.
+
+use super::LiveError;
+use super::start::Core;
+use crate::epoch::Queue;
+use crate::settings::Settings;
+use crate::telemetry::memory::{MemoryBooks, limit_of_group};
+use crate::telemetry::process::resident_bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it is looked at: a queue's worth of input comes in less than a second.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Whether memory is short; it is until there is some way to the mark, so that senders are not
+/// turned away and called back in turns.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    limit: u64,
+    short: bool,
+}
+
+impl Mark {
+    /// Whether it is short when so many bytes are held.
+    fn at(&mut self, held: u64) -> bool {
+        let percent = if self.short { 85 } else { 90 };
+        self.short = held > self.limit / 100 * percent;
+        self.short
+    }
+}
+
+/// Keeps to the limit of the settings, or to that of the control group, if there is one.
+pub(super) fn limit(settings: &Settings, core: &Core) -> Result<(), LiveError> {
+    let Some(limit) = settings.memory_limit_bytes.or_else(limit_of_group) else { return Ok(()) };
+    let books = MemoryBooks::default();
+    books.limited(limit);
+    core.metrics.add(Box::new(books.clone()));
+    watch(&core.queue, limit, books)
+}
+
+/// Watches until the queue is gone.
+fn watch(queue: &Arc<Queue>, limit: u64, books: MemoryBooks) -> Result<(), LiveError> {
+    let queue = Arc::downgrade(queue);
+    let mut mark = Mark { limit, short: false };
+    std::thread::Builder::new().name("memory".to_owned()).spawn(move || {
+        while let Some(queue) = queue.upgrade() {
+            let held = resident_bytes().unwrap_or(0);
+            let was = mark.short;
+            let short = mark.at(held);
+            if short != was {
+                queue.set_short(short);
+                books.set_short(short);
+                if short {
+                    tracing::warn!(held, limit, "memory is short: sources wait");
+                } else {
+                    tracing::info!(held, limit, "there is memory again");
+                }
+            }
+            drop(queue);
+            std::thread::sleep(EVERY);
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_short_until_there_is_some_way_to_the_mark() {
+        let mut mark = Mark { limit: 1_000, short: false };
+        let answers = [850, 900, 901, 880, 851, 850, 900].map(|held| mark.at(held));
+        assert_eq!(answers, [false, false, true, true, true, false, false]);
+    }
+}
