@@ -30,6 +30,7 @@ mod de;
 mod collect;
 mod schema;
 mod show;
+mod differ;
 
 use collect::Unread;
 pub use error::{ConfigError, Problem};

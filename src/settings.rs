@@ -20,7 +20,9 @@ mod source;
 mod stages;
 mod context;
 mod sink;
+mod changeable;
 
+pub use changeable::fixed;
 use checker::Checker;
 pub use kafka::{
     GroupProtocol, KafkaClient, KafkaSinkSettings, KafkaSourceSettings, OffsetLost, Start,
@@ -127,13 +129,13 @@ impl Settings {
     pub fn load(
         paths: &[PathBuf],
         around: &Surroundings<'_>,
-    ) -> Result<(Config, Self), ConfigError> {
+    ) -> Result<(Written, Self), ConfigError> {
         let written = match paths {
             [] => Written::defaults(),
             paths => load(paths, around)?,
         };
         let settings = Settings::check(&written)?;
-        Ok((written.config, settings))
+        Ok((written, settings))
     }
 
     /// Checks a configuration.

@@ -293,21 +293,6 @@ impl Reception {
         self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns })
     }
 
-    /// The same for a table that holds before the first event, such as a file of topology.
-    ///
-    /// # Errors
-    /// When there is no room; then nothing has happened.
-    pub fn take_rows(
-        &self,
-        bytes: &[u8],
-        format: Format,
-        origin: &Origin,
-    ) -> Result<Receipt, Busy> {
-        let delivery =
-            Delivery { origin: Some(origin), ..Delivery::body(bytes, format, &self.tenant) };
-        self.take_as(&delivery, |_| Mode::Rows)
-    }
-
     /// The same, waiting for room with `pause`, which says whether to go on; `None` when it
     /// said no.
     pub fn take_chunk_patiently(

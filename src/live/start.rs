@@ -6,9 +6,10 @@ use super::journal::Opened;
 use super::positions::{Confirmed, Positions};
 use super::sinks::Sinks;
 use super::snapshots::{Past, Snapshots};
+use super::standing;
 use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX};
-use crate::canonical::{Format, Origin};
 use crate::clock::SharedClock;
+use crate::console::reload::Requests;
 use crate::console::{Console, Health, Parts, Registry};
 use crate::dlq;
 use crate::emit::ledger::{Emission, Ledger};
@@ -17,27 +18,28 @@ use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
 use crate::epoch::{self, Queue, feed, keep};
 use crate::ingest::Intake;
-use crate::ingest::file::{FileError, matching};
 use crate::ingest::http::server::{ServerError, serve};
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
-use crate::ingest::receptions::{Receptions, TOPOLOGY};
+use crate::ingest::receptions::Receptions;
 use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
 use crate::settings::{Settings, SourceSettings};
 use crate::snapshot::writer::Part;
 use crate::telemetry::kafka::KafkaBooks;
 use crate::telemetry::snapshots::SnapshotBooks;
-use crate::telemetry::{EngineBooks, Metrics};
+use crate::telemetry::{EngineBooks, Metrics, ReloadBooks};
 use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use smol_str::SmolStr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+
+/// Refused rows of topology that are logged one by one.
+const ROWS_SHOWN_MAX: usize = 10;
 
 /// What does not depend on sources: queue, engine and what they share.
 pub(super) struct Core {
@@ -47,6 +49,7 @@ pub(super) struct Core {
     pub(super) registry: Registry,
     pub(super) queue: Arc<Queue>,
     pub(super) snapshots: SnapshotBooks,
+    pub(super) reloads: ReloadBooks,
     letters: dlq::Letters,
     pub(super) writer: dlq::Writer,
 }
@@ -78,9 +81,11 @@ impl Core {
         if journaled {
             metrics.add(Box::new(snapshots.clone()));
         }
+        let reloads = ReloadBooks::new(clock.now_seconds());
+        metrics.add(Box::new(reloads.clone()));
         let queue = Queue::new(settings.input_queue_bytes, engine.clone(), journaled);
         let registry = Registry::remembering(settings.params.context.tombstone_seconds);
-        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, letters, writer })
+        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, reloads, letters, writer })
     }
 
     pub(super) fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
@@ -192,6 +197,7 @@ pub(super) fn app(
     core: &Core,
     receptions: &Receptions,
     health: &Health,
+    reloads: Requests,
 ) -> Router {
     let receiving = routes(http, &settings.sources, |source| receptions.of(source));
     let console = Console::new(Parts {
@@ -201,6 +207,7 @@ pub(super) fn app(
         reception: Arc::clone(receptions.console()),
         health: health.clone(),
         receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        reloads,
         started_ns: http.clock.now_ns(),
     });
     console.app(receiving)
@@ -256,48 +263,31 @@ pub(super) fn cuts(
 }
 
 /// What holds before the first event: the configured topology, silences, windows and rules.
-/// What an earlier configuration held and this one does not is taken back.
+/// What an earlier configuration held and this one does not is taken back. A row of topology
+/// that cannot be used costs itself only.
 pub(super) fn standing_context(
     settings: &Settings,
     core: &Core,
-    receptions: &Receptions,
     clock: &SharedClock,
 ) -> Result<(), LiveError> {
     let now_ns = clock.now_ns();
-    let mut own = settings.context_events(now_ns);
-    own.extend(core.registry.left_behind(&own, now_ns));
-    own.iter().for_each(|event| core.registry.apply(event));
-    core.queue.context(own);
-    for pattern in &settings.topology {
-        let paths = matching(std::slice::from_ref(pattern))?;
-        if paths.is_empty() {
-            let pattern = pattern.to_string_lossy().into_owned();
-            return Err(FileError::NoMatch { pattern }.into());
-        }
-        for path in paths {
-            topology_file(receptions.topology(), path)?;
-        }
+    let standing::Held { events, refused, failed } = standing::read(settings, now_ns);
+    if let Some((_, error)) = failed.into_iter().next() {
+        return Err(error.into());
     }
-    Ok(())
-}
-
-fn topology_file(reception: &Reception, path: PathBuf) -> Result<(), LiveError> {
-    let read = |source| FileError::Read { path: path.clone(), source };
-    let bytes = std::fs::read(&path).map_err(read)?;
-    let format = Format::of_topology(&path);
-    let origin = Origin {
-        source_id: SmolStr::new_static(TOPOLOGY),
-        partition: Some(SmolStr::new(path.to_string_lossy())),
-        ..Origin::default()
-    };
-    // The first batch always fits, and nothing else has been offered yet.
-    let receipt = reception
-        .take_rows(&bytes, format, &origin)
-        .map_err(|busy| read(std::io::Error::other(busy.to_string())))?;
-    for refused in receipt.rejects.iter().take(10) {
-        let (line, code, message) = (refused.line, refused.code, &refused.message);
-        tracing::warn!(path = %path.display(), line, code, message, "a topology row is refused");
+    if !refused.is_empty() {
+        tracing::warn!(rows = refused.len(), "rows of topology are refused; they are dead letters");
+        core.reloads.left_out(refused.len());
     }
+    for row in refused.iter().take(ROWS_SHOWN_MAX) {
+        let (line, code, message) = (row.line, row.code.word(), &row.message);
+        let path = row.origin.partition.as_deref().unwrap_or_default();
+        tracing::warn!(path, line, code, message, "a topology row is refused");
+    }
+    refused.into_iter().for_each(|row| core.letters.offer(row, now_ns));
+    let change = core.registry.change_to(events, now_ns);
+    // Nothing else was offered yet, and nobody has told the process to stop.
+    let _ = standing::hand_on(change, &core.registry, &core.queue);
     Ok(())
 }
 

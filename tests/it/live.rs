@@ -2,6 +2,7 @@
 
 pub(crate) mod process;
 mod restart;
+mod reload;
 mod snapshots;
 mod tools;
 mod verify;

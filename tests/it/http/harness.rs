@@ -159,6 +159,8 @@ impl Server {
         });
         console.health.set("config", Condition::Well);
         let listener = server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+            // Nobody reads the configuration again.
+            reloads: tokio::sync::mpsc::channel(1).0,
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let app = console.app(receiving);
