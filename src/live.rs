@@ -62,6 +62,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use watch::Watched;
 
 pub use data_dir::DataDirError;
 pub use sinks::SinkError;
@@ -253,8 +254,8 @@ impl Live {
         let means = Means::of(&core, &receptions, &journal_name, &repeats, &clock);
         let readers = Readers::start(&settings.sources, &means, &ends)?;
         health.set("config", Condition::Well);
-        let (engine_books, carried) = (core.engine.clone(), sinks.outboxes.clone());
-        let watch = tokio::spawn(watch::keep_up(health.clone(), engine_books, carried));
+        let watched = Watched::of(&settings, &core, &sinks);
+        let watch = tokio::spawn(watch::keep_up(health.clone(), watched));
         let reloader = Reloader::new(given, &core, (&http, &store, &sinks), &clock);
         let reloading = tokio::spawn(reload::keep_up(Arc::new(reloader), asking));
         announce(&settings, address, data_dir);

@@ -173,7 +173,7 @@ pub(super) fn go_on(
     http: &Http,
 ) -> Result<GoneOn, LiveError> {
     let clock = &http.clock;
-    let mut opened = Opened::at(settings, data_dir, clock, &core.metrics)?;
+    let mut opened = Opened::at(settings, data_dir, clock, (&core.metrics, &core.snapshots))?;
     let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), opened.name(), clock)?;
     core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
     let (positions, outboxes) = opened.positions(data_dir, &sinks)?;

@@ -11,6 +11,8 @@ pub const DIRECTORY: &str = "snapshots";
 /// How many are kept: one more than is needed, because files are damaged.
 const KEPT: usize = 2;
 const ENDING: &str = ".snapshot";
+/// How the name of one ends that was found to be damaged.
+const DAMAGED_ENDING: &str = ".damaged";
 /// How the name of one ends that is being written.
 const PART_ENDING: &str = ".part";
 
@@ -94,6 +96,28 @@ impl Folder {
         self.sync()?;
         let oldest = self.trim()?;
         Ok(Written { bytes, oldest: oldest.unwrap_or(snapshot.head.epoch) })
+    }
+
+    /// Takes a damaged snapshot out of the row, so that it does not count as one of those that are
+    /// kept; the newest such stays for whoever wonders. Returns where it is now.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_aside(&self, epoch: u64) -> Result<PathBuf, SnapshotError> {
+        let path = self.path(epoch);
+        let mut name = path.clone().into_os_string();
+        name.push(DAMAGED_ENDING);
+        let aside = PathBuf::from(name);
+        fs::rename(&path, &aside).map_err(|source| self.refused("set aside", &path, source))?;
+        let entries = fs::read_dir(&self.0).map_err(|e| self.refused("list", &self.0, e))?;
+        for other in entries.flatten().map(|entry| entry.path()) {
+            let is_damaged = other.to_string_lossy().ends_with(DAMAGED_ENDING);
+            if is_damaged && other != aside {
+                fs::remove_file(&other).map_err(|e| self.refused("remove", &other, e))?;
+            }
+        }
+        self.sync()?;
+        Ok(aside)
     }
 
     /// Removes all but the newest; returns the oldest that is left.

@@ -1,9 +1,9 @@
 //! The whole program, as its users start it: bytes in, incidents out, a clean end.
 
 pub(crate) mod process;
-mod restart;
 mod reload;
 mod snapshots;
+mod restart;
 mod tools;
 mod verify;
 
@@ -144,6 +144,27 @@ fn a_replay_of_junk_alone_is_bad_data() {
 }
 
 #[tokio::test]
+#[test]
+fn a_replay_that_cannot_write_its_rows_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let events = directory.path().join("events.ndjson");
+    let timed = r#"{"kind":"alert","name":"N","entity":"service:a","severity":"error","time":"2026-11-23T07:00:00Z"}"#;
+    std::fs::write(&events, timed).unwrap();
+    let events = events.to_str().unwrap();
+    for arguments in [
+        &["--incidents", "/dev/full"][..],
+        &["--incidents", "/dev/full", "--final-only"],
+        &["--alerts", "/dev/full"],
+    ] {
+        let output = causeway(&[&["replay"], arguments, &[events]].concat(), b"");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}: {told}");
+        assert!(told.contains("file /dev/full: No space left"), "{arguments:?}: {told}");
+    }
+    let missing = ["replay", "--incidents", "/none/i.ndjson", events];
+    assert_eq!(causeway(&missing, b"").status.code(), Some(74));
+}
+
 async fn a_file_is_followed_as_it_grows() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events.ndjson");

@@ -151,6 +151,19 @@ fn fill(address: &str, topic: &str, partitions: i32, number: usize) {
     };
     produce(address, &(0..number).map(message).collect::<Vec<_>>());
 }
+#[test]
+fn a_source_says_whether_it_is_connected() {
+    let (mock, address) = mock("t", 1);
+    let reading = Reading::start(&address, "t");
+    let connection = || reading.books.connection(&"events".into());
+    super::wait("a connection", || connection() == (true, None));
+    mock.broker_down(1).unwrap();
+    super::wait("the end of it", || matches!(connection(), (false, Some(_))));
+    mock.broker_up(1).unwrap();
+    super::wait("another one", || connection() == (true, None));
+    reading.stop();
+}
+
 
 #[test]
 fn a_source_reads_on_through_errors_and_absent_brokers() {
