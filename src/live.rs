@@ -212,7 +212,6 @@ struct Live {
     snapshots: Option<JoinHandle<()>>,
     readers: Readers,
     ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
-    letters: dlq::Writer,
     stop_server: oneshot::Sender<()>,
     server: Serving,
     /// Those that end with the run.
@@ -230,7 +229,7 @@ impl Live {
         let settings = given.settings.clone();
         // Taken first, so that a wrong address is told before anything has begun.
         let listener = bind(settings.server.listen).await?;
-        let core = Core::start(&settings, data_dir, &clock)?;
+        let mut core = Core::start(&settings, data_dir, &clock)?;
         let around = core.surroundings(&settings, &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
         let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
@@ -247,8 +246,8 @@ impl Live {
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots } = known;
         health.set("journal", Condition::Well);
         http.gate.open();
-        standing_context(&settings, &core, &clock)?;
-        let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
+        standing_context(&settings, &mut core, &clock)?;
+        let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal)?;
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
         let means = Means::of(&core, &receptions, &journal_name, &repeats, &clock);
@@ -275,7 +274,6 @@ impl Live {
             snapshots,
             readers,
             ended,
-            letters: core.writer,
             stop_server,
             server,
             tasks: [watch, reloading],
@@ -358,7 +356,6 @@ impl Live {
         if let Ok(Err(error)) = self.server.await {
             tracing::warn!(%error, "the server did not stop cleanly");
         }
-        self.letters.stop();
         let seconds = (self.clock.monotonic_ns() - self.began_ns) as f64 / 1e9;
         let books = self.metrics.ingest.total().books(tally.books());
         let rss = peak_resident_bytes().unwrap_or(0);

@@ -108,7 +108,7 @@ pub struct DeadLetterSettings {
     pub age_max: Duration,
     /// Bytes kept of one payload.
     pub payload_bytes_max: usize,
-    /// Records waiting for the disk.
+    /// Records of one epoch.
     pub queue_max: usize,
 }
 

@@ -13,11 +13,12 @@
 use super::Given;
 use super::sinks::{Sinks, limits_of};
 use super::standing::{self, Held};
-use super::start::Core;
+use super::start::{Core, letter_limits};
 use crate::clock::SharedClock;
 use crate::config::{ConfigError, Place, Problem, Surroundings, Written};
 use crate::console::Registry;
 use crate::console::reload::{Refusal, Reloaded, Request, Requests};
+use crate::dlq::Letters;
 use crate::emit::outbox::Outbox;
 use crate::emit::store::Store;
 use crate::epoch::Queue;
@@ -46,6 +47,7 @@ pub(super) struct Reloader {
     log: Option<LogFilter>,
     registry: Registry,
     queue: Arc<Queue>,
+    letters: Letters,
     http: Http,
     store: Store,
     outboxes: Vec<Arc<Outbox>>,
@@ -106,6 +108,7 @@ impl Reloader {
             log: given.log,
             registry: core.registry.clone(),
             queue: Arc::clone(&core.queue),
+            letters: core.letters.clone(),
             http: http.clone(),
             store: store.clone(),
             outboxes: sinks.outboxes.clone(),
@@ -167,6 +170,7 @@ impl Reloader {
     fn apply(&self, settings: &Settings, changed: &[String]) -> Vec<String> {
         self.http.reconfigure(settings.server.clone());
         self.queue.resize(settings.input_queue_bytes);
+        self.letters.reconfigure(letter_limits(&settings.dead_letters));
         for outbox in &self.outboxes {
             // The sinks are the same: another one is a mistake.
             let Some(sink) = settings.sinks.iter().find(|sink| sink.name == *outbox.name()) else {

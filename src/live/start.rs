@@ -23,7 +23,7 @@ use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
 use crate::ingest::receptions::Receptions;
 use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
-use crate::settings::{Settings, SourceSettings};
+use crate::settings::{DeadLetterSettings, Settings, SourceSettings};
 use crate::snapshot::writer::Part;
 use crate::telemetry::kafka::KafkaBooks;
 use crate::telemetry::snapshots::SnapshotBooks;
@@ -50,8 +50,9 @@ pub(super) struct Core {
     pub(super) queue: Arc<Queue>,
     pub(super) snapshots: SnapshotBooks,
     pub(super) reloads: ReloadBooks,
-    letters: dlq::Letters,
-    pub(super) writer: dlq::Writer,
+    pub(super) letters: dlq::Letters,
+    /// Until epochs are formed.
+    keeper: Option<dlq::Keeper>,
 }
 
 impl Core {
@@ -61,17 +62,9 @@ impl Core {
         clock: &SharedClock,
     ) -> Result<Core, LiveError> {
         let metrics = Metrics::new(&**clock);
-        let bounds = dlq::StoreLimits {
-            bytes_max: settings.dead_letters.bytes_max,
-            age_max: settings.dead_letters.age_max,
-        };
-        let store = dlq::Store::open(&data_dir.path().join(dlq::DIRECTORY), bounds)?;
-        let (letters, writer) = dlq::Writer::start(
-            store,
-            settings.dead_letters.queue_max,
-            settings.dead_letters.payload_bytes_max,
-            Arc::clone(clock),
-        )?;
+        let limits = letter_limits(&settings.dead_letters);
+        let store = dlq::Store::open(&data_dir.path().join(dlq::DIRECTORY), limits.store)?;
+        let (keeper, letters) = dlq::Keeper::new(store, limits, Arc::clone(clock));
         let (engine, kafka) = (EngineBooks::default(), KafkaBooks::default());
         metrics.add(Box::new(letters.clone()));
         metrics.add(Box::new(engine.clone()));
@@ -85,14 +78,14 @@ impl Core {
         metrics.add(Box::new(reloads.clone()));
         let queue = Queue::new(settings.input_queue_bytes, engine.clone(), journaled);
         let registry = Registry::remembering(settings.params.context.tombstone_seconds);
-        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, reloads, letters, writer })
+        let keeper = Some(keeper);
+        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, reloads, letters, keeper })
     }
 
     pub(super) fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
         let listed = self.registry.clone();
         Surroundings {
             intake: Arc::clone(&self.queue) as Arc<dyn Intake>,
-            letters: Some(self.letters.clone()),
             listener: Some(Arc::new(move |event: &ContextEvent| listed.apply(event))),
             metrics: self.metrics.clone(),
             clock: Arc::clone(clock),
@@ -221,16 +214,17 @@ fn named(name: &str) -> std::thread::Builder {
 ///
 /// `last` is the tick that the journal ended with.
 pub(super) fn feeding(
-    core: &Core,
+    core: &mut Core,
     clock: &SharedClock,
     (feeder, notes): (Feeder, Sender<Tick>),
     (journal, last): (Option<epoch::Continued>, Option<Seconds>),
 ) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {
     let (next, formed) = bounded(FORMED_MAX);
     let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
+    let kept = (journal, core.keeper.take());
     named("journal").spawn(move || {
         let _abort = AbortOnPanic;
-        if let Err(error) = keep(&queue, journal, last, &clock, &next) {
+        if let Err(error) = keep(&queue, kept, last, &clock, &next) {
             // What is on disk is unknown; only a start from what is there tells.
             tracing::error!(%error, "the journal cannot be written, the process ends");
             std::process::exit(EXIT_IO);
@@ -267,7 +261,7 @@ pub(super) fn cuts(
 /// that cannot be used costs itself only.
 pub(super) fn standing_context(
     settings: &Settings,
-    core: &Core,
+    core: &mut Core,
     clock: &SharedClock,
 ) -> Result<(), LiveError> {
     let now_ns = clock.now_ns();
@@ -284,11 +278,25 @@ pub(super) fn standing_context(
         let path = row.origin.partition.as_deref().unwrap_or_default();
         tracing::warn!(path, line, code, message, "a topology row is refused");
     }
-    refused.into_iter().for_each(|row| core.letters.offer(row, now_ns));
+    let refusal = |row| dlq::Refusal { reject: Arc::new(row), first_seen_ns: now_ns };
+    let mut refused = refused.into_iter().map(refusal).collect();
+    if let Some(keeper) = &mut core.keeper {
+        keeper.keep(&mut refused)?;
+    }
     let change = core.registry.change_to(events, now_ns);
     // Nothing else was offered yet, and nobody has told the process to stop.
     let _ = standing::hand_on(change, &core.registry, &core.queue);
     Ok(())
+}
+
+/// How much of what is refused is kept.
+pub(super) fn letter_limits(settings: &DeadLetterSettings) -> dlq::LetterLimits {
+    let (bytes_max, age_max) = (settings.bytes_max, settings.age_max);
+    dlq::LetterLimits {
+        store: dlq::StoreLimits { bytes_max, age_max },
+        payload_bytes_max: settings.payload_bytes_max,
+        epoch_max: settings.queue_max,
+    }
 }
 
 pub(super) fn store_limits(settings: &Settings) -> StoreLimits {

@@ -7,7 +7,8 @@
 use crate::config::{Problem, Written};
 
 /// Changeable keys; those below them are as well.
-const CHANGEABLE: [&str; 10] = [
+const CHANGEABLE: [&str; 11] = [
+    "dead_letters",
     "input_queue",
     "logging.filter",
     "maintenance",
@@ -60,6 +61,7 @@ mod tests {
             "sinks.pager.match.severity",
             "sinks.pager.queue.full",
             "logging.filter",
+            "dead_letters.age",
         ] {
             assert!(is_changeable(key), "{key}");
         }

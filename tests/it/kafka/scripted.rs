@@ -70,7 +70,6 @@ impl Reading {
         let engine = Arc::new(Engine::default());
         let around = Surroundings {
             intake: Arc::clone(&engine) as Arc<dyn Intake>,
-            letters: None,
             listener: None,
             metrics: Metrics::new(&*clock),
             clock: Arc::clone(&clock),
@@ -151,6 +150,7 @@ fn fill(address: &str, topic: &str, partitions: i32, number: usize) {
     };
     produce(address, &(0..number).map(message).collect::<Vec<_>>());
 }
+
 #[test]
 fn a_source_says_whether_it_is_connected() {
     let (mock, address) = mock("t", 1);
@@ -163,7 +163,6 @@ fn a_source_says_whether_it_is_connected() {
     super::wait("another one", || connection() == (true, None));
     reading.stop();
 }
-
 
 #[test]
 fn a_source_reads_on_through_errors_and_absent_brokers() {
