@@ -6,7 +6,7 @@ use super::segment::{self, Line, Segment, Survey, is_torn, seconds_of};
 use crate::canonical::DeadLetter;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -261,6 +261,24 @@ impl Store {
         let survey = Survey::of(segment)?;
         self.surveys.insert(segment.number, survey);
         Ok(survey)
+    }
+
+    /// Copies what is there now into `directory`; the names of the files.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn copy_to(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for (segment, file) in self.open_all()? {
+            let Some(name) = segment.path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            let mut to = File::create_new(directory.join(name))?;
+            io::copy(&mut file.take(segment.bytes), &mut to)?;
+            to.sync_all()?;
+            names.push(name.to_owned());
+        }
+        Ok(names)
     }
 
     /// Waits for the other users of the store; the lock goes with the handle, also in a crash.

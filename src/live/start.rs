@@ -167,7 +167,8 @@ pub(super) fn go_on(
 ) -> Result<GoneOn, LiveError> {
     let clock = &http.clock;
     let mut opened = Opened::at(settings, data_dir, clock, (&core.metrics, &core.snapshots))?;
-    let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), opened.name(), clock)?;
+    let name = sinks_journal(opened.name(), data_dir)?;
+    let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &name, clock)?;
     core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
     let (positions, outboxes) = opened.positions(data_dir, &sinks)?;
     let snapshots = opened.snapshots(settings, &http.keys, &core.snapshots)?;
@@ -180,6 +181,15 @@ pub(super) fn go_on(
     let snapshots = snapshots.map(|snapshots| snapshots.thread);
     let (journal, journal_name) = ((journal, resumed.tick), resumed.name);
     Ok(GoneOn { engine, sinks, journal, journal_name, positions, snapshots })
+}
+
+/// What receivers know the journal by. Where it was put back from a copy it is not the one that
+/// they have heard more of: what they say was told by that is no word about this one.
+fn sinks_journal(journal: &str, data_dir: &DataDir) -> Result<String, LiveError> {
+    Ok(match data_dir.fork()? {
+        Some(fork) => format!("{journal}-{fork}"),
+        None => journal.to_owned(),
+    })
 }
 
 /// Everything that is served.

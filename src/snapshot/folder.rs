@@ -1,7 +1,7 @@
 //! The snapshots of a data directory: named by their epoch, the newest two.
 
 use super::file::{self, SnapshotError};
-use super::state::Snapshot;
+use super::state::{Head, Snapshot};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -62,6 +62,27 @@ impl Folder {
     /// When it cannot be read, is damaged, or a newer program wrote it.
     pub fn read(&self, epoch: u64) -> Result<Snapshot, SnapshotError> {
         file::read(&self.path(epoch))
+    }
+
+    /// Reads which epoch of which journal a snapshot is of.
+    ///
+    /// # Errors
+    /// As those of [`Folder::read`].
+    pub fn head(&self, epoch: u64) -> Result<Head, SnapshotError> {
+        file::head(&self.path(epoch))
+    }
+
+    /// Whether the snapshot of an epoch is as it was written; what is in it is not looked at.
+    ///
+    /// # Errors
+    /// As those of [`Folder::read`].
+    pub fn check(&self, epoch: u64) -> Result<(), SnapshotError> {
+        file::check(&self.path(epoch))
+    }
+
+    /// The name of the snapshot of an epoch in its directory.
+    pub fn name(epoch: u64) -> String {
+        format!("{epoch:020}{ENDING}")
     }
 
     /// Writes a snapshot, gives it its name once it is whole and on disk, and removes those
@@ -141,7 +162,7 @@ impl Folder {
     }
 
     fn path(&self, epoch: u64) -> PathBuf {
-        self.0.join(format!("{epoch:020}{ENDING}"))
+        self.0.join(Folder::name(epoch))
     }
 
     fn refused(&self, action: &'static str, path: &Path, source: io::Error) -> SnapshotError {

@@ -1,10 +1,11 @@
 //! The whole program, as its users start it: bytes in, incidents out, a clean end.
 
+mod backup;
 pub(crate) mod process;
 mod reload;
 mod restart;
-mod tools;
 mod snapshots;
+mod tools;
 mod verify;
 
 use process::{Process, causeway};
@@ -164,8 +165,8 @@ fn a_replay_that_cannot_write_its_rows_says_so() {
     assert_eq!(causeway(&missing, b"").status.code(), Some(74));
 }
 
-async fn a_file_is_followed_as_it_grows() {
 #[tokio::test]
+async fn a_file_is_followed_as_it_grows() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("events.ndjson");
     let sources = format!(
