@@ -1,5 +1,6 @@
 //! The command line: names, flags and exit codes are a contract with other programs.
 
+mod backup;
 mod client;
 mod config;
 mod demo;
@@ -61,6 +62,10 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Hold what was told against what the journal leads to.
     Verify(verify::Args),
+    /// Copy a data directory, while a process runs in it or not.
+    Backup(backup::BackupArgs),
+    /// Put such a copy back.
+    Restore(backup::RestoreArgs),
     /// Say why an incident is what it is.
     Explain(explain::Args),
     /// Draw the pipeline or a topology.
@@ -114,6 +119,8 @@ pub fn main() -> ExitCode {
         Command::Send(args) => send::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Graph(args) => explain::graph(&args),
         Command::Validate(args) => config::validate(&args),

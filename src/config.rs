@@ -30,6 +30,7 @@ mod de;
 mod collect;
 mod schema;
 mod show;
+mod differ;
 
 use collect::Unread;
 pub use error::{ConfigError, Problem};
@@ -159,7 +160,8 @@ pub struct DeadLetters {
     pub age: Period,
     /// Bytes of one record's payload that are kept.
     pub payload: ByteSize,
-    /// Records that may wait for the disk; further ones are dropped and counted.
+    /// Records of what is refused at once, which is one epoch; further ones are dropped and
+    /// counted.
     pub queue: usize,
 }
 

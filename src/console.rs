@@ -17,6 +17,7 @@ pub mod params;
 pub mod incidents;
 pub mod stream;
 pub mod changes;
+pub mod reload;
 pub mod alertmanager;
 pub mod pages;
 pub mod probes;
@@ -29,7 +30,7 @@ use crate::ingest::reception::Reception;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ pub struct Parts {
     pub health: Health,
     /// Names of the sinks: Alertmanager's receivers.
     pub receivers: Vec<SmolStr>,
+    /// Where requests go to have the configuration read again.
+    pub reloads: reload::Requests,
     /// When the process began, nanoseconds since the Unix epoch.
     pub started_ns: i64,
 }
@@ -138,4 +141,5 @@ fn changing() -> Router<Console> {
             get(changes::list_rules).put(changes::put_rules).delete(changes::delete_rules),
         )
         .route("/v1/rules/{id}", put(changes::put_rule).delete(changes::delete_rule))
+        .route("/-/reload", post(reload::reload))
 }

@@ -1,10 +1,10 @@
 //! Bytes and their position: from requests, files and standard input.
 //!
 //! ```text
-//!  http ──────────────┐            ┌► dead letters
+//!  http ──────────────┐            ┌► counters
 //!  file ─► chunks ────┤            │
-//!  stdin ─► chunks ───┼► reception ┼► counters
-//!  kafka ─► batches ──┘   (decode) └► Intake ─► epochs
+//!  stdin ─► chunks ───┼► reception ┴► Intake ─► epochs ─► dead letters, journal
+//!  kafka ─► batches ──┘   (decode)
 //! ```
 //!
 //! A source moves bytes and knows nothing of what they mean; [`reception`] is
@@ -28,6 +28,7 @@ pub mod http;
 pub mod kafka;
 
 use crate::canonical::Decoded;
+use crate::dlq::Refusal;
 use causeway_dataflows::model::SourceIndex;
 use reception::Receipt;
 use record::Record;
@@ -42,9 +43,10 @@ pub use durable::Durable;
 pub struct Submission {
     /// Whose policy applies.
     pub source: SourceIndex,
-    /// The events, the books and the rejects; the rejects are already on their way to the
-    /// dead-letter store.
+    /// The events and the books.
     pub decoded: Decoded,
+    /// What was refused, to be in the dead-letter store before the sender is told.
+    pub refused: Vec<Refusal>,
     /// Bytes before decoding, after decompression: what the queue's bound counts.
     pub bytes: usize,
     /// Room set aside before decoding; given back when this is dropped.

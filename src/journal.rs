@@ -60,6 +60,7 @@ mod tests;
 
 pub use error::{Corruption, Damage, JournalError};
 pub use frame::{Frame, FrameRef, Part, PartRef};
+pub use mark::NAME as MARK;
 pub use reader::Reader;
 pub use recovery::Recovery;
 pub use segment::VERSION;
@@ -82,6 +83,19 @@ pub fn is_journal(directory: &Path) -> io::Result<bool> {
     match segment::list(&disk) {
         Ok(firsts) => Ok(!firsts.is_empty() || mark::read(&disk)? > 0),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names of a journal's segments, in order. Whoever copies a journal that is being written
+/// copies the mark before he asks for them, so that it says no more than the copy holds.
+///
+/// # Errors
+/// When the system refuses; a directory that is not there holds none.
+pub fn segments(directory: &Path) -> io::Result<Vec<String>> {
+    match segment::list(&Disk::at(directory)) {
+        Ok(firsts) => Ok(firsts.into_iter().map(segment::name).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

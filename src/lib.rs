@@ -22,4 +22,5 @@ pub mod explain;
 pub mod console;
 pub mod live;
 pub mod verify;
+pub mod backup;
 pub mod evaluate;

@@ -17,16 +17,19 @@ mod emitter;
 mod journal;
 mod memory;
 mod positions;
+mod reload;
 mod resume;
 mod sinks;
 mod snapshots;
 mod sources;
+mod standing;
 mod start;
 mod stop;
 mod topics;
 mod watch;
 
 use crate::clock::SharedClock;
+use crate::config::Written;
 use crate::console::Health;
 use crate::console::health::Condition;
 use crate::dlq;
@@ -43,11 +46,12 @@ use crate::runtime::RuntimeError;
 use crate::settings::Settings;
 use crate::snapshot::SnapshotError;
 use crate::telemetry::process::peak_resident_bytes;
-use crate::telemetry::{EngineBooks, Metrics, Repeats};
+use crate::telemetry::{EngineBooks, LogFilter, Metrics, Repeats};
 use cut::AtHand;
 use data_dir::DataDir;
 use emitter::Kept;
 use positions::Positions;
+use reload::{Asking, Reloader};
 use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Means, Readers};
@@ -59,6 +63,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use watch::Watched;
 
 pub use data_dir::DataDirError;
 pub use sinks::SinkError;
@@ -158,22 +163,31 @@ pub enum Outcome {
     Cut(Signal),
 }
 
+/// What a process runs under, and what it needs to read that again.
+pub struct Given {
+    /// The settings.
+    pub settings: Settings,
+    /// As they were written.
+    pub written: Written,
+    /// Where; nowhere for the defaults.
+    pub paths: Vec<PathBuf>,
+    /// Changes what the log shows.
+    pub log: Option<LogFilter>,
+}
+
 /// Runs until a signal or the end of all input, then drains for at most `drain_max`.
 ///
 /// # Errors
 /// When a part cannot start, or the engine, the server or a source fails.
-pub fn run(
-    settings: Settings,
-    clock: SharedClock,
-    drain_max: Duration,
-) -> Result<Outcome, LiveError> {
+pub fn run(given: Given, clock: SharedClock, drain_max: Duration) -> Result<Outcome, LiveError> {
+    let settings = &given.settings;
     let data_dir = DataDir::open(&settings.data_dir)?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.workers.clamp(1, 4))
         .enable_all()
         .build()?;
     let outcome = tokio.block_on(async {
-        let live = Live::start(settings, &data_dir, clock).await?;
+        let live = Live::start(given, &data_dir, clock).await?;
         live.until_stopped(&data_dir, drain_max).await
     });
     // A reader that waits for standard input would hold the process for ever.
@@ -199,22 +213,24 @@ struct Live {
     snapshots: Option<JoinHandle<()>>,
     readers: Readers,
     ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
-    letters: dlq::Writer,
     stop_server: oneshot::Sender<()>,
     server: Serving,
-    watch: tokio::task::JoinHandle<()>,
+    /// Those that end with the run.
+    tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl Live {
     async fn start(
-        settings: Settings,
+        given: Given,
         data_dir: &DataDir,
         clock: SharedClock,
     ) -> Result<Live, LiveError> {
         let began_ns = clock.monotonic_ns();
+        let (reloads, asking) = Asking::listen()?;
+        let settings = given.settings.clone();
         // Taken first, so that a wrong address is told before anything has begun.
         let listener = bind(settings.server.listen).await?;
-        let core = Core::start(&settings, data_dir, &clock)?;
+        let mut core = Core::start(&settings, data_dir, &clock)?;
         let around = core.surroundings(&settings, &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
         let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
@@ -222,7 +238,7 @@ impl Live {
         let health = Health::default();
         health.expect("journal");
         let address = listener.local_addr()?;
-        let app = app(&settings, &http, &store, &core, &receptions, &health);
+        let app = app(&settings, &http, &store, &core, &receptions, &health, reloads);
         // Answers probes from here on, and everything else once the journal is read.
         let (stop_server, server) = serving(http.clone(), listener, app);
         let known = tokio::task::block_in_place(|| {
@@ -231,16 +247,18 @@ impl Live {
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots } = known;
         health.set("journal", Condition::Well);
         http.gate.open();
-        standing_context(&settings, &core, &receptions, &clock)?;
-        let feeder = feeding(&core, &clock, (engine.feeder, engine.notes), journal)?;
+        standing_context(&settings, &mut core, &clock)?;
+        let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal)?;
         memory::limit(&settings, &core)?;
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
         let means = Means::of(&core, &receptions, &journal_name, &repeats, &clock);
         let readers = Readers::start(&settings.sources, &means, &ends)?;
         health.set("config", Condition::Well);
-        let (engine_books, carried) = (core.engine.clone(), sinks.outboxes.clone());
-        let watch = tokio::spawn(watch::keep_up(health.clone(), engine_books, carried));
+        let watched = Watched::of(&settings, &core, &sinks);
+        let watch = tokio::spawn(watch::keep_up(health.clone(), watched));
+        let reloader = Reloader::new(given, &core, (&http, &store, &sinks), &clock);
+        let reloading = tokio::spawn(reload::keep_up(Arc::new(reloader), asking));
         announce(&settings, address, data_dir);
         Ok(Live {
             began_ns,
@@ -258,10 +276,9 @@ impl Live {
             snapshots,
             readers,
             ended,
-            letters: core.writer,
             stop_server,
             server,
-            watch,
+            tasks: [watch, reloading],
             clock,
         })
     }
@@ -318,7 +335,7 @@ impl Live {
     }
 
     async fn drain(self, data_dir: &DataDir) -> Result<Summary, LiveError> {
-        self.watch.abort();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         self.health.set("engine", Condition::Unwell("draining".to_owned()));
         let left = self.readers.stop();
         self.queue.close();
@@ -341,7 +358,6 @@ impl Live {
         if let Ok(Err(error)) = self.server.await {
             tracing::warn!(%error, "the server did not stop cleanly");
         }
-        self.letters.stop();
         let seconds = (self.clock.monotonic_ns() - self.began_ns) as f64 / 1e9;
         let books = self.metrics.ingest.total().books(tally.books());
         let rss = peak_resident_bytes().unwrap_or(0);

@@ -44,6 +44,9 @@ pub enum ReplayError {
     /// The side that takes answers is gone.
     #[error("the thread that writes revisions stopped; its panic is in the log above")]
     Emitter,
+    /// What was told could not be written down.
+    #[error(transparent)]
+    Outlet(std::io::Error),
     /// The source's policy is to fail on a reject.
     #[error("line {}: {} ({}); the source policy is to fail on rejects", .0.line, .0.message, .0.code.word())]
     Rejected(Box<Reject>),
@@ -60,6 +63,17 @@ pub trait Outlet: Send + 'static {
 
     /// Events refused by a decoder.
     fn rejects(&mut self, rejects: Vec<Reject>);
+
+    /// Nothing more comes.
+    ///
+    /// # Errors
+    /// When not all that came could be written down.
+    fn close(self) -> std::io::Result<()>
+    where
+        Self: Sized,
+    {
+        Ok(())
+    }
 }
 
 /// A replay under way.
@@ -72,7 +86,7 @@ pub struct Replay {
     counts: Counts,
     tick: Option<Seconds>,
     notes: Sender<Note>,
-    emitter: JoinHandle<Kept>,
+    emitter: JoinHandle<(Kept, std::io::Result<()>)>,
     params: Params,
     heard: Heard,
 }
@@ -119,7 +133,8 @@ impl Replay {
         let horizon = params.dedup.revise_horizon_seconds;
         let emitter = std::thread::spawn(move || {
             let keeper = Keeper::new(horizon, true);
-            emit(collector, &noted, Ledger::new(emission), keeper, outlet).0
+            let (kept, outlet) = emit(collector, &noted, Ledger::new(emission), keeper, outlet);
+            (kept, outlet.close())
         });
         Ok(Replay {
             feeder,
@@ -250,7 +265,8 @@ impl Replay {
         self.submit(Tick { now: end, drain: true }, EpochInput::default())?;
         drop(self.feeder);
         drop(self.notes);
-        let kept = self.emitter.join().map_err(|_| ReplayError::Emitter)?;
+        let (kept, written) = self.emitter.join().map_err(|_| ReplayError::Emitter)?;
+        written.map_err(ReplayError::Outlet)?;
         Ok((kept.finals.unwrap_or_default(), self.counts))
     }
 }

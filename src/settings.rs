@@ -21,7 +21,9 @@ mod source;
 mod stages;
 mod context;
 mod sink;
+mod changeable;
 
+pub use changeable::fixed;
 use checker::Checker;
 pub use kafka::{
     GroupProtocol, KafkaClient, KafkaSinkSettings, KafkaSourceSettings, OffsetLost, Start,
@@ -109,7 +111,7 @@ pub struct DeadLetterSettings {
     pub age_max: Duration,
     /// Bytes kept of one payload.
     pub payload_bytes_max: usize,
-    /// Records waiting for the disk.
+    /// Records of one epoch.
     pub queue_max: usize,
 }
 
@@ -130,13 +132,13 @@ impl Settings {
     pub fn load(
         paths: &[PathBuf],
         around: &Surroundings<'_>,
-    ) -> Result<(Config, Self), ConfigError> {
+    ) -> Result<(Written, Self), ConfigError> {
         let written = match paths {
             [] => Written::defaults(),
             paths => load(paths, around)?,
         };
         let settings = Settings::check(&written)?;
-        Ok((written.config, settings))
+        Ok((written, settings))
     }
 
     /// Checks a configuration.

@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod http;
 pub mod engine;
 pub mod snapshots;
+pub mod reload;
 pub mod journal;
 pub mod process;
 pub mod memory;
@@ -18,6 +19,7 @@ pub mod metrics;
 
 pub use engine::EngineBooks;
 pub use journal::JournalBooks;
-pub use log::{LogError, init};
+pub use log::{LogError, LogFilter, init};
 pub use metrics::Metrics;
+pub use reload::ReloadBooks;
 pub use repeat::Repeats;

@@ -2,7 +2,7 @@
 
 use super::output::put;
 use super::{Failure, exit};
-use crate::config::Surroundings;
+use crate::config::{Surroundings, Written};
 use crate::settings::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ pub(super) fn approve(settings: &Settings) -> Result<ExitCode, Failure> {
 /// Runs a subcommand of `config`.
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Show(args) => put(&load(&args.config)?.0.show()),
+        Command::Show(args) => put(&load(&args.config)?.0.config.show()),
     }
 }
 
@@ -44,7 +44,8 @@ pub(super) fn settings(paths: &[PathBuf]) -> Result<Settings, Failure> {
     load(paths).map(|(_, settings)| settings)
 }
 
-fn load(paths: &[PathBuf]) -> Result<(crate::config::Config, Settings), Failure> {
+/// The same with what was written.
+pub(super) fn load(paths: &[PathBuf]) -> Result<(Written, Settings), Failure> {
     Settings::load(paths, &Surroundings::of_process())
         .map_err(|e| Failure::with(exit::CONFIG)(e.into()))
 }

@@ -13,7 +13,7 @@ use crate::emit::wire::Message;
 use crate::emit::wire::words::phrase::{count, duration};
 use crate::ingest::chunk::ChunkLimits;
 use crate::ingest::file::{Files, matching};
-use crate::replay::{Finals, Heard, Outlet, Replay};
+use crate::replay::{Finals, Heard, Outlet, Replay, ReplayError};
 use crate::settings::SourceSettings;
 use anyhow::Context as _;
 use causeway_dataflows::model::ContextEvent;
@@ -84,20 +84,6 @@ pub struct FileOutlet {
     pub failed: Option<io::Error>,
 }
 
-impl FileOutlet {
-    /// The rest reaches its file.
-    ///
-    /// # Errors
-    /// When the system refused that, or what came before.
-    pub fn close(mut self) -> io::Result<()> {
-        match (self.failed.take(), &mut self.revisions) {
-            (Some(error), _) => Err(error),
-            (None, Some(file)) => file.flush(),
-            (None, None) => Ok(()),
-        }
-    }
-}
-
 /// Rejects shown in full.
 const REJECTS_SHOWN: u64 = 10;
 
@@ -106,7 +92,7 @@ impl Outlet for FileOutlet {
         if let Some(file) = &mut self.revisions {
             for message in messages {
                 if let Err(error) = writeln!(file, "{}", message.line) {
-                    eprintln!("causeway: cannot write incidents: {error}");
+                    // Told at the end, with the exit code.
                     self.failed = Some(error);
                     self.revisions = None;
                     return;
@@ -124,6 +110,14 @@ impl Outlet for FileOutlet {
             } else if self.shown == REJECTS_SHOWN + 1 {
                 eprintln!("causeway: more lines refused; the summary counts them");
             }
+        }
+    }
+
+    fn close(mut self) -> io::Result<()> {
+        match (self.failed.take(), &mut self.revisions) {
+            (Some(error), _) => Err(error),
+            (None, Some(file)) => file.flush(),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -168,13 +162,15 @@ impl Ended {
             let mut file = create(path)?;
             write_incidents(&self.finals, &mut file)
                 .and_then(|()| file.flush())
-                .with_context(in_file(path))?;
+                .with_context(in_file(path))
+                .map_err(Failure::with(exit::IO))?;
         }
         if let Some(path) = &args.alerts {
             let mut file = create(path)?;
             write_alerts(&self.finals, &mut file)
                 .and_then(|()| file.flush())
-                .with_context(in_file(path))?;
+                .with_context(in_file(path))
+                .map_err(Failure::with(exit::IO))?;
         }
         let summary = summary(&self.tally, &self.counts, self.workers, self.seconds);
         match args.summary {
@@ -280,11 +276,20 @@ fn replay(
     }
     let heard = replay.heard().clone();
     let leap = replay.worst_leap();
-    let (finals, counts) = replay.finish()?;
+    let (finals, counts) = replay.finish().map_err(|error| unwritten(args, error))?;
     if let Some(leap) = leap {
         warn_of_leap(&leap);
     }
     Ok((finals, counts, heard))
+}
+
+/// The failure of a replay at its end: a file that takes no more is not that of the engine.
+fn unwritten(args: &Args, error: ReplayError) -> Failure {
+    let (ReplayError::Outlet(error), Some(path)) = (&error, &args.incidents) else {
+        return error.into();
+    };
+    let error = anyhow::anyhow!("{}: {error}", in_file(path)());
+    Failure { code: exit::IO, error }
 }
 
 /// Tells of one line that made others late, which nobody would look for.

@@ -1,10 +1,10 @@
 //! `causeway run`: the live process.
 
-use super::config::{approve, settings};
+use super::config::{approve, load};
 use super::{Failure, exit};
 use crate::clock::WallClock;
 use crate::epoch::RecoverError;
-use crate::live::{LiveError, Outcome, run as run_live};
+use crate::live::{Given, LiveError, Outcome, run as run_live};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,13 +26,15 @@ pub struct Args {
 
 /// Runs until it is told to stop.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let settings = settings(&args.config)?;
+    let (written, settings) = load(&args.config)?;
     if args.dry_run {
         return approve(&settings);
     }
-    crate::telemetry::init(&settings.logging).map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+    let log = crate::telemetry::init(&settings.logging)
+        .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+    let given = Given { settings, written, paths: args.config.clone(), log: Some(log) };
     let drain_max = Duration::from_secs(args.drain_timeout);
-    let outcome = run_live(settings, WallClock::shared(), drain_max)
+    let outcome = run_live(given, WallClock::shared(), drain_max)
         .map_err(|error| Failure { code: code_of(&error), error: error.into() })?;
     match outcome {
         Outcome::Drained(summary) => {

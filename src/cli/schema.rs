@@ -25,6 +25,8 @@ enum What {
     Summary,
     /// The object of `verify --json`.
     Verification,
+    /// The list of a copy's files, also what `backup --json` and `restore --json` print.
+    Backup,
     /// The configuration file.
     Config,
 }
@@ -37,6 +39,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         What::Alert => schema(SchemaKind::Alert),
         What::Summary => schema(SchemaKind::Summary),
         What::Verification => crate::verify::schema(),
+        What::Backup => crate::backup::schema(),
         What::Config => crate::config::schema(),
     };
     put(&(serde_json::to_string_pretty(&schema)? + "\n"))

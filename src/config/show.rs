@@ -7,8 +7,8 @@ use std::fmt::Write;
 /// Stands beside a section of which nothing is configured.
 const DEFAULT_MARK: &str = "# the default: none is configured";
 
-/// The YAML of `config`.
-pub(super) fn show(config: &Config) -> String {
+/// What `config` says as the file would, defaults included, secrets left out.
+pub(super) fn value(config: &Config) -> Value {
     let run = Config {
         sources: config.sources_run().into_owned(),
         sinks: config.sinks_run().into_owned(),
@@ -19,8 +19,13 @@ pub(super) fn show(config: &Config) -> String {
         let Some(Value::Object(entries)) = value.get_mut(section) else { continue };
         entries.values_mut().for_each(tag_inside);
     }
+    value
+}
+
+/// The YAML of `config`.
+pub(super) fn show(config: &Config) -> String {
     let mut out = String::new();
-    write_value(&mut out, &value, 0);
+    write_value(&mut out, &value(config), 0);
     for (section, is_default) in
         [("sources", config.sources.is_empty()), ("sinks", config.sinks.is_empty())]
     {

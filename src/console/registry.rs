@@ -6,14 +6,15 @@
 //! holds, whatever the order of arrival. So an event may be applied twice.
 
 mod topology;
+mod configured;
 
-use crate::settings::CONFIG_SOURCE;
 use causeway_dataflows::model::{Context, ContextEvent, EventId, Maintenance, Op, Rule, Silence};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use topology::Statements;
 
+pub use configured::{Change, topology_id};
 pub use topology::{Said, Statement, StatementKey, Thing, TopologyQuery};
 
 /// Entries kept of each sort, deleted ones included.
@@ -169,30 +170,6 @@ impl Registry {
         one(&self.read().rules, tenant, id)
     }
 
-    /// Deletions of what the configuration held once and does not hold any more, which is what
-    /// its `events` say.
-    pub fn left_behind(&self, events: &[ContextEvent], now_ns: i64) -> Vec<ContextEvent> {
-        let named = |event: &ContextEvent| {
-            Some((std::mem::discriminant(&event.body), id_of(&event.body)?.clone()))
-        };
-        let held: Vec<_> = events.iter().filter_map(named).collect();
-        let inner = self.read();
-        let silences = inner.silences.of(CONFIG_SOURCE).map(|of| of.event(Context::Silence));
-        let windows = inner.maintenance.of(CONFIG_SOURCE).map(|of| of.event(Context::Maintenance));
-        let rules = inner.rules.of(CONFIG_SOURCE).map(|of| of.event(Context::Rule));
-        silences
-            .chain(windows)
-            .chain(rules)
-            .filter(|event| named(event).is_some_and(|name| !held.contains(&name)))
-            .map(|event| ContextEvent {
-                op: Op::Delete,
-                time_ns: now_ns,
-                observed_ns: now_ns,
-                ..event
-            })
-            .collect()
-    }
-
     /// Entries that were dropped because there were too many.
     pub fn forgotten(&self) -> u64 {
         self.read().forgotten
@@ -258,38 +235,6 @@ impl<T: Clone> Entries<T> {
             self.held.remove(&key);
         }
         excess as u64
-    }
-}
-
-impl<T: Clone> Entries<T> {
-    /// What stands because `source` said so.
-    fn of(&self, source: &str) -> impl Iterator<Item = &Entry<T>> {
-        self.held.values().filter(move |entry| entry.op == Op::Upsert && entry.source == source)
-    }
-}
-
-impl<T: Clone> Entry<T> {
-    /// The event that said so.
-    fn event(&self, body: impl Fn(T) -> Context) -> ContextEvent {
-        ContextEvent {
-            tenant: self.tenant.clone(),
-            source: self.source.clone(),
-            id: self.id.clone(),
-            time_ns: self.time_ns,
-            observed_ns: self.observed_ns,
-            op: self.op,
-            body: body(self.body.clone()),
-        }
-    }
-}
-
-/// The id of a silence, a window or a rule.
-fn id_of(body: &Context) -> Option<&SmolStr> {
-    match body {
-        Context::Silence(silence) => Some(&silence.silence_id),
-        Context::Maintenance(window) => Some(&window.maintenance_id),
-        Context::Rule(rule) => Some(&rule.rule_id),
-        _ => None,
     }
 }
 

@@ -29,3 +29,11 @@ pub enum DlqError {
         count: usize,
     },
 }
+
+impl DlqError {
+    /// Whether there is no room, which may pass.
+    pub fn is_full(&self) -> bool {
+        let DlqError::Io { source, .. } = self else { return false };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}

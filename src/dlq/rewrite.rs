@@ -5,8 +5,12 @@ use super::filter::Filter;
 use super::segment::{self, Line, Segment};
 use super::store::Store;
 use crate::canonical::DeadLetter;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
+
+/// Name of the file that is locked while letters are tried again.
+const TURN: &str = "replaying";
 
 /// What became of one letter that was tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +53,10 @@ impl Store {
         Ok(purged)
     }
 
-    /// Tries the letters that match again, oldest first: `submit` gets each with its bytes.
+    /// Tries the letters that match again, oldest first: `submit` gets each with its bytes, and
+    /// letters with one id once.
     ///
-    /// The store is locked meanwhile, so `submit` should not wait for the process that
-    /// writes to it; what that process refuses meanwhile waits in its queue.
+    /// The process that writes to the store has it meanwhile; another replay waits.
     ///
     /// # Errors
     /// When the disk refuses; letters that were taken may still be there then, and are
@@ -62,55 +66,101 @@ impl Store {
         filter: &Filter,
         submit: &mut dyn FnMut(&DeadLetter, Vec<u8>) -> Outcome,
     ) -> Result<Replayed, DlqError> {
-        let mut replayed = Replayed::default();
-        let mut stopped = false;
-        self.rewrite(&mut |letter| {
-            if !filter.matches(letter) {
-                return Keep::AsItIs;
-            }
-            if stopped {
-                replayed.left += 1;
-                return Keep::AsItIs;
-            }
-            let whole = letter
-                .data
-                .payload_bytes()
-                .filter(|bytes| bytes.len() as u64 == letter.data.payload_bytes);
-            let Some(bytes) = whole else {
-                replayed.incomplete += 1;
-                return Keep::AsItIs;
-            };
-            match submit(letter, bytes) {
-                Outcome::Done => {
-                    replayed.done += 1;
-                    Keep::Drop
+        let mut all = || -> io::Result<Replayed> {
+            let turn = File::create(self.directory.join(TURN))?;
+            turn.lock()?;
+            let mut trial = Trial::default();
+            for (segment, file) in self.open_all()? {
+                for line in segment::lines(file, segment.bytes) {
+                    if let Line::Record(letter, _) = line? {
+                        trial.try_again(&letter, filter, submit);
+                    }
                 }
-                Outcome::Refused => {
-                    replayed.refused += 1;
-                    letter.data.attempts = letter.data.attempts.saturating_add(1);
-                    Keep::Changed
-                }
-                Outcome::Stop => {
-                    stopped = true;
-                    replayed.left += 1;
-                    Keep::AsItIs
-                }
+                self.rewrite_one(&segment, &mut |letter| trial.judge(letter))?;
             }
-        })?;
-        Ok(replayed)
+            Ok(trial.replayed)
+        };
+        all().map_err(|source| self.refuse(source))
     }
 
     /// Writes every segment anew without what `judge` drops.
     fn rewrite(&mut self, judge: &mut dyn FnMut(&mut DeadLetter) -> Keep) -> Result<(), DlqError> {
         let mut all = || -> io::Result<()> {
-            let _lock = self.lock()?;
-            for segment in segment::list(&self.directory)? {
-                rewrite_segment(&segment, judge)?;
-                self.surveys.remove(&segment.number);
+            for (segment, _) in self.open_all()? {
+                self.rewrite_one(&segment, judge)?;
             }
             Ok(())
         };
         all().map_err(|source| self.refuse(source))
+    }
+
+    fn rewrite_one(
+        &mut self,
+        segment: &Segment,
+        judge: &mut dyn FnMut(&mut DeadLetter) -> Keep,
+    ) -> io::Result<()> {
+        let _lock = self.lock()?;
+        self.surveys.remove(&segment.number);
+        match rewrite_segment(segment, judge) {
+            // It went with its age meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// What became of letters that are tried again.
+#[derive(Default)]
+struct Trial {
+    replayed: Replayed,
+    outcomes: BTreeMap<String, Outcome>,
+    stopped: bool,
+}
+
+impl Trial {
+    fn try_again(
+        &mut self,
+        letter: &DeadLetter,
+        filter: &Filter,
+        submit: &mut dyn FnMut(&DeadLetter, Vec<u8>) -> Outcome,
+    ) {
+        if !filter.matches(letter) || self.outcomes.contains_key(&letter.id) {
+            return;
+        }
+        if self.stopped {
+            self.replayed.left += 1;
+            return;
+        }
+        let whole = letter
+            .data
+            .payload_bytes()
+            .filter(|bytes| bytes.len() as u64 == letter.data.payload_bytes);
+        let Some(bytes) = whole else {
+            self.replayed.incomplete += 1;
+            return;
+        };
+        let outcome = submit(letter, bytes);
+        match outcome {
+            Outcome::Done => self.replayed.done += 1,
+            Outcome::Refused => self.replayed.refused += 1,
+            Outcome::Stop => {
+                self.stopped = true;
+                self.replayed.left += 1;
+                return;
+            }
+        }
+        self.outcomes.insert(letter.id.clone(), outcome);
+    }
+
+    fn judge(&self, letter: &mut DeadLetter) -> Keep {
+        match self.outcomes.get(&letter.id) {
+            Some(Outcome::Done) => Keep::Drop,
+            Some(Outcome::Refused) => {
+                letter.data.attempts = letter.data.attempts.saturating_add(1);
+                Keep::Changed
+            }
+            Some(Outcome::Stop) | None => Keep::AsItIs,
+        }
     }
 }
 
@@ -126,7 +176,9 @@ fn rewrite_segment(
 ) -> io::Result<()> {
     let mut kept = Vec::new();
     let mut changed = false;
-    for line in segment::lines(&segment.path)? {
+    let file = File::open(&segment.path)?;
+    let bytes = file.metadata()?.len();
+    for line in segment::lines(file, bytes) {
         let Line::Record(mut letter, text) = line? else {
             changed = true;
             continue;

@@ -57,10 +57,17 @@ pub(super) enum Line {
     Damaged,
 }
 
-/// Reads a segment line by line, in bounded memory.
-pub(super) fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Line>>> {
-    let mut reader = BufReader::with_capacity(256 << 10, File::open(path)?);
-    Ok(std::iter::from_fn(move || next_line(&mut reader).transpose()))
+/// Reads a segment line by line, in bounded memory, as far as it was written when it was opened.
+pub(super) fn lines(file: File, bytes: u64) -> impl Iterator<Item = io::Result<Line>> {
+    let mut reader = BufReader::with_capacity(256 << 10, file.take(bytes));
+    std::iter::from_fn(move || next_line(&mut reader).transpose())
+}
+
+/// Opens all segments, oldest first. What is rewritten from then on is another file, and what
+/// is appended lies behind.
+pub(super) fn open_all(directory: &Path) -> io::Result<Vec<(Segment, File)>> {
+    let open = |segment: Segment| File::open(&segment.path).map(|file| (segment, file));
+    list(directory)?.into_iter().map(open).collect()
 }
 
 fn next_line(reader: &mut impl BufRead) -> io::Result<Option<Line>> {

@@ -5,13 +5,17 @@ use super::filter::Filter;
 use super::segment::{self, Line, Segment, Survey, is_torn, seconds_of};
 use crate::canonical::DeadLetter;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The store is cut from the old end by segments, so it has a few of them.
 const SEGMENTS: u64 = 8;
+/// How often, and how long between, the process asks for the lock before it does without: a
+/// command holds it for as long as a segment takes to be written anew.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// Name of the file that is locked.
 const LOCK: &str = "lock";
 
@@ -79,26 +83,42 @@ impl Store {
         Ok(store)
     }
 
-    /// Appends records and keeps the bounds.
+    /// Keeps other bounds from now on.
+    pub(super) fn set_limits(&mut self, limits: StoreLimits) {
+        self.limits = limits;
+    }
+
+    /// Appends records, waits until they are on disk, and keeps the bounds.
     ///
     /// # Errors
-    /// When the disk refuses; some of the records may be written then.
+    /// When the disk refuses; none of the records is written then, unless it refuses to take
+    /// them back as well.
     pub fn append(&mut self, letters: &[DeadLetter], now_seconds: i64) -> Result<(), DlqError> {
         self.append_locked(letters, now_seconds).map_err(|source| self.refuse(source))
     }
 
     fn append_locked(&mut self, letters: &[DeadLetter], now_seconds: i64) -> io::Result<()> {
-        let _lock = self.lock()?;
+        let lock = self.lock_soon()?;
         let mut segments = segment::list(&self.directory)?;
         if !letters.is_empty() {
-            self.write(&mut segments, letters)?;
+            self.write(&mut segments, letters, lock.is_none())?;
         }
-        self.keep_bounds(&mut segments, now_seconds)
+        match lock {
+            Some(_) => self.keep_bounds(&mut segments, now_seconds),
+            // Whoever holds the lock may be reading what would go.
+            None => Ok(()),
+        }
     }
 
-    fn write(&mut self, segments: &mut Vec<Segment>, letters: &[DeadLetter]) -> io::Result<()> {
+    /// Writes to the last segment or, without the lock, to one that nobody else knows.
+    fn write(
+        &mut self,
+        segments: &mut Vec<Segment>,
+        letters: &[DeadLetter],
+        alone: bool,
+    ) -> io::Result<()> {
         let full = |segment: &Segment| segment.bytes >= self.limits.bytes_max / SEGMENTS;
-        let is_new = segments.last().is_none_or(full);
+        let is_new = alone || segments.last().is_none_or(full);
         if is_new {
             let number = segments.last().map_or(0, |segment| segment.number + 1);
             segments.push(Segment::new(&self.directory, number));
@@ -106,7 +126,9 @@ impl Store {
         let Some(segment) = segments.last_mut() else { return Ok(()) };
         let mut survey = if is_new { Survey::default() } else { self.survey(segment)? };
         let mut batch = Vec::new();
-        let mut file = File::options().create(true).append(true).read(true).open(&segment.path)?;
+        let mut options = File::options();
+        options.create(true).create_new(is_new).append(true).read(true);
+        let mut file = options.open(&segment.path)?;
         if is_torn(&mut file, segment.bytes)? {
             batch.push(b'\n');
         }
@@ -117,7 +139,14 @@ impl Store {
             survey.newest = seconds_of(letter).or(survey.newest);
             survey.oldest = survey.oldest.or(survey.newest);
         }
-        file.write_all(&batch)?;
+        if let Err(error) = file.write_all(&batch).and_then(|()| file.sync_data()) {
+            // A part of a line would be taken for damage; what stays of it is passed over.
+            let _ = file.set_len(segment.bytes);
+            return Err(error);
+        }
+        if is_new {
+            File::open(&self.directory)?.sync_all()?;
+        }
         segment.bytes = file.metadata()?.len();
         self.surveys.insert(segment.number, Survey { bytes: segment.bytes, ..survey });
         Ok(())
@@ -155,9 +184,11 @@ impl Store {
     }
 
     fn holdings_locked(&mut self, now_seconds: i64) -> io::Result<Holdings> {
-        let _lock = self.lock()?;
+        let lock = self.lock_soon()?;
         let mut segments = segment::list(&self.directory)?;
-        self.keep_bounds(&mut segments, now_seconds)?;
+        if lock.is_some() {
+            self.keep_bounds(&mut segments, now_seconds)?;
+        }
         let mut holdings = Holdings {
             dropped_bytes: self.dropped_bytes,
             dropped_age: self.dropped_age,
@@ -178,11 +209,10 @@ impl Store {
     /// When the disk refuses.
     pub fn list(&self, filter: &Filter, limit: usize) -> Result<Listed, DlqError> {
         let read = || -> io::Result<Listed> {
-            let _lock = self.lock()?;
             let mut listed = Listed::default();
             let mut places: BTreeMap<String, usize> = BTreeMap::new();
-            for segment in segment::list(&self.directory)? {
-                for line in segment::lines(&segment.path)? {
+            for (segment, file) in self.open_all()? {
+                for line in segment::lines(file, segment.bytes) {
                     let Line::Record(letter, _) = line? else {
                         listed.damaged += 1;
                         continue;
@@ -233,12 +263,50 @@ impl Store {
         Ok(survey)
     }
 
+    /// Copies what is there now into `directory`; the names of the files.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn copy_to(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for (segment, file) in self.open_all()? {
+            let Some(name) = segment.path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            let mut to = File::create_new(directory.join(name))?;
+            io::copy(&mut file.take(segment.bytes), &mut to)?;
+            to.sync_all()?;
+            names.push(name.to_owned());
+        }
+        Ok(names)
+    }
+
     /// Waits for the other users of the store; the lock goes with the handle, also in a crash.
     pub(super) fn lock(&self) -> io::Result<File> {
         let path = self.directory.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
         Ok(file)
+    }
+
+    /// The lock, unless somebody holds it for longer than anybody should have to wait.
+    fn lock_soon(&self) -> io::Result<Option<File>> {
+        let path = self.directory.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// All segments, opened while nobody changes them.
+    pub(super) fn open_all(&self) -> io::Result<Vec<(Segment, File)>> {
+        let _lock = self.lock()?;
+        segment::open_all(&self.directory)
     }
 
     pub(super) fn refuse(&self, source: io::Error) -> DlqError {

@@ -173,6 +173,20 @@ impl Route {
         ids.into_iter().for_each(|id| self.remember(id));
     }
 
+    /// Lets through what another matcher admits from now on. Whoever was told of an incident by
+    /// the one before still hears how it ends; where that one let all of them through they are
+    /// those that are `open`.
+    pub fn rematch(&mut self, matcher: Matcher, open: impl FnOnce() -> Vec<SmolStr>) {
+        let was_for_all = self.matcher.is_for_all();
+        self.matcher = matcher;
+        if self.matcher.is_for_all() {
+            self.told.clear();
+            self.order.clear();
+        } else if was_for_all {
+            self.tell(open());
+        }
+    }
+
     fn remember(&mut self, id: SmolStr) {
         if self.matcher.is_for_all() {
             return;
@@ -195,6 +209,25 @@ mod tests {
     fn matcher(labels: &[&str]) -> Matcher {
         let labels: Vec<String> = labels.iter().map(|text| (*text).to_owned()).collect();
         Matcher::parse(None, &[], &[], &labels, &[]).unwrap()
+    }
+
+    #[test]
+    fn another_matcher_does_not_hide_an_end() {
+        let fatal = || Matcher::parse(Some("fatal"), &[], &[], &[], &[]).unwrap();
+        let opened = sample::opened();
+        let id = opened.incident_id.clone();
+        let mut route = Route::new(Matcher::default());
+        assert!(route.admit(&opened));
+        route.rematch(fatal(), || vec![id.clone()]);
+        assert!(route.admit(&opened), "whoever was told of it hears of it again");
+        route.rematch(fatal(), || panic!("it is remembered"));
+        assert_eq!(route.told(), [id]);
+        route.rematch(Matcher::default(), || panic!("all are let through"));
+        assert!(route.told().is_empty());
+        let mut other = Route::new(fatal());
+        assert!(!other.admit(&opened));
+        other.rematch(matcher(&[]), Vec::new);
+        assert!(other.admit(&opened));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 mod books;
 mod carry;
 mod saved;
+mod changed;
 #[cfg(test)]
 mod tests;
 
@@ -81,7 +82,6 @@ pub struct SinkCounts {
 /// The queue before one sink, shared by the one who offers and the one who carries.
 pub struct Outbox {
     name: SmolStr,
-    limits: OutboxLimits,
     state: Mutex<State>,
     /// Somebody may offer again.
     room: Condvar,
@@ -95,6 +95,7 @@ pub struct Outbox {
 
 struct State {
     route: Route,
+    limits: OutboxLimits,
     queue: VecDeque<(u64, Message)>,
     bytes: usize,
     /// How many at the front are being carried.
@@ -103,6 +104,13 @@ struct State {
     phase: Phase,
     problem: Option<String>,
     counts: SinkCounts,
+}
+
+impl State {
+    fn is_full(&self, bytes: usize) -> bool {
+        self.queue.len() >= self.limits.messages_max.max(1)
+            || (!self.queue.is_empty() && self.bytes + bytes > self.limits.bytes_max)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,6 +129,7 @@ impl Outbox {
     pub fn new(name: impl Into<SmolStr>, route: Route, limits: OutboxLimits) -> Arc<Outbox> {
         let state = State {
             route,
+            limits,
             queue: VecDeque::new(),
             bytes: 0,
             carried: 0,
@@ -131,7 +140,6 @@ impl Outbox {
         };
         Arc::new(Outbox {
             name: name.into(),
-            limits,
             state: Mutex::new(state),
             room: Condvar::new(),
             ready: Condvar::new(),
@@ -161,10 +169,12 @@ impl Outbox {
             return;
         }
         state.counts.matched += 1;
-        let state = match self.limits.when_full {
-            WhenFull::Block => self.wait_for_room(state, message.line.len()),
-            WhenFull::DropOldest => self.make_room(state, message.line.len()),
-        };
+        let bytes = message.line.len();
+        let mut state = self.wait_for_room(state, bytes);
+        // The policy may have changed while it waited.
+        if state.limits.when_full == WhenFull::DropOldest {
+            state = self.make_room(state, bytes);
+        }
         self.push(state, sequence, message);
     }
 
@@ -229,8 +239,10 @@ impl Outbox {
         state: MutexGuard<'a, State>,
         bytes: usize,
     ) -> MutexGuard<'a, State> {
-        let full =
-            |state: &mut State| matches!(state.phase, Phase::Open) && self.is_full(state, bytes);
+        let full = |state: &mut State| {
+            let waits = state.limits.when_full == WhenFull::Block && state.phase == Phase::Open;
+            waits && state.is_full(bytes)
+        };
         self.room.wait_while(state, full).unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,18 +251,13 @@ impl Outbox {
         mut state: MutexGuard<'a, State>,
         bytes: usize,
     ) -> MutexGuard<'a, State> {
-        while self.is_full(&state, bytes) {
+        while state.is_full(bytes) {
             let at = state.carried;
             let Some((_, oldest)) = state.queue.remove(at) else { break };
             state.bytes -= oldest.line.len();
             state.counts.dropped += 1;
         }
         state
-    }
-
-    fn is_full(&self, state: &State, bytes: usize) -> bool {
-        state.queue.len() >= self.limits.messages_max.max(1)
-            || (!state.queue.is_empty() && state.bytes + bytes > self.limits.bytes_max)
     }
 
     fn push(&self, mut state: MutexGuard<'_, State>, sequence: u64, message: &Message) {

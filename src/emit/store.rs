@@ -198,6 +198,14 @@ impl Store {
         })
     }
 
+    /// The ids of the incidents that somebody was told of and that have not ended.
+    pub fn told_and_standing(&self) -> Vec<SmolStr> {
+        let inner = self.read();
+        let standing = inner.incidents.after(None).map(|(_, standing)| &standing.latest.revision);
+        let standing = standing.filter(|revision| !revision.event.ends_the_id());
+        standing.map(|revision| revision.incident_id.clone()).collect()
+    }
+
     /// One alert row.
     pub fn alert(&self, alert_id: &str) -> Option<Arc<AlertRow>> {
         let inner = self.read();

@@ -4,6 +4,7 @@ use super::cut::Cuts;
 use super::entry::{DRAIN, Parts, Run};
 use super::{Formed, Queue};
 use crate::clock::SharedClock;
+use crate::dlq;
 use crate::journal::{FrameRef, JournalError, Writer};
 use crate::runtime::EpochInput;
 use crate::telemetry::JournalBooks;
@@ -24,7 +25,8 @@ pub struct Continued {
 }
 
 /// Forms epochs until the queue is closed and empty; the last one drains. With a journal each
-/// is on disk before it is handed on, and before its senders are told.
+/// is on disk before it is handed on, and before its senders are told; what was refused in it is
+/// with `letters` before that, so that no kill leaves an answer without the records that it means.
 ///
 /// `last` is the tick that the journal ended with, if it holds any.
 ///
@@ -33,7 +35,7 @@ pub struct Continued {
 /// end. A full disk is no error; everything waits until there is room.
 pub fn keep(
     queue: &Queue,
-    mut journal: Option<Continued>,
+    (mut journal, mut letters): (Option<Continued>, Option<dlq::Keeper>),
     last: Option<Seconds>,
     clock: &SharedClock,
     next: &Sender<Formed>,
@@ -58,12 +60,17 @@ pub fn keep(
         parts.context(&waiting.context);
         let mut input = EpochInput { context: waiting.context, ..EpochInput::default() };
         let mut rooms = Vec::with_capacity(waiting.submissions.len());
-        for submission in waiting.submissions {
+        let mut refused = Vec::new();
+        for mut submission in waiting.submissions {
+            refused.append(&mut submission.refused);
             if let Some(record) = submission.record {
                 parts.submission(record);
             }
             input.add(submission.decoded);
             rooms.push(submission.reservation);
+        }
+        if let Some(letters) = &mut letters {
+            keep_refused(queue, letters, refused);
         }
         if let Some(journal) = &mut journal {
             let epoch = journal.write((queue, clock), tick, parts)?;
@@ -77,6 +84,23 @@ pub fn keep(
         if next.send(Formed { tick, input, rooms, save }).is_err() || tick.drain {
             return Ok(());
         }
+    }
+}
+
+/// Has what was refused on disk, also when that has to wait for room.
+fn keep_refused(queue: &Queue, letters: &mut dlq::Keeper, mut refused: Vec<dlq::Refusal>) {
+    let mut was_full = false;
+    while let Err(error) = letters.keep(&mut refused) {
+        if !was_full {
+            tracing::error!(%error, "sources wait");
+        }
+        was_full = true;
+        queue.set_full(true);
+        std::thread::sleep(FULL_RETRY);
+    }
+    if was_full {
+        tracing::info!("there is room for dead letters again");
+        queue.set_full(false);
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) struct Waiting {
     pub(super) submissions: Vec<Submission>,
     pub(super) context: Vec<ContextEvent>,
     pub(super) closed: bool,
-    /// Submissions since the start, these included: what tells a sender that all up to its own
-    /// are on disk.
+    /// How often something was added since the start, these included: what tells a sender that
+    /// all up to its own is on disk.
     pub(super) count: u64,
 }
 
@@ -29,7 +29,7 @@ pub struct Queue {
     waiting: Mutex<Waiting>,
     wake: Condvar,
     bytes: Arc<AtomicUsize>,
-    bytes_max: usize,
+    bytes_max: AtomicUsize,
     books: EngineBooks,
     /// Submissions that are on disk; `None` when none are kept there.
     durable: Option<watch::Sender<u64>>,
@@ -59,7 +59,7 @@ impl Queue {
             waiting: Mutex::default(),
             wake: Condvar::new(),
             bytes: Arc::default(),
-            bytes_max,
+            bytes_max: AtomicUsize::new(bytes_max),
             books,
             durable: journaled.then(|| watch::Sender::new(0)),
             full: AtomicBool::new(false),
@@ -67,10 +67,21 @@ impl Queue {
         })
     }
 
-    /// Adds context that no source sent, such as the configuration's own silences.
-    pub fn context(&self, events: Vec<ContextEvent>) {
-        self.lock().context.extend(events);
-        self.wake.notify_one();
+    /// Adds context that no source sent, such as the configuration's own silences. It is within
+    /// one epoch, and has room whatever waits: it is as much as somebody configured.
+    ///
+    /// # Errors
+    /// When the process is stopping or the disk is full; then nothing has happened.
+    pub fn context(&self, events: Vec<ContextEvent>) -> Result<Durable, Busy> {
+        if self.full.load(Ordering::Acquire) {
+            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Storage });
+        }
+        self.push(|waiting| waiting.context.extend(events))
+    }
+
+    /// Holds at most so much from now on; what waits stays.
+    pub fn resize(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Release);
     }
 
     /// Refuses everything from now on and lets the engine finish.
@@ -84,7 +95,7 @@ impl Queue {
         self.bytes.load(Ordering::Acquire)
     }
 
-    /// All submissions up to the `count`th are on disk.
+    /// All that was added up to the `count`th time is on disk.
     pub(super) fn keep_up(&self, count: u64) {
         if let Some(durable) = &self.durable {
             durable.send_replace(count);
@@ -104,6 +115,21 @@ impl Queue {
     /// An epoch was handed on.
     pub(super) fn handed_on(&self) {
         self.books.closed(self.bytes());
+    }
+
+    /// Adds to what waits; the promise is kept once the epoch of it is on disk.
+    fn push(&self, add: impl FnOnce(&mut Waiting)) -> Result<Durable, Busy> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Stopping });
+        }
+        add(&mut waiting);
+        waiting.count += 1;
+        let number = waiting.count;
+        drop(waiting);
+        self.wake.notify_one();
+        let durable = self.durable.as_ref();
+        Ok(durable.map_or_else(Durable::now, |reached| Durable::at(number, reached.subscribe())))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -142,7 +168,7 @@ impl Intake for Queue {
         }
         let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
         // One batch always fits an empty queue, however large: it has been read already.
-        if before > 0 && before + bytes > self.bytes_max {
+        if before > 0 && before + bytes > self.bytes_max.load(Ordering::Acquire) {
             self.bytes.fetch_sub(bytes, Ordering::AcqRel);
             return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Full });
         }
@@ -155,16 +181,6 @@ impl Intake for Queue {
     }
 
     fn submit(&self, batch: Submission) -> Result<Durable, Busy> {
-        let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Stopping });
-        }
-        waiting.submissions.push(batch);
-        waiting.count += 1;
-        let number = waiting.count;
-        drop(waiting);
-        self.wake.notify_one();
-        let durable = self.durable.as_ref();
-        Ok(durable.map_or_else(Durable::now, |reached| Durable::at(number, reached.subscribe())))
+        self.push(|waiting| waiting.submissions.push(batch))
     }
 }

@@ -12,6 +12,7 @@ pub mod answer;
 pub mod auth;
 pub mod body;
 pub mod gate;
+pub mod room;
 pub mod idempotency;
 pub mod events;
 pub mod route;
@@ -27,7 +28,7 @@ use axum::extract::FromRef;
 use axum::routing::post;
 use gate::Gate;
 use idempotency::Keys;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Between two log lines of one kind.
@@ -39,10 +40,8 @@ pub struct Http(Arc<Shared>);
 
 /// What is behind [`Http`].
 pub struct Shared {
-    /// Bounds and addresses.
-    pub settings: ServerSettings,
-    /// Who may call.
-    pub callers: Callers,
+    /// Bounds and addresses, and who may call: they change together.
+    rules: RwLock<(Arc<ServerSettings>, Arc<Callers>)>,
     /// Requests under way.
     pub gate: Gate,
     /// Idempotency-Keys.
@@ -67,7 +66,6 @@ impl Http {
     /// What requests share under these settings.
     pub fn new(settings: ServerSettings, metrics: Metrics, clock: SharedClock) -> Self {
         Http(Arc::new(Shared {
-            callers: Callers::new(&settings),
             gate: Gate::new(&settings, &*clock),
             keys: Keys::new(
                 settings.idempotency_keys_max,
@@ -75,10 +73,29 @@ impl Http {
                 metrics.http.clone(),
             ),
             repeats: Repeats::new(LOG_EVERY, Arc::clone(&clock)),
-            settings,
+            rules: RwLock::new((Arc::new(settings.clone()), Arc::new(Callers::new(&settings)))),
             metrics,
             clock,
         }))
+    }
+
+    /// Bounds and addresses, as they are now.
+    pub fn settings(&self) -> Arc<ServerSettings> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Who may call now.
+    pub fn callers(&self) -> Arc<Callers> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// Goes on under other settings, the address aside, from the next request on. Must be called
+    /// inside the tokio runtime.
+    pub fn reconfigure(&self, settings: ServerSettings) {
+        self.gate.resize(&settings);
+        self.keys.resize(settings.idempotency_keys_max, settings.idempotency_window);
+        let rules = (Arc::new(settings.clone()), Arc::new(Callers::new(&settings)));
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 }
 

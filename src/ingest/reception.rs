@@ -1,12 +1,12 @@
 //! Where bytes meet their decoder: the one way from any live source to the engine.
 //!
 //! ```text
-//!  bytes ─► room? ─► decode ─► Intake ─► counted, rejects to the dead letters
+//!  bytes ─► room? ─► decode ─► Intake, rejects with it ─► counted
 //!             └ no: Busy, nothing happened
 //! ```
 //!
-//! Nothing is counted or recorded before the engine has taken the batch, so a
-//! batch that is turned away and sent again is in the books once.
+//! Nothing is counted before the engine has taken the batch, so a batch that is
+//! turned away and sent again is in the books once.
 
 mod held;
 
@@ -21,7 +21,7 @@ use crate::canonical::{
     Counts, Decoded, Format, Framing, Kind, Message, Mode, Origin, Reject, Source,
 };
 use crate::clock::SharedClock;
-use crate::dlq::Letters;
+use crate::dlq::Refusal;
 use crate::settings::SourceSettings;
 use crate::telemetry::Metrics;
 use crate::telemetry::ingest::Tally;
@@ -43,8 +43,6 @@ pub type RejectListener = Box<dyn Fn(&Reject) + Send + Sync>;
 pub struct Surroundings {
     /// Where decoded events go.
     pub intake: Arc<dyn Intake>,
-    /// Where rejects go; `None` when nobody keeps them.
-    pub letters: Option<Letters>,
     /// Who reads context events back, such as the list of silences.
     pub listener: Option<ContextListener>,
     /// What is counted.
@@ -223,7 +221,13 @@ impl Reception {
             .intake
             .keeps_records()
             .then(|| Record::of(delivery, &self.source.name, decoder.number(), mode, &origin));
-        let rejects = std::mem::take(&mut decoded.rejects);
+        let rejects = std::mem::take(&mut decoded.rejects).into_iter().map(Arc::new);
+        let rejects: Vec<Arc<Reject>> = rejects.collect();
+        let keeps = self.keeps_rejects && !delivery.is_resent;
+        let refusal = |reject: &Arc<Reject>| Refusal {
+            reject: Arc::clone(reject),
+            first_seen_ns: receipt_ns,
+        };
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
         let (tally, lines) = (Tally::of(&decoded), decoded.lines);
         let context: Vec<ContextEvent> = match around.listener {
@@ -233,6 +237,7 @@ impl Reception {
         let batch = Submission {
             source: self.source.index,
             decoded,
+            refused: rejects.iter().filter(|_| keeps).map(refusal).collect(),
             bytes: delivery.bytes.len(),
             reservation,
             record,
@@ -245,17 +250,11 @@ impl Reception {
         if let Some(listener) = &around.listener {
             context.iter().for_each(|event| listener(event));
         }
-        let rejected = rejects.iter().map(Refused::of).collect();
-        let receipt = Receipt { counts, rejects: rejected, failed, durable };
-        if self.keeps_rejects && !delivery.is_resent {
-            if let Some(listener) = self.rejects.get() {
-                rejects.iter().for_each(listener);
-            }
-            if let Some(letters) = &around.letters {
-                rejects.into_iter().for_each(|reject| letters.offer(reject, receipt_ns));
-            }
+        if let Some(listener) = self.rejects.get().filter(|_| keeps) {
+            rejects.iter().for_each(|reject| listener(reject));
         }
-        Ok(receipt)
+        let rejects = rejects.iter().map(|reject| Refused::of(reject)).collect();
+        Ok(Receipt { counts, rejects, failed, durable })
     }
 
     /// The same for a chunk of a file or of standard input.
@@ -293,21 +292,6 @@ impl Reception {
         self.take_as(&delivery, |receipt_ns| Mode::Followed { receipt_ns })
     }
 
-    /// The same for a table that holds before the first event, such as a file of topology.
-    ///
-    /// # Errors
-    /// When there is no room; then nothing has happened.
-    pub fn take_rows(
-        &self,
-        bytes: &[u8],
-        format: Format,
-        origin: &Origin,
-    ) -> Result<Receipt, Busy> {
-        let delivery =
-            Delivery { origin: Some(origin), ..Delivery::body(bytes, format, &self.tenant) };
-        self.take_as(&delivery, |_| Mode::Rows)
-    }
-
     /// The same, waiting for room with `pause`, which says whether to go on; `None` when it
     /// said no.
     pub fn take_chunk_patiently(
@@ -329,9 +313,7 @@ impl Reception {
     /// Decodes a record of the journal again, as it was decoded when it came: the same events,
     /// counted and listed as they were. What was refused is in the dead letters already.
     pub fn again(&self, head: &Head, body: &[u8]) -> (Decoded, Receipt) {
-        let headers: Option<Vec<(&str, &str)>> = head.headers.as_ref().map(|headers| {
-            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
-        });
+        let headers = head.header_pairs();
         if let Some(seq) = head.origin.seq {
             self.next_request.fetch_max(seq + 1, Ordering::Relaxed);
         }
@@ -348,6 +330,16 @@ impl Reception {
         let rejects = rejects.iter().map(Refused::of).collect();
         let (counts, failed) = (decoded.counts.clone(), decoded.failed);
         (decoded, Receipt { counts, rejects, failed, durable: Durable::now() })
+    }
+
+    /// What a record of the journal has that was refused, as it was when it came; nothing when its
+    /// source does not keep such. Nothing is counted.
+    pub fn rejects_of(&self, head: &Head, body: &[u8]) -> Vec<Reject> {
+        let headers = head.header_pairs();
+        let delivery = head.delivery(body, headers.as_deref());
+        let mut decoder = self.decoders.numbered(head.decoder);
+        let (decoded, _) = decoder.decode(&delivery, head.mode, &head.origin);
+        if self.keeps_rejects { decoded.rejects } else { Vec::new() }
     }
 
     fn origin(&self, delivery: &Delivery<'_>) -> Origin {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 /// Under which changes through the server's own paths are counted.
 pub const CONSOLE: &str = "api";
-/// Under which the configured topology is counted.
+/// What the rows of configured files of topology come from unless they say otherwise. Journals of
+/// earlier versions hold the files as deliveries under this name.
 pub const TOPOLOGY: &str = "topology";
 
 /// The receptions of a process.
@@ -39,11 +40,6 @@ impl Receptions {
     /// The server's own.
     pub fn console(&self) -> &Arc<Reception> {
         &self.console
-    }
-
-    /// That of configured files of topology.
-    pub fn topology(&self) -> &Reception {
-        &self.topology
     }
 
     /// The reception of a source that a journal names; `None` when it is configured no more.

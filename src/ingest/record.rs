@@ -84,6 +84,12 @@ impl Head {
         }
     }
 
+    /// The attributes as a delivery borrows them.
+    pub fn header_pairs(&self) -> Option<Vec<(&str, &str)>> {
+        let headers = self.headers.as_ref()?.iter();
+        Some(headers.map(|(name, value)| (name.as_str(), value.as_str())).collect())
+    }
+
     /// The delivery, with its bytes.
     pub fn delivery<'a>(
         &'a self,

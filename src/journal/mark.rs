@@ -10,7 +10,7 @@ use super::storage::{Storage, StorageFile, read_full, write_all};
 use std::io::{self, IoSlice};
 
 /// Name of the file.
-pub(super) const NAME: &str = "mark";
+pub const NAME: &str = "mark";
 /// How a slot begins.
 const MAGIC: [u8; 8] = *b"CWJMARK1";
 /// Length of a slot, bytes.

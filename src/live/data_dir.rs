@@ -1,6 +1,8 @@
 //! The directory of everything that outlasts the process, used by one process at a time.
 
+use crate::backup::{RESTORED, RESTORING};
 use crate::emit::summary::Summary;
+use serde::Deserialize;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,12 @@ use std::path::{Path, PathBuf};
 const LOCK: &str = "lock";
 /// Name of the file that a drain leaves.
 const SUMMARY: &str = "summary.json";
+
+/// What is of interest of how a directory was put back.
+#[derive(Deserialize)]
+struct Restored {
+    fork: String,
+}
 
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +42,16 @@ pub enum DataDirError {
         /// The directory.
         path: PathBuf,
     },
+    /// A copy was being put back into it.
+    #[error(
+        "data directory {} holds `{RESTORING}`: a restore was cut off; remove all that is in the \
+         directory and restore once more",
+        path.display()
+    )]
+    Restoring {
+        /// The directory.
+        path: PathBuf,
+    },
 }
 
 /// The directory, locked.
@@ -49,6 +67,9 @@ impl DataDir {
     pub(super) fn open(path: &Path) -> Result<DataDir, DataDirError> {
         let refuse = |source| DataDirError::Io { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(refuse)?;
+        if path.join(RESTORING).exists() {
+            return Err(DataDirError::Restoring { path: path.to_owned() });
+        }
         let lock_path = path.join(LOCK);
         let was_used = lock_path.exists();
         let lock = File::options()
@@ -72,6 +93,20 @@ impl DataDir {
     /// Whether a process has run here before.
     pub(super) fn was_used(&self) -> bool {
         self.was_used
+    }
+
+    /// What tells the directory from the one that it is a copy of, when it was put back from one.
+    pub(super) fn fork(&self) -> Result<Option<String>, DataDirError> {
+        let path = self.path.join(RESTORED);
+        let refuse = |source| DataDirError::Io { path: path.clone(), source };
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(refuse(error)),
+        };
+        let restored: Restored =
+            serde_json::from_slice(&text).map_err(io::Error::from).map_err(refuse)?;
+        Ok(Some(restored.fork))
     }
 
     /// Leaves the summary of a run, whole or not at all.
@@ -103,5 +138,17 @@ mod tests {
         drop(first);
         assert!(DataDir::open(&path).unwrap().was_used());
         assert!(path.join(SUMMARY).exists());
+    }
+
+    #[test]
+    fn what_was_put_back_in_part_is_refused_and_what_was_put_back_is_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let fork = || DataDir::open(&path).unwrap().fork().unwrap();
+        assert_eq!(fork(), None);
+        fs::write(path.join(RESTORED), "{\"fork\": \"ab\", \"copied_at\": \"t\"}").unwrap();
+        assert_eq!(fork().as_deref(), Some("ab"));
+        fs::create_dir(path.join(RESTORING)).unwrap();
+        assert!(matches!(DataDir::open(&path), Err(DataDirError::Restoring { .. })));
     }
 }

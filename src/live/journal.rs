@@ -58,7 +58,7 @@ impl Opened {
         settings: &Settings,
         data_dir: &DataDir,
         clock: &SharedClock,
-        metrics: &Metrics,
+        (metrics, snapshot_books): (&Metrics, &SnapshotBooks),
     ) -> Result<Opened, LiveError> {
         if !settings.journal.enabled {
             return Ok(Opened(None));
@@ -71,7 +71,7 @@ impl Opened {
             tracing::warn!(?torn, "the journal ended in the middle of an epoch, which is cut away");
         }
         let snapshots = Folder::of(data_dir.path());
-        let past = newest(&snapshots, &path, &writer)?;
+        let past = newest(&snapshots, &path, &writer, snapshot_books)?;
         let known = match &past {
             Some(past) => Some(past.head.run.clone()),
             None => epoch::first_run(&path)?,

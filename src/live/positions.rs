@@ -4,6 +4,7 @@
 //! position means something for one journal only, and names it.
 
 use super::data_dir::DataDir;
+use crate::backup::POSITIONS as DIRECTORY;
 use crate::emit::outbox::Outbox;
 use std::fs::{self, File};
 use std::io;
@@ -15,8 +16,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Directory of the positions in the data directory.
-const DIRECTORY: &str = "sinks";
 /// Between two looks: what a sink may be told twice after a crash.
 const EVERY: Duration = Duration::from_millis(50);
 

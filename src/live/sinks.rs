@@ -76,12 +76,8 @@ impl Sinks {
         let mut sinks = Sinks::default();
         for sink in settings {
             let name = sink.name.clone();
-            let limits = OutboxLimits {
-                messages_max: sink.queue_max,
-                when_full: if sink.blocks { WhenFull::Block } else { WhenFull::DropOldest },
-                ..OutboxLimits::default()
-            };
-            let outbox = Outbox::new(name.clone(), Route::new(sink.wanted.clone()), limits);
+            let route = Route::new(sink.wanted.clone());
+            let outbox = Outbox::new(name.clone(), route, limits_of(sink));
             sinks.outboxes.push(Arc::clone(&outbox));
             let mut confirmed = 0;
             let thread = |started: io::Result<SinkThread>| {
@@ -132,6 +128,15 @@ impl Sinks {
             threads.into_iter().for_each(SinkThread::join);
         })
         .await;
+    }
+}
+
+/// How much may wait before a sink.
+pub(super) fn limits_of(sink: &SinkSettings) -> OutboxLimits {
+    OutboxLimits {
+        messages_max: sink.queue_max,
+        when_full: if sink.blocks { WhenFull::Block } else { WhenFull::DropOldest },
+        ..OutboxLimits::default()
     }
 }
 

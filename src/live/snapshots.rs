@@ -8,6 +8,7 @@ use crate::journal;
 use crate::runtime;
 use crate::snapshot::writer::{Part, Progress};
 use crate::snapshot::{self, Folder, Snapshot, SnapshotError};
+use crate::telemetry::snapshots::SnapshotBooks;
 use crossbeam_channel::Sender;
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -25,12 +26,13 @@ pub(super) struct Snapshots {
     pub(super) thread: JoinHandle<()>,
 }
 
-/// The newest snapshot that holds, if there is one. A damaged one is passed over, because the
-/// journal is kept from the one before it.
+/// The newest snapshot that holds, if there is one. A damaged one is set aside, because the
+/// journal is kept from the one before it, which must not be taken for one too many later.
 pub(super) fn newest(
     snapshots: &Folder,
     journal: &Path,
     writer: &journal::Writer,
+    books: &SnapshotBooks,
 ) -> Result<Option<Snapshot>, LiveError> {
     for epoch in snapshots.epochs()?.into_iter().rev() {
         if writer.next_epoch().is_none_or(|next| next <= epoch) {
@@ -40,7 +42,12 @@ pub(super) fn newest(
         match snapshots.read(epoch) {
             Ok(snapshot) => return Ok(Some(snapshot)),
             Err(error @ SnapshotError::Version { .. }) => return Err(error.into()),
-            Err(error) => tracing::error!(%error, "it is left aside, an older one is looked for"),
+            Err(error) => {
+                let aside = snapshots.set_aside(epoch)?;
+                books.damaged();
+                let aside = aside.display();
+                tracing::error!(%error, %aside, "it is set aside, an older one is looked for");
+            }
         }
     }
     match writer.first_epoch() {

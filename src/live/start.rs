@@ -6,9 +6,10 @@ use super::journal::Opened;
 use super::positions::{Confirmed, Positions};
 use super::sinks::Sinks;
 use super::snapshots::{Past, Snapshots};
+use super::standing;
 use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX};
-use crate::canonical::{Format, Origin};
 use crate::clock::SharedClock;
+use crate::console::reload::Requests;
 use crate::console::{Console, Health, Parts, Registry};
 use crate::dlq;
 use crate::emit::ledger::{Emission, Ledger};
@@ -17,27 +18,28 @@ use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
 use crate::epoch::{self, Queue, feed, keep};
 use crate::ingest::Intake;
-use crate::ingest::file::{FileError, matching};
 use crate::ingest::http::server::{ServerError, serve};
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
-use crate::ingest::receptions::{Receptions, TOPOLOGY};
+use crate::ingest::receptions::Receptions;
 use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
-use crate::settings::{Settings, SourceSettings};
+use crate::settings::{DeadLetterSettings, Settings, SourceSettings};
 use crate::snapshot::writer::Part;
 use crate::telemetry::kafka::KafkaBooks;
 use crate::telemetry::snapshots::SnapshotBooks;
-use crate::telemetry::{EngineBooks, Metrics};
+use crate::telemetry::{EngineBooks, Metrics, ReloadBooks};
 use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use smol_str::SmolStr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+
+/// Refused rows of topology that are logged one by one.
+const ROWS_SHOWN_MAX: usize = 10;
 
 /// What does not depend on sources: queue, engine and what they share.
 pub(super) struct Core {
@@ -47,8 +49,10 @@ pub(super) struct Core {
     pub(super) registry: Registry,
     pub(super) queue: Arc<Queue>,
     pub(super) snapshots: SnapshotBooks,
-    letters: dlq::Letters,
-    pub(super) writer: dlq::Writer,
+    pub(super) reloads: ReloadBooks,
+    pub(super) letters: dlq::Letters,
+    /// Until epochs are formed.
+    keeper: Option<dlq::Keeper>,
 }
 
 impl Core {
@@ -58,17 +62,9 @@ impl Core {
         clock: &SharedClock,
     ) -> Result<Core, LiveError> {
         let metrics = Metrics::new(&**clock);
-        let bounds = dlq::StoreLimits {
-            bytes_max: settings.dead_letters.bytes_max,
-            age_max: settings.dead_letters.age_max,
-        };
-        let store = dlq::Store::open(&data_dir.path().join(dlq::DIRECTORY), bounds)?;
-        let (letters, writer) = dlq::Writer::start(
-            store,
-            settings.dead_letters.queue_max,
-            settings.dead_letters.payload_bytes_max,
-            Arc::clone(clock),
-        )?;
+        let limits = letter_limits(&settings.dead_letters);
+        let store = dlq::Store::open(&data_dir.path().join(dlq::DIRECTORY), limits.store)?;
+        let (keeper, letters) = dlq::Keeper::new(store, limits, Arc::clone(clock));
         let (engine, kafka) = (EngineBooks::default(), KafkaBooks::default());
         metrics.add(Box::new(letters.clone()));
         metrics.add(Box::new(engine.clone()));
@@ -78,16 +74,18 @@ impl Core {
         if journaled {
             metrics.add(Box::new(snapshots.clone()));
         }
+        let reloads = ReloadBooks::new(clock.now_seconds());
+        metrics.add(Box::new(reloads.clone()));
         let queue = Queue::new(settings.input_queue_bytes, engine.clone(), journaled);
         let registry = Registry::remembering(settings.params.context.tombstone_seconds);
-        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, letters, writer })
+        let keeper = Some(keeper);
+        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, reloads, letters, keeper })
     }
 
     pub(super) fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
         let listed = self.registry.clone();
         Surroundings {
             intake: Arc::clone(&self.queue) as Arc<dyn Intake>,
-            letters: Some(self.letters.clone()),
             listener: Some(Arc::new(move |event: &ContextEvent| listed.apply(event))),
             metrics: self.metrics.clone(),
             clock: Arc::clone(clock),
@@ -168,8 +166,9 @@ pub(super) fn go_on(
     http: &Http,
 ) -> Result<GoneOn, LiveError> {
     let clock = &http.clock;
-    let mut opened = Opened::at(settings, data_dir, clock, &core.metrics)?;
-    let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), opened.name(), clock)?;
+    let mut opened = Opened::at(settings, data_dir, clock, (&core.metrics, &core.snapshots))?;
+    let name = sinks_journal(opened.name(), data_dir)?;
+    let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &name, clock)?;
     core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
     let (positions, outboxes) = opened.positions(data_dir, &sinks)?;
     let snapshots = opened.snapshots(settings, &http.keys, &core.snapshots)?;
@@ -184,6 +183,15 @@ pub(super) fn go_on(
     Ok(GoneOn { engine, sinks, journal, journal_name, positions, snapshots })
 }
 
+/// What receivers know the journal by. Where it was put back from a copy it is not the one that
+/// they have heard more of: what they say was told by that is no word about this one.
+fn sinks_journal(journal: &str, data_dir: &DataDir) -> Result<String, LiveError> {
+    Ok(match data_dir.fork()? {
+        Some(fork) => format!("{journal}-{fork}"),
+        None => journal.to_owned(),
+    })
+}
+
 /// Everything that is served.
 pub(super) fn app(
     settings: &Settings,
@@ -192,6 +200,7 @@ pub(super) fn app(
     core: &Core,
     receptions: &Receptions,
     health: &Health,
+    reloads: Requests,
 ) -> Router {
     let receiving = routes(http, &settings.sources, |source| receptions.of(source));
     let console = Console::new(Parts {
@@ -201,6 +210,7 @@ pub(super) fn app(
         reception: Arc::clone(receptions.console()),
         health: health.clone(),
         receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        reloads,
         started_ns: http.clock.now_ns(),
     });
     console.app(receiving)
@@ -214,16 +224,17 @@ fn named(name: &str) -> std::thread::Builder {
 ///
 /// `last` is the tick that the journal ended with.
 pub(super) fn feeding(
-    core: &Core,
+    core: &mut Core,
     clock: &SharedClock,
     (feeder, notes): (Feeder, Sender<Tick>),
     (journal, last): (Option<epoch::Continued>, Option<Seconds>),
 ) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {
     let (next, formed) = bounded(FORMED_MAX);
     let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
+    let kept = (journal, core.keeper.take());
     named("journal").spawn(move || {
         let _abort = AbortOnPanic;
-        if let Err(error) = keep(&queue, journal, last, &clock, &next) {
+        if let Err(error) = keep(&queue, kept, last, &clock, &next) {
             // What is on disk is unknown; only a start from what is there tells.
             tracing::error!(%error, "the journal cannot be written, the process ends");
             std::process::exit(EXIT_IO);
@@ -256,49 +267,46 @@ pub(super) fn cuts(
 }
 
 /// What holds before the first event: the configured topology, silences, windows and rules.
-/// What an earlier configuration held and this one does not is taken back.
+/// What an earlier configuration held and this one does not is taken back. A row of topology
+/// that cannot be used costs itself only.
 pub(super) fn standing_context(
     settings: &Settings,
-    core: &Core,
-    receptions: &Receptions,
+    core: &mut Core,
     clock: &SharedClock,
 ) -> Result<(), LiveError> {
     let now_ns = clock.now_ns();
-    let mut own = settings.context_events(now_ns);
-    own.extend(core.registry.left_behind(&own, now_ns));
-    own.iter().for_each(|event| core.registry.apply(event));
-    core.queue.context(own);
-    for pattern in &settings.topology {
-        let paths = matching(std::slice::from_ref(pattern))?;
-        if paths.is_empty() {
-            let pattern = pattern.to_string_lossy().into_owned();
-            return Err(FileError::NoMatch { pattern }.into());
-        }
-        for path in paths {
-            topology_file(receptions.topology(), path)?;
-        }
+    let standing::Held { events, refused, failed } = standing::read(settings, now_ns);
+    if let Some((_, error)) = failed.into_iter().next() {
+        return Err(error.into());
     }
+    if !refused.is_empty() {
+        tracing::warn!(rows = refused.len(), "rows of topology are refused; they are dead letters");
+        core.reloads.left_out(refused.len());
+    }
+    for row in refused.iter().take(ROWS_SHOWN_MAX) {
+        let (line, code, message) = (row.line, row.code.word(), &row.message);
+        let path = row.origin.partition.as_deref().unwrap_or_default();
+        tracing::warn!(path, line, code, message, "a topology row is refused");
+    }
+    let refusal = |row| dlq::Refusal { reject: Arc::new(row), first_seen_ns: now_ns };
+    let mut refused = refused.into_iter().map(refusal).collect();
+    if let Some(keeper) = &mut core.keeper {
+        keeper.keep(&mut refused)?;
+    }
+    let change = core.registry.change_to(events, now_ns);
+    // Nothing else was offered yet, and nobody has told the process to stop.
+    let _ = standing::hand_on(change, &core.registry, &core.queue);
     Ok(())
 }
 
-fn topology_file(reception: &Reception, path: PathBuf) -> Result<(), LiveError> {
-    let read = |source| FileError::Read { path: path.clone(), source };
-    let bytes = std::fs::read(&path).map_err(read)?;
-    let format = Format::of_topology(&path);
-    let origin = Origin {
-        source_id: SmolStr::new_static(TOPOLOGY),
-        partition: Some(SmolStr::new(path.to_string_lossy())),
-        ..Origin::default()
-    };
-    // The first batch always fits, and nothing else has been offered yet.
-    let receipt = reception
-        .take_rows(&bytes, format, &origin)
-        .map_err(|busy| read(std::io::Error::other(busy.to_string())))?;
-    for refused in receipt.rejects.iter().take(10) {
-        let (line, code, message) = (refused.line, refused.code, &refused.message);
-        tracing::warn!(path = %path.display(), line, code, message, "a topology row is refused");
+/// How much of what is refused is kept.
+pub(super) fn letter_limits(settings: &DeadLetterSettings) -> dlq::LetterLimits {
+    let (bytes_max, age_max) = (settings.bytes_max, settings.age_max);
+    dlq::LetterLimits {
+        store: dlq::StoreLimits { bytes_max, age_max },
+        payload_bytes_max: settings.payload_bytes_max,
+        epoch_max: settings.queue_max,
     }
-    Ok(())
 }
 
 pub(super) fn store_limits(settings: &Settings) -> StoreLimits {

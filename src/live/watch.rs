@@ -1,9 +1,13 @@
 //! Keeps the process's conditions up: is the engine keeping pace, can the sinks carry?
 
+use super::sinks::Sinks;
+use super::start::Core;
 use crate::console::Health;
 use crate::console::health::Condition;
 use crate::emit::outbox::Outbox;
+use crate::settings::{Settings, SourceKind, SourceSettings};
 use crate::telemetry::EngineBooks;
+use crate::telemetry::kafka::KafkaBooks;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +16,28 @@ const EVERY: Duration = Duration::from_millis(100);
 /// Looks without an answered epoch, while one is under way, after which the engine is behind.
 const STALLED_LOOKS: u32 = 100;
 
+/// What is looked at.
+pub(super) struct Watched {
+    engine: EngineBooks,
+    sinks: Vec<Arc<Outbox>>,
+    sources: Vec<SourceSettings>,
+    kafka: KafkaBooks,
+}
+
+impl Watched {
+    pub(super) fn of(settings: &Settings, core: &Core, sinks: &Sinks) -> Watched {
+        Watched {
+            engine: core.engine.clone(),
+            sinks: sinks.outboxes.clone(),
+            sources: settings.sources.clone(),
+            kafka: core.kafka.clone(),
+        }
+    }
+}
+
 /// Looks until it is aborted.
-pub(super) async fn keep_up(health: Health, engine: EngineBooks, sinks: Vec<Arc<Outbox>>) {
+pub(super) async fn keep_up(health: Health, watched: Watched) {
+    let Watched { engine, sinks, sources, kafka } = watched;
     let mut timer = tokio::time::interval(EVERY);
     let (mut done, mut stalled) = (0, 0);
     health.expect("engine");
@@ -25,6 +49,9 @@ pub(super) async fn keep_up(health: Health, engine: EngineBooks, sinks: Vec<Arc<
         done = answered;
         health.set("engine", engine_condition(answered, stalled));
         health.set("sinks", sinks_condition(&sinks));
+        for source in &sources {
+            health.set_source(source.name(), source_condition(source, &kafka));
+        }
     }
 }
 
@@ -37,6 +64,20 @@ fn engine_condition(answered: u64, stalled: u32) -> Condition {
         return Condition::Unwell(format!("no epoch was answered for {seconds:.0} s"));
     }
     Condition::Well
+}
+
+/// A source whose brokers are away brings nothing, and who is ready has connected sources; one
+/// that waits for requests, or for files to grow, is as well as it can be.
+fn source_condition(source: &SourceSettings, kafka: &KafkaBooks) -> Condition {
+    if !matches!(source.kind, SourceKind::Kafka(_)) {
+        return Condition::Well;
+    }
+    let (is_connected, problem) = kafka.connection(source.name());
+    match (is_connected, problem) {
+        (true, _) => Condition::Well,
+        (false, Some(problem)) => Condition::Unwell(format!("is not connected: {problem}")),
+        (false, None) => Condition::Unwell("is not connected yet".to_owned()),
+    }
 }
 
 /// A sink that is away for a while is not a reason to send requests elsewhere; one that

@@ -138,7 +138,6 @@ pub fn replay<O: Outlet>(
     let metrics = Metrics::new(&WallClock);
     let around = Surroundings {
         intake: Arc::new(Closed),
-        letters: None,
         listener: None,
         metrics: metrics.clone(),
         clock: WallClock::shared(),

@@ -10,7 +10,7 @@
 //! the block, so none can stand for another, its header and its bytes. Long lists are cut into
 //! several blocks, so that neither side holds one twice.
 
-use super::state::{Emission, Snapshot, Sources};
+use super::state::{Emission, Head, Snapshot, Sources};
 use causeway_dataflows::pipeline::Saved;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +27,8 @@ const ITEMS: usize = 4096;
 const RAW_MAX: u64 = 16 << 30;
 /// Fast, and a third of the size.
 const LEVEL: i32 = 1;
+const HEADLESS: &str = "it does not say what it is";
+const BEHIND_END: &str = "there is more behind its end";
 
 /// Why a snapshot cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -177,16 +179,38 @@ fn checksum(at: u64, tag: u8, lengths: [u64; 2], stored: &[u8]) -> u64 {
     hash.digest()
 }
 
+/// Reads a snapshot's blocks without understanding them: one is in memory at a time.
+///
+/// # Errors
+/// When it cannot be read, is damaged, or a newer program wrote it.
+pub(super) fn check(path: &Path) -> Result<(), SnapshotError> {
+    let mut reader = In::open(path)?;
+    while reader.block()?.tag != Tag::End {}
+    match reader.left {
+        0 => Ok(()),
+        _ => Err(reader.damaged(BEHIND_END)),
+    }
+}
+
+/// Reads what a snapshot is one of, and nothing else of it.
+///
+/// # Errors
+/// When it cannot be read, is damaged, or a newer program wrote it.
+pub(super) fn head(path: &Path) -> Result<Head, SnapshotError> {
+    let mut reader = In::open(path)?;
+    let block = reader.block()?;
+    match block.tag {
+        Tag::Head => reader.value(&block),
+        _ => Err(reader.damaged(HEADLESS)),
+    }
+}
+
 /// Reads a snapshot.
 ///
 /// # Errors
 /// When it cannot be read, is damaged, or a newer program wrote it.
 pub(super) fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
-    let refuse = |source| SnapshotError::Io { action: "read", path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(refuse)?;
-    let left = file.metadata().map_err(refuse)?.len();
-    let mut reader = In { from: io::BufReader::new(file), path, at: 0, left };
-    reader.begin()?;
+    let mut reader = In::open(path)?;
     let (mut head, mut saved) = (None, Saved::default());
     let (mut emission, mut sources) = (Emission::default(), Sources::default());
     loop {
@@ -212,8 +236,8 @@ pub(super) fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
     }
     match head {
         Some(head) if reader.left == 0 => Ok(Snapshot { head, engine: saved, emission, sources }),
-        Some(_) => Err(reader.damaged("there is more behind its end")),
-        None => Err(reader.damaged("it does not say what it is")),
+        Some(_) => Err(reader.damaged(BEHIND_END)),
+        None => Err(reader.damaged(HEADLESS)),
     }
 }
 
@@ -229,6 +253,17 @@ struct Block {
     at: u64,
     tag: Tag,
     raw: Vec<u8>,
+}
+
+impl<'a> In<'a, io::BufReader<std::fs::File>> {
+    fn open(path: &'a Path) -> Result<Self, SnapshotError> {
+        let refuse = |source| SnapshotError::Io { action: "read", path: path.to_owned(), source };
+        let file = std::fs::File::open(path).map_err(refuse)?;
+        let left = file.metadata().map_err(refuse)?.len();
+        let mut reader = In { from: io::BufReader::new(file), path, at: 0, left };
+        reader.begin()?;
+        Ok(reader)
+    }
 }
 
 impl<R: Read> In<'_, R> {

@@ -2,7 +2,7 @@
 
 use super::beside::{Rests, Steps};
 use super::file::{self, SnapshotError};
-use super::state::Snapshot;
+use super::state::{Head, Snapshot};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ pub const DIRECTORY: &str = "snapshots";
 /// How many are kept: one more than is needed, because files are damaged.
 const KEPT: usize = 2;
 const ENDING: &str = ".snapshot";
+/// How the name of one ends that was found to be damaged.
+const DAMAGED_ENDING: &str = ".damaged";
 /// How the name of one ends that is being written.
 const PART_ENDING: &str = ".part";
 
@@ -61,6 +63,27 @@ impl Folder {
     /// When it cannot be read, is damaged, or a newer program wrote it.
     pub fn read(&self, epoch: u64) -> Result<Snapshot, SnapshotError> {
         file::read(&self.path(epoch))
+    }
+
+    /// Reads which epoch of which journal a snapshot is of.
+    ///
+    /// # Errors
+    /// As those of [`Folder::read`].
+    pub fn head(&self, epoch: u64) -> Result<Head, SnapshotError> {
+        file::head(&self.path(epoch))
+    }
+
+    /// Whether the snapshot of an epoch is as it was written; what is in it is not looked at.
+    ///
+    /// # Errors
+    /// As those of [`Folder::read`].
+    pub fn check(&self, epoch: u64) -> Result<(), SnapshotError> {
+        file::check(&self.path(epoch))
+    }
+
+    /// The name of the snapshot of an epoch in its directory.
+    pub fn name(epoch: u64) -> String {
+        format!("{epoch:020}{ENDING}")
     }
 
     /// Writes a snapshot, gives it its name once it is whole and on disk, and removes those
@@ -114,6 +137,28 @@ impl Folder {
         Ok(Written { bytes, oldest: oldest.unwrap_or(snapshot.head.epoch) })
     }
 
+    /// Takes a damaged snapshot out of the row, so that it does not count as one of those that are
+    /// kept; the newest such stays for whoever wonders. Returns where it is now.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_aside(&self, epoch: u64) -> Result<PathBuf, SnapshotError> {
+        let path = self.path(epoch);
+        let mut name = path.clone().into_os_string();
+        name.push(DAMAGED_ENDING);
+        let aside = PathBuf::from(name);
+        fs::rename(&path, &aside).map_err(|source| self.refused("set aside", &path, source))?;
+        let entries = fs::read_dir(&self.0).map_err(|e| self.refused("list", &self.0, e))?;
+        for other in entries.flatten().map(|entry| entry.path()) {
+            let is_damaged = other.to_string_lossy().ends_with(DAMAGED_ENDING);
+            if is_damaged && other != aside {
+                fs::remove_file(&other).map_err(|e| self.refused("remove", &other, e))?;
+            }
+        }
+        self.sync()?;
+        Ok(aside)
+    }
+
     /// Removes all but the newest; returns the oldest that is left.
     fn trim(&self) -> Result<Option<u64>, SnapshotError> {
         let epochs = self.epochs()?;
@@ -135,7 +180,7 @@ impl Folder {
     }
 
     fn path(&self, epoch: u64) -> PathBuf {
-        self.0.join(format!("{epoch:020}{ENDING}"))
+        self.0.join(Folder::name(epoch))
     }
 
     fn refused(&self, action: &'static str, path: &Path, source: io::Error) -> SnapshotError {

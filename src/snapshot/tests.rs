@@ -59,6 +59,22 @@ fn two_are_kept_and_the_older_says_what_is_needed() {
 }
 
 #[test]
+fn a_damaged_one_does_not_push_a_good_one_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = Folder::of(directory.path());
+    let write = |epoch| folder.write(&snapshot(epoch)).unwrap().oldest;
+    let _ = [3, 5].map(write);
+    let aside = folder.set_aside(5).unwrap();
+    assert!(aside.ends_with("00000000000000000005.snapshot.damaged"), "{}", aside.display());
+    assert_eq!(folder.epochs().unwrap(), [3]);
+    assert_eq!(write(9), 3, "the good one before it is kept");
+    assert_eq!(folder.epochs().unwrap(), [3, 9]);
+    // One is enough to look at.
+    assert!(folder.set_aside(9).unwrap().exists() && !aside.exists());
+    assert_eq!([write(12), write(15)], [3, 12]);
+}
+
+#[test]
 fn no_byte_can_change_unnoticed() {
     let directory = tempfile::tempdir().unwrap();
     let folder = Folder::of(directory.path());

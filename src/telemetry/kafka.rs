@@ -24,6 +24,10 @@ pub struct KafkaCounts {
     pub rebalances: u64,
     /// Errors of the client.
     pub errors: u64,
+    /// Whether a broker is connected, as the client last said.
+    pub is_connected: bool,
+    /// The last error of the client while none is.
+    pub problem: Option<String>,
     /// Refused events that reached the dead-letter topic.
     pub dead_letters: u64,
     /// Refused events that did not.
@@ -74,6 +78,13 @@ impl KafkaBooks {
                 change(state);
             }
         });
+    }
+
+    /// Whether a source is connected to a broker, and what its client said last while not.
+    pub fn connection(&self, source: &SmolStr) -> (bool, Option<String>) {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = all.get(source);
+        counts.map_or((false, None), |counts| (counts.is_connected, counts.problem.clone()))
     }
 
     /// The books as they stand.

@@ -15,6 +15,7 @@ pub struct SnapshotBooks(Arc<Mutex<Books>>);
 struct Books {
     written: u64,
     failed: u64,
+    damaged: u64,
     epoch: u64,
     bytes: u64,
     seconds: f64,
@@ -34,6 +35,11 @@ impl SnapshotBooks {
         self.with(|books| books.failed += 1);
     }
 
+    /// One was found to be damaged, and set aside.
+    pub fn damaged(&self) {
+        self.with(|books| books.damaged += 1);
+    }
+
     fn with(&self, then: impl FnOnce(&mut Books)) {
         then(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -51,6 +57,7 @@ impl Collector for SnapshotBooks {
         for (name, help, value) in [
             ("snapshots_written", "Snapshots written", books.written),
             ("snapshots_failed", "Snapshots that could not be written", books.failed),
+            ("snapshots_damaged", "Snapshots that were damaged and set aside", books.damaged),
         ] {
             encoder
                 .encode_descriptor(name, help, None, MetricType::Counter)?

@@ -198,8 +198,9 @@ fn layers_merge_and_the_later_wins() {
     std::fs::write(path("conf.d/20.yml"), "version: 1\nworkers: 3\n").unwrap();
     std::fs::write(path("conf.d/README.md"), "not read").unwrap();
     let around = Surroundings::of_process();
-    let (config, settings) = Settings::load(&[path("base.yaml"), path("conf.d")], &around).unwrap();
-    assert_eq!((config.workers, settings.sources[0].params.quiet_seconds), (3, 60));
+    let (written, settings) =
+        Settings::load(&[path("base.yaml"), path("conf.d")], &around).unwrap();
+    assert_eq!((written.config.workers, settings.sources[0].params.quiet_seconds), (3, 60));
 
     std::fs::write(path("conf.d/30.yaml"), "version: 1\nworkers: 4\n").unwrap();
     let error = Settings::load(&[path("conf.d")], &around).unwrap_err().to_string();

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic here is a failure that names its line")]
 
 use causeway::canonical::{Code, DeadLetter, Origin, Reject};
-use causeway::clock::{Clock, ManualClock};
-use causeway::dlq::{DlqError, Filter, Outcome, Store, StoreLimits, Writer};
+use causeway::clock::ManualClock;
+use causeway::dlq::{
+    DlqError, Filter, Keeper, LetterLimits, Letters, Outcome, Refusal, Store, StoreLimits,
+};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -191,48 +193,94 @@ fn a_torn_line_costs_itself_only() {
     assert_eq!(store.holdings(NOW).unwrap().records, 3);
 }
 
-#[test]
-fn the_writer_keeps_what_is_offered_and_never_waits() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path(), limits(1 << 20)).unwrap();
+fn refusal(line: u64, payload: &str) -> Refusal {
+    let reject = Arc::new(reject(line, Code::E001, payload));
+    Refusal { reject, first_seen_ns: NOW * 1_000_000_000 }
+}
+
+fn keeper(directory: &Path, payload_bytes_max: usize, epoch_max: usize) -> (Keeper, Letters) {
+    let store = limits(1 << 20);
+    let opened = Store::open(directory, store).unwrap();
     let clock = Arc::new(ManualClock::at_seconds(NOW));
-    let (letters, writer) = Writer::start(store, 100, 4, clock.clone()).unwrap();
-    letters.offer(reject(1, Code::E001, "0123456789"), clock.now_ns());
-    letters.flush();
-    let stats = letters.stats();
-    assert_eq!((stats.holdings.records, stats.dropped_queue), (1, 0));
+    Keeper::new(opened, LetterLimits { store, payload_bytes_max, epoch_max }, clock)
+}
 
-    // Whoever else uses the store holds the writer up, and nobody but the writer.
-    let lock = std::fs::File::options().write(true).open(directory.path().join("lock")).unwrap();
-    lock.lock().unwrap();
-    for line in 0..1_000 {
-        letters.offer(reject(line, Code::E001, "x"), clock.now_ns());
-    }
-    let dropped = letters.stats().dropped_queue;
-    assert!(dropped >= 1_000 - 2 * 100 - 256, "{dropped}");
-    lock.unlock().unwrap();
-    letters.flush();
-    let stats = letters.stats();
-    assert_eq!(stats.holdings.records + stats.dropped_queue, 1_001);
-    writer.stop();
-
+#[test]
+fn what_is_kept_is_on_disk_and_what_is_too_much_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut keeper, letters) = keeper(directory.path(), 4, 600);
+    keeper.keep(&mut vec![refusal(1, "0123456789")]).unwrap();
     let store = Store::open(directory.path(), limits(1 << 20)).unwrap();
     let first = &store.list(&Filter::default(), 1).unwrap().letters[0];
     assert_eq!(first.data.payload_bytes().unwrap(), b"0123");
     assert_eq!((first.data.payload_bytes, first.time.as_str()), (10, "2026-11-23T07:00:00Z"));
+
+    let mut many: Vec<Refusal> = (2..=701).map(|line| refusal(line, "x")).collect();
+    keeper.keep(&mut many).unwrap();
+    assert!(many.is_empty());
+    let stats = letters.stats();
+    assert_eq!((stats.holdings.records, stats.dropped_queue), (601, 100));
+    assert_eq!(all(&store).len(), 601);
+    letters.reconfigure(LetterLimits {
+        store: limits(1 << 20),
+        payload_bytes_max: 10,
+        epoch_max: 1,
+    });
+    keeper.keep(&mut vec![refusal(800, "0123456789"), refusal(801, "x")]).unwrap();
+    assert_eq!(letters.stats().dropped_queue, 101);
+    assert_eq!(store.list(&Filter::default(), usize::MAX).unwrap().letters.len(), 602);
+}
+
+#[test]
+fn whoever_holds_the_lock_keeps_nobody_from_writing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut keeper, letters) = keeper(directory.path(), 100, 100);
+    keeper.keep(&mut vec![refusal(1, "x")]).unwrap();
+    let lock = std::fs::File::options().write(true).open(directory.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    // What he may be writing anew is left alone.
+    let own = directory.path().join("0000000000000000.ndjson");
+    let before = std::fs::read(&own).unwrap();
+    keeper.keep(&mut vec![refusal(2, "x")]).unwrap();
+    keeper.keep(&mut vec![refusal(3, "x")]).unwrap();
+    assert_eq!(std::fs::read(&own).unwrap(), before);
+    assert_eq!(segments(directory.path()), 3);
+    lock.unlock().unwrap();
+    keeper.keep(&mut vec![refusal(4, "x")]).unwrap();
+    assert_eq!(segments(directory.path()), 3, "and then it goes on where it is");
+    let store = Store::open(directory.path(), limits(1 << 20)).unwrap();
+    assert_eq!(all(&store), [1, 2, 3, 4]);
+    assert_eq!(letters.stats().holdings.records, 4);
+}
+
+#[test]
+fn what_is_tried_again_keeps_nobody_from_writing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut keeper, _) = keeper(directory.path(), 100, 100);
+    // One of them twice, as a kill between two writes leaves it.
+    keeper.keep(&mut vec![refusal(1, "x"), refusal(2, "x"), refusal(1, "x")]).unwrap();
+    let mut store = Store::open(directory.path(), limits(1 << 20)).unwrap();
+    let mut tried = Vec::new();
+    let replayed = store
+        .replay(&Filter::default(), &mut |letter, _| {
+            tried.push(letter.data.line);
+            keeper.keep(&mut vec![refusal(10 + letter.data.line, "x")]).unwrap();
+            Outcome::Done
+        })
+        .unwrap();
+    assert_eq!((tried, replayed.done), (vec![1, 2], 2));
+    assert_eq!(all(&store), [11, 12], "what was refused meanwhile is there");
+    assert_eq!(segments(directory.path()), 1, "and nobody had to wait for the lock");
 }
 
 #[test]
 fn a_disk_that_refuses_costs_letters_and_a_counter() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("dlq");
-    let store = Store::open(&place, limits(1 << 20)).unwrap();
-    let clock = Arc::new(ManualClock::at_seconds(NOW));
-    let (letters, writer) = Writer::start(store, 100, 1 << 10, clock.clone()).unwrap();
-    letters.flush();
+    let (mut keeper, letters) = keeper(&place, 1 << 10, 100);
     std::fs::remove_dir_all(&place).unwrap();
-    letters.offer(reject(1, Code::E001, "x"), clock.now_ns());
-    letters.flush();
+    let mut refused = vec![refusal(1, "x")];
+    keeper.keep(&mut refused).unwrap();
+    assert!(refused.is_empty());
     assert_eq!(letters.stats().dropped_disk, 1);
-    writer.stop();
 }

@@ -35,6 +35,8 @@ fn committed_schemas_are_those_of_the_types() {
     }
     let report = schema_text(&causeway::verify::schema());
     expect_committed(&fixtures().join("verification.json"), &report);
+    let manifest = schema_text(&causeway::backup::schema());
+    expect_committed(&fixtures().join("backup.json"), &manifest);
 }
 
 #[test]

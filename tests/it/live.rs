@@ -1,7 +1,9 @@
 //! The whole program, as its users start it: bytes in, incidents out, a clean end.
 
+mod backup;
 pub(crate) mod process;
 mod memory;
+mod reload;
 mod restart;
 mod snapshots;
 mod tools;
@@ -143,6 +145,27 @@ fn a_replay_of_junk_alone_is_bad_data() {
     assert_eq!(causeway(&["replay", &good], b"").status.code(), Some(0), "nothing is not junk");
 }
 
+#[test]
+fn a_replay_that_cannot_write_its_rows_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let events = directory.path().join("events.ndjson");
+    let timed = r#"{"kind":"alert","name":"N","entity":"service:a","severity":"error","time":"2026-11-23T07:00:00Z"}"#;
+    std::fs::write(&events, timed).unwrap();
+    let events = events.to_str().unwrap();
+    for arguments in [
+        &["--incidents", "/dev/full"][..],
+        &["--incidents", "/dev/full", "--final-only"],
+        &["--alerts", "/dev/full"],
+    ] {
+        let output = causeway(&[&["replay"], arguments, &[events]].concat(), b"");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}: {told}");
+        assert!(told.contains("file /dev/full: No space left"), "{arguments:?}: {told}");
+    }
+    let missing = ["replay", "--incidents", "/none/i.ndjson", events];
+    assert_eq!(causeway(&missing, b"").status.code(), Some(74));
+}
+
 #[tokio::test]
 async fn a_file_is_followed_as_it_grows() {
     let directory = tempfile::tempdir().unwrap();
@@ -169,8 +192,7 @@ async fn dead_letters_are_listed_shown_sent_again_and_purged() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    // The second is written with the first, or there is nothing to wait for.
-    process.until_metric("causeway_dlq_records 2").await;
+    // They are on disk: the answer says that they were refused.
     let listed = dlq(&["list", "--json"]);
     let first: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
     let id = first["id"].as_str().unwrap();

@@ -1,20 +1,26 @@
 //! A journal read again inside of the test: what it leads to, without a process or a clock.
 
 use causeway::canonical::Reject;
-use causeway::config::{Surroundings, load_text};
+use causeway::clock::WallClock;
+use causeway::config::{self, load_text};
 use causeway::emit::ledger::{Emission, Ledger};
 use causeway::emit::standing::{Standing, Tally};
 use causeway::emit::wire::Message;
+use causeway::ingest::reception::Surroundings;
+use causeway::ingest::receptions::Receptions;
+use causeway::ingest::{Busy, BusyReason, Durable, Intake, Submission};
 use causeway::replay::Outlet;
 use causeway::replay::journal::{JournalReplayError, Plan, replay};
 use causeway::runtime::Collector;
 use causeway::settings::Settings;
+use causeway::telemetry::Metrics;
 use causeway_dataflows::model::{AlertCount, AlertKey, AlertRow, Disposition};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use crossbeam_channel::Receiver;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a journal leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +41,7 @@ pub(super) struct Again {
 pub(super) fn settings(yaml: &str) -> Settings {
     let variable = |_: &str| None;
     let file = |path: &Path| panic!("{} is asked for", path.display());
-    let around = Surroundings { variable: &variable, file: &file };
+    let around = config::Surroundings { variable: &variable, file: &file };
     Settings::check(&load_text("torture", yaml, &around).unwrap()).unwrap()
 }
 
@@ -68,6 +74,39 @@ pub(super) fn read_again(
         accepted: replayed.counts.accepted,
         rejected: replayed.counts.rejected,
     })
+}
+
+/// The ids of the dead letters of everything that the journal in `directory` refuses.
+pub(super) fn letters(directory: &Path, settings: &Settings) -> BTreeSet<String> {
+    let clock = WallClock::shared();
+    let around = Surroundings {
+        intake: Arc::new(Nobody),
+        listener: None,
+        metrics: Metrics::new(&*clock),
+        clock,
+        workers: 1,
+    };
+    let receptions = Receptions::new(settings, &around);
+    let mut ids = BTreeSet::new();
+    let plan = Plan { settings, workers: 1, rows: false };
+    replay(directory, &plan, Lines::default(), &mut |head, body| {
+        let reception = receptions.named(&head.source).unwrap();
+        for reject in reception.rejects_of(head, body) {
+            // An id says nothing of when it was first seen.
+            ids.insert(reject.dead_letter("", 1).id);
+        }
+    })
+    .unwrap();
+    ids
+}
+
+/// Takes nothing.
+struct Nobody;
+
+impl Intake for Nobody {
+    fn submit(&self, _: Submission) -> Result<Durable, Busy> {
+        Err(Busy { retry_after: Duration::ZERO, reason: BusyReason::Stopping })
+    }
 }
 
 /// The count of each entity's alerts, and whether the last of them is kept out of incidents.

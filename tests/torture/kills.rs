@@ -14,7 +14,7 @@ use super::load::{Load, begin};
 use super::receiver::{Mood, Receiver};
 use super::victim::{DEADLINE, Place, Victim};
 use super::witness::{Told, hold_journal_to};
-use causeway::dlq::{Store, StoreLimits};
+use causeway::dlq::{Filter, Store, StoreLimits};
 use causeway_loadgen::rng::Rng;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -39,8 +39,10 @@ pub(super) struct Round {
     pub(super) revisions: u64,
     pub(super) repeated: u64,
     pub(super) torn: u64,
-    /// Refused events that a kill kept from the dead letters.
-    pub(super) letters_lost: u64,
+    /// Dead letters of refused events, each of which has one.
+    pub(super) letters: u64,
+    /// Dead letters of what a kill cut off before it was in the journal.
+    pub(super) letters_spare: u64,
     pub(super) findings: Vec<String>,
 }
 
@@ -54,7 +56,8 @@ impl Round {
             (&mut self.revisions, other.revisions),
             (&mut self.repeated, other.repeated),
             (&mut self.torn, other.torn),
-            (&mut self.letters_lost, other.letters_lost),
+            (&mut self.letters, other.letters),
+            (&mut self.letters_spare, other.letters_spare),
         ];
         sums.into_iter().for_each(|(sum, more)| *sum += more);
         self.findings.extend(other.findings);
@@ -66,7 +69,7 @@ impl fmt::Display for Round {
         write!(
             f,
             "{} of {} kills hit work, {} hit a start; {} events, {} revisions, {} told again, \
-             {} torn, {} dead letters lost, {} findings",
+             {} torn, {} dead letters and {} of what was cut off, {} findings",
             self.hit,
             self.kills,
             self.starting,
@@ -74,7 +77,8 @@ impl fmt::Display for Round {
             self.revisions,
             self.repeated,
             self.torn,
-            self.letters_lost,
+            self.letters,
+            self.letters_spare,
             self.findings.len(),
         )
     }
@@ -281,22 +285,31 @@ fn judge(place: &Place, known: &Known, hook: &[String], ends: &BTreeSet<usize>) 
         found.extend(told.hold_against(&expected, name));
         found.extend(told.hold_to(known).into_iter().map(|finding| format!("{name}: {finding}")));
     }
+    let wanted = again::letters(&place.journal(), &settings);
+    let kept = letters(place);
+    let lost = wanted.difference(&kept);
+    found.extend(lost.map(|id| format!("dead letter {id} was never written")));
+    if wanted.len() as u64 != first.rejected {
+        found.push(format!("{} events are refused, {} letters", first.rejected, wanted.len()));
+    }
     Round {
         events: first.accepted,
         revisions: stdout.revisions(),
         repeated: stdout.repeated,
         torn: stdout.torn,
-        letters_lost: first.rejected.saturating_sub(letters(place)),
+        letters: wanted.len() as u64,
+        letters_spare: kept.difference(&wanted).count() as u64,
         findings: found,
         ..Round::default()
     }
 }
 
-/// Records in the dead-letter store.
-fn letters(place: &Place) -> u64 {
+/// The ids in the dead-letter store.
+fn letters(place: &Place) -> BTreeSet<String> {
     let limits = StoreLimits { bytes_max: u64::MAX, age_max: Duration::MAX };
-    let mut store = Store::open(&place.path("data/dlq"), limits).unwrap();
-    store.holdings(0).unwrap().records
+    let store = Store::open(&place.path("data/dlq"), limits).unwrap();
+    let listed = store.list(&Filter::default(), usize::MAX).unwrap();
+    listed.letters.into_iter().map(|letter| letter.id).collect()
 }
 
 fn differ(one: &Again, other: &Again) -> String {

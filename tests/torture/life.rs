@@ -52,7 +52,6 @@ impl Life {
         let shared: SharedClock = clock.clone();
         let around = Surroundings {
             intake: Arc::clone(&queue) as _,
-            letters: None,
             listener: None,
             metrics: Metrics::new(&**clock),
             clock: Arc::clone(&shared),
@@ -73,7 +72,7 @@ impl Life {
         let keeper = std::thread::spawn(move || {
             let books = JournalBooks::new(&writer);
             let journal = Some(Continued::new(writer, run, books));
-            keep(&own, journal, recovered.tick, &shared, &next)
+            keep(&own, (journal, None), recovered.tick, &shared, &next)
         });
         let own = Arc::clone(&queue);
         let feeder = std::thread::spawn(move || feed(&own, &formed, feeder, &notes));

@@ -1,11 +1,13 @@
 //! `causeway replay --journal`: a live run once more.
 
-use super::{Args, Ended, FileOutlet};
+use super::{Args, Ended, FileOutlet, in_file};
 use crate::cli::config::settings;
 use crate::cli::journal::{code_of, warn_of};
 use crate::cli::{Failure, exit};
 use crate::clock::{Clock, WallClock};
+use crate::replay::Outlet as _;
 use crate::replay::journal::{Plan, find, replay as run};
+use anyhow::Context as _;
 use std::path::Path;
 
 /// Runs the journal in or under `directory` to its end; `began_ns` is when that began.
@@ -25,7 +27,9 @@ pub(super) fn replay(
     };
     let replayed = run(&path, &plan, outlet, &mut |_, _| {}).map_err(refuse)?;
     warn_of(&replayed.recovered, &settings);
-    replayed.outlet.close().map_err(|e| Failure::with(exit::IO)(e.into()))?;
+    let written = replayed.outlet.close();
+    let file = args.incidents.as_deref().map(in_file).map_or_else(String::new, |name| name());
+    written.context(file).map_err(Failure::with(exit::IO))?;
     Ok(Ended {
         finals: replayed.finals.unwrap_or_default(),
         tally: replayed.tally,

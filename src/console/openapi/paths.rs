@@ -10,6 +10,7 @@ use super::{
 };
 use crate::console::changes::TOPOLOGY_PARAMS;
 use crate::console::incidents::{ALERT_PARAMS, INCIDENT_PARAMS};
+use crate::console::reload::{ReloadRefused, Reloaded};
 use crate::console::stream::STREAM_PARAMS;
 use serde_json::{Map, Value, json};
 
@@ -34,6 +35,7 @@ pub(super) fn paths(named: &mut Named<'_>) -> Value {
         add(&format!("/v1/{path}"), controls(named, what, &body, &list));
         add(&format!("/v1/{path}/{{id}}"), control(named, what, &body));
     }
+    add("/-/reload", reload(named));
     add("/v1/incidents", incidents(named));
     add("/v1/incidents/{id}", incident(named));
     add("/v1/incidents/stream", stream(named));
@@ -167,6 +169,18 @@ fn webhook(named: &mut Named<'_>, receiver: &str) -> Value {
     let mut post = operation(&summary, response("Some alerts were taken", &answer), problems);
     post["requestBody"] = json!({"required": true, "content": {JSON: {}}});
     json!({"post": post})
+}
+
+fn reload(named: &mut Named<'_>) -> Value {
+    let (reloaded, refused) = (named.of::<Reloaded>(), named.of::<ReloadRefused>());
+    let wrong = json!({
+        "description": "The configuration is wrong; nothing changed",
+        "content": {"application/problem+json": {"schema": refused}},
+    });
+    let mut problems = problems(named, &[]);
+    problems.insert("422".to_owned(), wrong);
+    let summary = "Read the configuration again; all of it is taken over, or nothing";
+    json!({"post": operation(summary, response("It was taken over", &reloaded), problems)})
 }
 
 fn topology(named: &mut Named<'_>) -> Value {

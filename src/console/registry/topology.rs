@@ -40,9 +40,9 @@ pub struct Statement {
     pub time_ns: i64,
     /// What was said.
     pub body: Said,
-    observed_ns: i64,
-    id: EventId,
-    op: Op,
+    pub(super) observed_ns: i64,
+    pub(super) id: EventId,
+    pub(super) op: Op,
 }
 
 /// The rest of a statement.
@@ -105,6 +105,17 @@ impl Thing {
     }
 }
 
+impl StatementKey {
+    fn new(event: &ContextEvent, thing: Thing) -> StatementKey {
+        StatementKey { tenant: event.tenant.clone(), thing, source: event.source.clone() }
+    }
+
+    /// Which statement an event is; `None` when it is not about the topology.
+    pub(super) fn of(event: &ContextEvent) -> Option<StatementKey> {
+        Thing::of(event).map(|(thing, _)| StatementKey::new(event, thing))
+    }
+}
+
 impl Statement {
     /// Whether it holds; a relation runs out by itself, as it does in the engine.
     fn stands(&self, now_ns: i64) -> bool {
@@ -138,8 +149,7 @@ impl Statements {
     /// Takes one event in; says how many statements had to go because there were too many.
     pub(super) fn put(&mut self, event: &ContextEvent, tombstone_ns: i64) -> u64 {
         let Some((thing, body)) = Thing::of(event) else { return 0 };
-        let (tenant, source) = (event.tenant.clone(), event.source.clone());
-        let key = StatementKey { tenant, thing, source };
+        let key = StatementKey::new(event, thing);
         let stamp = (event.time_ns, &event.id);
         if self.held.get(&key).is_some_and(|held| stamp < (held.time_ns, &held.id)) {
             return 0;
@@ -178,6 +188,19 @@ impl Statements {
             !goes
         });
         excess as u64
+    }
+
+    /// The statement of that key, if it stands.
+    pub(super) fn one(&self, key: &StatementKey, now_ns: i64) -> Option<&Statement> {
+        self.held.get(key).filter(|held| held.stands(now_ns))
+    }
+
+    /// Everything that stands.
+    pub(super) fn standing(
+        &self,
+        now_ns: i64,
+    ) -> impl Iterator<Item = (&StatementKey, &Statement)> {
+        self.held.iter().filter(move |(_, held)| held.stands(now_ns))
     }
 
     /// The sources whose statements about `thing` stand, with when they said so.

@@ -219,3 +219,20 @@ fn a_panic_of_the_carrier_shows() {
     assert!(outbox.is_broken());
     balance(outbox.counts());
 }
+
+#[test]
+fn other_bounds_let_on_who_waits() {
+    let outbox = outbox(limits(1, WhenFull::Block));
+    offer(&outbox, [1]);
+    let own = Arc::clone(&outbox);
+    let waiting = std::thread::spawn(move || offer(&own, [2]));
+    let larger = limits(2, WhenFull::Block);
+    outbox.reconfigure(Matcher::default(), larger, Vec::new);
+    waiting.join().unwrap();
+    assert_eq!(outbox.counts().waiting, 2);
+    let own = Arc::clone(&outbox);
+    let waiting = std::thread::spawn(move || offer(&own, [3]));
+    outbox.reconfigure(Matcher::default(), limits(2, WhenFull::DropOldest), Vec::new);
+    waiting.join().unwrap();
+    assert_eq!((outbox.counts().waiting, outbox.counts().dropped), (2, 1));
+}

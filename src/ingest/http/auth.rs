@@ -212,8 +212,9 @@ fn token_of(headers: &HeaderMap) -> Option<Secret> {
 
 /// The caller of this request, if it may do what `ROLE` says.
 fn admitted(http: &Http, parts: &Parts, role: Role) -> Result<Caller, Problem> {
-    http.callers.check_origin(&parts.method, &parts.uri, &parts.headers)?;
-    let caller = http.callers.find(&parts.headers)?;
+    let callers = http.callers();
+    callers.check_origin(&parts.method, &parts.uri, &parts.headers)?;
+    let caller = callers.find(&parts.headers)?;
     if caller.roles.contains(&role) {
         return Ok(caller);
     }

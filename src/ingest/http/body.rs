@@ -31,7 +31,7 @@ enum Encoding {
 /// 413 when it is over a bound, 415 when its encoding is not known, 400 when it is damaged.
 pub async fn read(http: &Http, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let encoding = encoding(headers)?;
-    let limit = http.settings.body_bytes_max;
+    let limit = http.settings().body_bytes_max;
     let too_large = || Problem::too_large(format!("the body is larger than {limit} bytes"));
     // A length that is over the bound is answered before anything is read.
     if body.size_hint().lower() > limit as u64 {
@@ -41,7 +41,7 @@ pub async fn read(http: &Http, headers: &HeaderMap, body: Body) -> Result<Bytes,
         true => too_large(),
         false => Problem::bad_request(format!("the body could not be read: {error}")),
     })?;
-    let decoded_max = http.settings.decoded_bytes_max;
+    let decoded_max = http.settings().decoded_bytes_max;
     match encoding {
         Encoding::Identity => Ok(wire),
         other => {

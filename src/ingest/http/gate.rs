@@ -6,6 +6,7 @@
 
 use super::Http;
 use super::answer::Problem;
+use super::room::{Place, Room};
 use super::route::{Route, route_of};
 use crate::clock::{Clock, NANOS};
 use crate::settings::ServerSettings;
@@ -14,9 +15,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Seconds after which a shed request may come again.
 const SHED_RETRY_SECONDS: u64 = 1;
@@ -25,10 +24,11 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
-/// Room for requests and streams.
+/// Room for connections, requests and streams.
 pub struct Gate {
-    requests: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
+    pub(super) connections: Room,
+    requests: Room,
+    streams: Room,
     /// Tells this process's requests from those of another.
     prefix: u64,
     next: AtomicU64,
@@ -39,19 +39,26 @@ pub struct Gate {
 impl Gate {
     /// The room that the settings give.
     pub fn new(settings: &ServerSettings, clock: &dyn Clock) -> Self {
-        let room = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         Gate {
-            requests: room(settings.requests_max),
-            streams: room(settings.streams_max),
+            connections: Room::new(settings.connections_max),
+            requests: Room::new(settings.requests_max),
+            streams: Room::new(settings.streams_max),
             prefix: clock.now_ns() as u64,
             next: AtomicU64::new(1),
             is_open: AtomicBool::new(false),
         }
     }
 
+    /// Makes the room that other settings give. Must be called inside the tokio runtime.
+    pub(super) fn resize(&self, settings: &ServerSettings) {
+        self.connections.resize(settings.connections_max);
+        self.requests.resize(settings.requests_max);
+        self.streams.resize(settings.streams_max);
+    }
+
     /// Room for one live stream, until it is dropped; `None` when there is none.
-    pub fn stream(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.streams).try_acquire_owned().ok()
+    pub fn stream(&self) -> Option<Place> {
+        self.streams.try_enter()
     }
 
     /// Lets requests through; until then only probes and metrics are answered.
@@ -117,12 +124,12 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
 }
 
 async fn limited_response(http: &Http, request: Request, next: Next) -> Response {
-    let Ok(_room) = http.gate.requests.try_acquire() else {
+    let Some(_place) = http.gate.requests.try_enter() else {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way")
             .retry_after(SHED_RETRY_SECONDS)
             .into_response();
     };
-    let limit = http.settings.timeout;
+    let limit = http.settings().timeout;
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

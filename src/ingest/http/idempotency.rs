@@ -116,6 +116,13 @@ impl Keys {
         })))
     }
 
+    /// At most `keys_max` for `window` from now on; what is too much goes with the next key.
+    pub(super) fn resize(&self, keys_max: usize, window: Duration) {
+        let mut inner = self.lock();
+        inner.keys_max = keys_max.max(1);
+        inner.window_ns = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
+    }
+
     /// Looks a key up and, if it is new, takes it.
     pub fn begin(&self, key: Key, body_hash: u128, now_ns: i64) -> Begin {
         let mut inner = self.lock();

@@ -11,7 +11,7 @@ pub struct Route {
 }
 
 /// Every route; the first that fits is meant.
-const TEMPLATES: [&str; 30] = [
+const TEMPLATES: [&str; 31] = [
     "/v1/events",
     "/api/v2/alerts",
     "/api/v2/alerts/groups",
@@ -41,6 +41,7 @@ const TEMPLATES: [&str; 30] = [
     "/readyz",
     "/-/healthy",
     "/-/ready",
+    "/-/reload",
     "/",
 ];
 

@@ -8,6 +8,7 @@
 
 use super::Http;
 use super::gate::{panicked, pass};
+use super::room::Place;
 use crate::telemetry::http::UnderWay;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -15,12 +16,10 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -71,13 +70,7 @@ pub async fn serve(
     routes: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServerError> {
-    let timeout = http.settings.timeout;
-    let bounded = Bounded {
-        room: Arc::new(Semaphore::new(http.settings.connections_max.min(Semaphore::MAX_PERMITS))),
-        receive_max: timeout.saturating_add(timeout.min(RECEIVE_GRACE)),
-        http: http.clone(),
-        listener,
-    };
+    let bounded = Bounded { http: http.clone(), listener };
     axum::serve(bounded, guarded(http, routes))
         .with_graceful_shutdown(stop)
         .await
@@ -86,8 +79,6 @@ pub async fn serve(
 
 struct Bounded {
     listener: TcpListener,
-    room: Arc<Semaphore>,
-    receive_max: Duration,
     http: Http,
 }
 
@@ -97,17 +88,12 @@ impl axum::serve::Listener for Bounded {
 
     async fn accept(&mut self) -> (Watched, SocketAddr) {
         loop {
-            let Ok(room) = Arc::clone(&self.room).acquire_owned().await else {
-                // Nobody closes the semaphore.
-                std::future::pending::<()>().await;
-                continue;
-            };
+            let place = self.http.gate.connections.enter().await;
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     // Answers are written whole; waiting to fill a packet only delays them.
                     let _ = stream.set_nodelay(true);
-                    let watched = Watched::new(stream, self.receive_max, &self.http, room);
-                    return (watched, address);
+                    return (Watched::new(stream, &self.http, place), address);
                 }
                 Err(error) => {
                     if let Some(more) = self.http.repeats.allow("accept") {
@@ -134,21 +120,18 @@ pub struct Watched {
     receiving: bool,
     http: Http,
     _open: UnderWay,
-    _room: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Watched {
-    fn new(
-        stream: TcpStream,
-        receive_max: Duration,
-        http: &Http,
-        room: OwnedSemaphorePermit,
-    ) -> Self {
+    fn new(stream: TcpStream, http: &Http, place: Place) -> Self {
+        let timeout = http.settings().timeout;
+        let receive_max = timeout.saturating_add(timeout.min(RECEIVE_GRACE));
         // A connection that says nothing at first is as good as one that drips.
         let deadline = Box::pin(sleep(receive_max));
         let open = http.metrics.http.connection();
         let http = http.clone();
-        Watched { stream, receive_max, deadline, receiving: true, http, _open: open, _room: room }
+        Watched { stream, receive_max, deadline, receiving: true, http, _open: open, _place: place }
     }
 
     /// Nothing moves now; an error once the running clock is out.

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// answer is thrown out.
 const ASK: Duration = Duration::from_secs(5);
 
+/// What the client calls the state of a broker that answers.
+const BROKER_UP: &str = "UP";
+
 /// A partition, and the offset from which it is read if that is known.
 pub(super) type Given = (Partition, Option<u64>);
 
@@ -85,6 +88,8 @@ impl Context {
         }
         self.books.enter(&self.source, |counts| {
             counts.rebalances += 1;
+            // A broker gave them; the statistics say it a little later.
+            counts.is_connected = true;
             for (partition, start) in &starts {
                 let state = PartitionState { next: start.unwrap_or(0), ..Default::default() };
                 counts.partitions.insert(partition.clone(), state);
@@ -256,7 +261,10 @@ impl ClientContext for Context {
     }
 
     fn stats(&self, statistics: Statistics) {
+        let is_up = statistics.brokers.values().any(|broker| broker.state == BROKER_UP);
         self.books.enter(&self.source, |counts| {
+            counts.is_connected = is_up;
+            counts.problem = counts.problem.take().filter(|_| !is_up);
             for ((topic, partition), state) in &mut counts.partitions {
                 let topic = statistics.topics.get(topic.as_str());
                 let found = topic.and_then(|topic| topic.partitions.get(partition));
@@ -271,6 +279,7 @@ impl ClientContext for Context {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.fail(format!("Kafka's client cannot go on: {reason}"));
         }
+        self.books.enter(&self.source, |counts| counts.problem = Some(reason.to_owned()));
         self.note(reason, &error);
     }
 }

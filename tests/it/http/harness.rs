@@ -5,8 +5,8 @@ use causeway::clock::{Clock, ManualClock};
 use causeway::config::{Surroundings, load_text};
 use causeway::console::health::Condition;
 use causeway::console::{Console, Health, Parts, Registry, SOURCE};
-use causeway::dlq::{Letters, Store as DeadLetters, StoreLimits as DeadLetterLimits, Writer};
-use causeway::emit::store::{Store, StoreLimits};
+use causeway::dlq::{Keeper, LetterLimits, Letters, Store as DeadLetters, StoreLimits};
+use causeway::emit::store::{Store, StoreLimits as IncidentLimits};
 use causeway::emit::wire::{AlertRow, Message, Revision};
 use causeway::ingest::http::{Http, routes, server};
 use causeway::ingest::reception::{Reception, Surroundings as Around};
@@ -44,6 +44,7 @@ pub(super) enum Mood {
 pub(super) struct Engine {
     pub(super) mood: Mutex<Mood>,
     pub(super) taken: Mutex<Vec<Submission>>,
+    letters: Mutex<Option<Keeper>>,
 }
 
 impl Intake for Engine {
@@ -66,7 +67,10 @@ impl Intake for Engine {
         Ok(Reservation::none())
     }
 
-    fn submit(&self, batch: Submission) -> Result<Durable, Busy> {
+    fn submit(&self, mut batch: Submission) -> Result<Durable, Busy> {
+        if let Some(letters) = &mut *self.letters.lock().unwrap() {
+            letters.keep(&mut batch.refused).unwrap();
+        }
         self.taken.lock().unwrap().push(batch);
         Ok(Durable::now())
     }
@@ -81,7 +85,6 @@ pub(super) struct Server {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: tokio::task::JoinHandle<()>,
-    writer: Option<Writer>,
     _directory: tempfile::TempDir,
 }
 
@@ -128,16 +131,17 @@ impl Server {
         let clock = Arc::new(ManualClock::at_seconds(NOW));
         let metrics = Metrics::new(&*clock);
         let directory = tempfile::tempdir().unwrap();
-        let bounds = DeadLetterLimits { bytes_max: 64 << 20, age_max: Duration::from_secs(3600) };
+        let bounds = StoreLimits { bytes_max: 64 << 20, age_max: Duration::from_secs(3600) };
         let dead_letters = DeadLetters::open(directory.path(), bounds).unwrap();
-        let (letters, writer) =
-            Writer::start(dead_letters, 10_000, 256 << 10, clock.clone()).unwrap();
+        let limits =
+            LetterLimits { store: bounds, payload_bytes_max: 256 << 10, epoch_max: 10_000 };
+        let (keeper, letters) = Keeper::new(dead_letters, limits, clock.clone());
         metrics.add(Box::new(letters.clone()));
         let (engine, registry) = (Arc::new(Engine::default()), Registry::default());
+        *engine.letters.lock().unwrap() = Some(keeper);
         let listed = registry.clone();
         let around = Around {
             intake: engine.clone(),
-            letters: Some(letters.clone()),
             listener: Some(Arc::new(move |event: &ContextEvent| listed.apply(event))),
             metrics: metrics.clone(),
             clock: clock.clone(),
@@ -150,11 +154,13 @@ impl Server {
         });
         let console = Console::new(Parts {
             http: http.clone(),
-            store: Store::new(StoreLimits::default(), 7),
+            store: Store::new(IncidentLimits::default(), 7),
             registry,
             reception: Arc::new(Reception::internal(SOURCE, around)),
             health: Health::default(),
             receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            // Nobody reads the configuration again.
+            reloads: tokio::sync::mpsc::channel(1).0,
             started_ns: clock.now_ns(),
         });
         console.health.set("config", Condition::Well);
@@ -180,7 +186,6 @@ impl Server {
             client,
             stop: Some(stop),
             serving,
-            writer: Some(writer),
             _directory: directory,
         }
     }
@@ -288,7 +293,6 @@ impl Server {
         self.console.store.close();
         let _ = self.stop.take().unwrap().send(());
         self.serving.await.unwrap();
-        self.writer.take().unwrap().stop();
     }
 }
 

@@ -83,9 +83,11 @@ async fn whoever_claims_the_same_id_fences_off_the_one_before() {
     rival.init_transactions(PATIENCE).unwrap();
     send(broker, "fenced", 5..10);
     // It cannot tell anybody any more, and says so.
-    while process.get("/readyz").await.0 == 200 {}
-    let (_, ready) = process.get("/readyz?verbose").await;
-    assert!(ready.to_string().contains("sink `out` is broken"), "{ready}");
+    let broken = async || {
+        let (status, ready) = process.get("/readyz?verbose").await;
+        (status, ready.to_string().contains("sink `out` is broken"))
+    };
+    while broken().await != (503, true) {}
     assert_eq!(counts(told(broker, "fenced", 5).into_iter().map(|read| read.value)).len(), 5);
     // What was read is not lost: a restart claims the id back and tells the rest.
     let process = process.killed().start();

@@ -70,7 +70,6 @@ impl Reading {
         let engine = Arc::new(Engine::default());
         let around = Surroundings {
             intake: Arc::clone(&engine) as Arc<dyn Intake>,
-            letters: None,
             listener: None,
             metrics: Metrics::new(&*clock),
             clock: Arc::clone(&clock),
@@ -150,6 +149,19 @@ fn fill(address: &str, topic: &str, partitions: i32, number: usize) {
         Sent { topic, partition, value: &value, ..Sent::default() }
     };
     produce(address, &(0..number).map(message).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_source_says_whether_it_is_connected() {
+    let (mock, address) = mock("t", 1);
+    let reading = Reading::start(&address, "t");
+    let connection = || reading.books.connection(&"events".into());
+    super::wait("a connection", || connection() == (true, None));
+    mock.broker_down(1).unwrap();
+    super::wait("the end of it", || matches!(connection(), (false, Some(_))));
+    mock.broker_up(1).unwrap();
+    super::wait("another one", || connection() == (true, None));
+    reading.stop();
 }
 
 #[test]

@@ -56,13 +56,19 @@ impl Stopped {
     /// The same once more, from a copy of all that it left but what `without` names, and with
     /// nothing told.
     pub(super) fn copy(&self, without: &[&str]) -> Stopped {
+        self.elsewhere(|data| copy_all(&self.path(""), data, without))
+    }
+
+    /// Another place with the same configuration and nothing told, whose data directory `fill`
+    /// makes.
+    pub(super) fn elsewhere(&self, fill: impl FnOnce(&Path)) -> Stopped {
         let directory = tempfile::tempdir().unwrap();
         let (from, to) = (self.directory.path(), directory.path());
         let config = std::fs::read_to_string(from.join("causeway.yaml")).unwrap();
         let place = |path: &Path| path.display().to_string();
         let config = config.replace(&place(from), &place(to));
         std::fs::write(to.join("causeway.yaml"), config).unwrap();
-        copy_all(&from.join("data"), &to.join("data"), without);
+        fill(&to.join("data"));
         Stopped { directory, told: Vec::new() }
     }
 
@@ -181,6 +187,11 @@ impl Process {
         format!("http://{}{path}", self.address)
     }
 
+    /// A client for requests of a kind that has no function here.
+    pub(super) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
     async fn send(&self, method: &str, path: &str, kind: &str, body: String) -> (u16, Value) {
         let request = self.client.request(method.parse().unwrap(), self.url(path));
         let response = request.header("content-type", kind).body(body).send().await.unwrap();
@@ -257,6 +268,18 @@ impl Process {
         let response = request.body(lines.to_owned()).send().await.unwrap();
         let status = response.status().as_u16();
         (status, serde_json::from_str(&response.text().await.unwrap()).unwrap())
+    }
+
+    /// The process's number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Changes the text of its configuration, which it does not read by itself.
+    pub(super) fn rewrite(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(self.config(), text.replace(from, to)).unwrap();
     }
 
     /// Ends the process as a supervisor does; returns the summary that it left.

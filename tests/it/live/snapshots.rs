@@ -85,7 +85,11 @@ async fn a_damaged_snapshot_is_passed_over_and_without_any_the_journal_is_read()
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&kept[1], bytes).unwrap();
-    let (_, told) = stopped.start().terminated();
+    let process = stopped.start();
+    process.until_metric("causeway_snapshots_damaged_total 1").await;
+    let aside = process.data_dir().join("snapshots").join(kept[1].file_name().unwrap());
+    assert!(aside.with_extension("snapshot.damaged").exists(), "it is set aside");
+    let (_, told) = process.terminated();
     assert_eq!(
         entities(&told).values().filter(|count| **count == 1).count(),
         entities(&told).len()

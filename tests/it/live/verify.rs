@@ -32,6 +32,22 @@ fn ended(output: &Output, code: i32) -> String {
     told
 }
 
+/// The journal of a run leads to what its sink was `told`, whoever checks it, and to its digest.
+#[track_caller]
+pub(super) fn holds(stopped: &Stopped, told: &[String], summary: &Value) {
+    let sink = stopped.path("told.ndjson");
+    std::fs::write(&sink, told.join("\n") + "\n").unwrap();
+    let (data, config) = (stopped.path(""), stopped.path("../causeway.yaml"));
+    let of = ["--journal", text(&data), "-c", text(&config)];
+    let verify = [&["verify", "--json", "--sink", text(&sink)], &of[..]].concat();
+    let report: Value = serde_json::from_str(&ended(&causeway(&verify, b""), 0)).unwrap();
+    assert_eq!((&report["clean"], &report["doubts"]), (&json!(true), &json!([])), "{report}");
+    assert_eq!(report["digest"], summary["digest"]);
+    let replay = [&["replay", "--summary", "json"], &of[..]].concat();
+    let again: Value = serde_json::from_str(&ended(&causeway(&replay, b""), 0)).unwrap();
+    assert_eq!((&again["digest"], &again["ledger"]), (&summary["digest"], &summary["ledger"]));
+}
+
 /// A line of an alert, as its sender writes it.
 fn alert(id: &str, entity: &str, severity: &str) -> String {
     let line = json!({"source": "load", "kind": "alert", "name": "HighErrorRate", "id": id,

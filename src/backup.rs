@@ -1,0 +1,127 @@
+//! A copy of a data directory that can be put back, taken while a process runs in it or not.
+//!
+//! ```text
+//!  data ─► positions ─► snapshots ─► journal, its mark first ─► dead letters ─► copy
+//!                                                                   read and hashed ─► manifest
+//!  copy ─► every checksum ─► restoring/ in an empty directory ─► data
+//! ```
+//!
+//! The order is what makes it whole: each part is at least as new as those that point into it.
+//! A position never says more than the journal leads to, no snapshot goes on after the
+//! journal's end, and each event that the journal refuses has its dead letter. So what is put
+//! back is what a crash would have left at the moment at which the journal's last file was
+//! copied, and everything that was acknowledged before the copy began is in it.
+//!
+//! A copy is a directory of the files as they are, so that whatever a site already uses moves
+//! it, and whoever wonders can read it: `causeway replay --journal` runs it where it lies.
+
+mod manifest;
+mod take;
+mod restore;
+
+pub use manifest::{Listed, Manifest, schema};
+pub use restore::{Damage, restore};
+pub use take::take;
+
+use crate::{dlq, journal, snapshot};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Directory of the positions of sinks in the data directory.
+pub const POSITIONS: &str = "sinks";
+/// The books of the last drain.
+pub const SUMMARY: &str = "summary.json";
+/// Name of the list of a copy's files; written last, so that a copy without it is none.
+pub const MANIFEST: &str = "manifest.json";
+/// Directory in a data directory into which it is put back; while it is there nothing may start.
+pub const RESTORING: &str = "restoring";
+/// What tells a data directory that was put back from the one that it is a copy of.
+pub const RESTORED: &str = "restored.json";
+
+/// Directories that are copied.
+const DIRECTORIES: [&str; 4] = [POSITIONS, snapshot::DIRECTORY, journal::DIRECTORY, dlq::DIRECTORY];
+
+/// Why nothing was copied, or put back.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file or directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no data directory.
+    #[error(
+        "{} holds no journal; name the data directory of a run with --data or -c",
+        path.display()
+    )]
+    NoData {
+        /// As given.
+        path: PathBuf,
+    },
+    /// There is something where nothing may be.
+    #[error("{} is not empty; {remedy}", path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// What is to be copied is damaged.
+    #[error("nothing was copied, for what is there is damaged: {0}")]
+    Damaged(String),
+    /// The process forgets faster than its files can be copied.
+    #[error("the journal forgot its files {tries} times while they were copied; try again")]
+    Overtaken {
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// There is no copy.
+    #[error(
+        "{} has no {MANIFEST}, so it is no copy, or one that was not finished",
+        path.display()
+    )]
+    NoManifest {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The list of a copy cannot be understood.
+    #[error("{} {problem}", path.display())]
+    Manifest {
+        /// The list.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Files of a copy are not what they were.
+    #[error("nothing was put back, for the copy is damaged:\n{}", restore::lines(.0))]
+    Corrupt(Vec<Damage>),
+}
+
+impl BackupError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BackupError {
+        let path = path.to_owned();
+        move |source| BackupError::Io { action, path, source }
+    }
+}
+
+/// Makes what was created, renamed and removed in a directory outlast a crash of the machine.
+fn sync_directory(path: &Path) -> Result<(), BackupError> {
+    let synced = std::fs::File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(BackupError::io("sync the directory", path))
+}
+
+/// Whether a directory holds nothing; one that is not there holds nothing.
+fn is_empty(path: &Path) -> Result<bool, BackupError> {
+    match std::fs::read_dir(path) {
+        // What a file system of its own has at its top is no content.
+        Ok(entries) => Ok(entries.flatten().all(|entry| entry.file_name() == "lost+found")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(BackupError::io("list", path)(error)),
+    }
+}

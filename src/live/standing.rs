@@ -1,0 +1,130 @@
+//! What the configuration itself holds: silences, windows, rules, and the topology of its files.
+//!
+//! All of it stands from the moment at which it is read, also what somebody took back
+//! meanwhile; what an earlier configuration held and this one does not is taken back. Both are
+//! context of an epoch, so the journal has them and they are replayed as they came.
+
+use crate::canonical::{Decoder, Format, Framing, Input, Kind, Mode, Origin, Reject, Source};
+use crate::console::Registry;
+use crate::console::registry::{Change, topology_id};
+use crate::epoch::Queue;
+use crate::ingest::file::{FileError, matching};
+use crate::ingest::receptions::TOPOLOGY;
+use crate::ingest::{Busy, Durable};
+use crate::settings::{DEFAULT_TENANT, Settings};
+use causeway_dataflows::model::{Context, ContextEvent, EntityId, Op, RelationKind};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Kinds that belong into a topology.
+const KINDS: &[Kind] = &[Kind::Entity, Kind::Relation];
+
+/// Everything that a configuration holds.
+#[derive(Default)]
+pub(super) struct Held {
+    /// As events of the instant at which it was read.
+    pub(super) events: Vec<ContextEvent>,
+    /// Rows of topology that cannot be used.
+    pub(super) refused: Vec<Reject>,
+    /// Files of topology that cannot be read, each with the place of its pattern.
+    pub(super) failed: Vec<(usize, FileError)>,
+}
+
+/// What a statement about the topology is about, and who says so: the later one holds.
+type Key = (SmolStr, EntityId, Option<(EntityId, RelationKind)>);
+
+/// Reads what the configuration holds, the files that it names included.
+pub(super) fn read(settings: &Settings, now_ns: i64) -> Held {
+    let mut held = Held { events: settings.context_events(now_ns), ..Held::default() };
+    let mut statements: BTreeMap<Key, ContextEvent> = BTreeMap::new();
+    for (place, pattern) in settings.topology.iter().enumerate() {
+        match paths(pattern) {
+            Ok(paths) => {
+                for path in paths {
+                    if let Err(error) = rows(&path, now_ns, &mut statements, &mut held.refused) {
+                        held.failed.push((place, error));
+                    }
+                }
+            }
+            Err(error) => held.failed.push((place, error)),
+        }
+    }
+    held.events.extend(statements.into_values());
+    held
+}
+
+fn paths(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let paths = matching(&[pattern.to_owned()])?;
+    if paths.is_empty() {
+        return Err(FileError::NoMatch { pattern: pattern.to_string_lossy().into_owned() });
+    }
+    Ok(paths)
+}
+
+/// Reads the statements of one file.
+fn rows(
+    path: &Path,
+    now_ns: i64,
+    statements: &mut BTreeMap<Key, ContextEvent>,
+    refused: &mut Vec<Reject>,
+) -> Result<(), FileError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+    let (format, tenant) = (Format::of_topology(path), SmolStr::new_static(DEFAULT_TENANT));
+    let origin = Origin {
+        source_id: SmolStr::new_static(TOPOLOGY),
+        partition: Some(SmolStr::new(path.to_string_lossy())),
+        ..Origin::default()
+    };
+    let mut decoder = Decoder::new(Arc::new(Source::named(TOPOLOGY)), 1, None);
+    // A catalogue may hold what is no topology; it is left out, and nothing else.
+    decoder.expect(if format == Format::Backstage { &[] } else { KINDS });
+    let input = Input {
+        format,
+        framing: Framing::Body,
+        tenant: &tenant,
+        mode: Mode::Rows,
+        origin: &origin,
+        first_line: 1,
+    };
+    let decoded = decoder.decode(&bytes, &input);
+    refused.extend(decoded.rejects);
+    for event in decoded.segments.into_iter().flat_map(|segment| segment.context) {
+        let Some(key) = key(&event) else { continue };
+        if event.op == Op::Delete {
+            statements.remove(&key);
+            continue;
+        }
+        let id = topology_id(&event.body);
+        statements.insert(key, ContextEvent { id, time_ns: now_ns, observed_ns: now_ns, ..event });
+    }
+    Ok(())
+}
+
+fn key(event: &ContextEvent) -> Option<Key> {
+    let source = event.source.clone();
+    match &event.body {
+        Context::Entity(update) => Some((source, update.entity.id, None)),
+        Context::Relation(relation) => {
+            Some((source, relation.from.id, Some((relation.to.id, relation.kind))))
+        }
+        _ => None,
+    }
+}
+
+/// Hands a change to the engine, and enters it into the lists.
+///
+/// # Errors
+/// When the process is stopping or the disk is full; then nothing has happened.
+pub(super) fn hand_on(change: Change, registry: &Registry, queue: &Queue) -> Result<Durable, Busy> {
+    let Change { said, taken_back } = change;
+    if said.is_empty() && taken_back.is_empty() {
+        return Ok(Durable::now());
+    }
+    let events = [said, taken_back].concat();
+    let durable = queue.context(events.clone())?;
+    events.iter().for_each(|event| registry.apply(event));
+    Ok(durable)
+}
