@@ -48,7 +48,8 @@ pub fn explain(group: &Group, score: &dyn Fn(&Group) -> Cause) -> Incident {
 ///
 /// Shape:    (Group, Incident), Group -> Incident, equal to what [`explain`] makes
 pub fn again(last: &Group, before: &Incident, group: &Group) -> Option<Incident> {
-    let around = |group: &Group| (group.entities.clone(), group.changes.clone(), group.model.clone());
+    let around =
+        |group: &Group| (group.entities.clone(), group.changes.clone(), group.model.clone());
     if last.members.len() != group.members.len() || around(last) != around(group) {
         return None;
     }

@@ -22,6 +22,8 @@ pub(super) struct Scale {
     pub(super) histories: u64,
     /// Times that a sink goes away (R12).
     pub(super) floods: u64,
+    /// Spoilt inputs for each reader of bytes (R6).
+    pub(super) inputs: u64,
     /// The first seed; each round has one of its own.
     pub(super) seed: u64,
     /// Rounds at a time.
@@ -44,6 +46,7 @@ impl Scale {
             stops: number("TORTURE_STOPS").unwrap_or(5),
             histories: number("TORTURE_HISTORIES").unwrap_or(50),
             floods: number("TORTURE_FLOODS").unwrap_or(1),
+            inputs: number("TORTURE_INPUTS").unwrap_or(2_000),
             seed: number("TORTURE_SEED").unwrap_or(1),
             jobs: number("TORTURE_JOBS").unwrap_or(2) as usize,
             ends: minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60)),

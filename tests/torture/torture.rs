@@ -7,6 +7,7 @@ mod again;
 mod away;
 mod changes;
 mod damage;
+mod fuzz;
 mod history;
 mod kills;
 mod known;
@@ -22,6 +23,7 @@ mod witness;
 
 use away::Away;
 use damage::Taken;
+use fuzz::Fuzzed;
 use kills::Round;
 use ledger::Row;
 use restarts::Compared;
@@ -178,6 +180,21 @@ fn restarts_and_workers_change_nothing() {
         count: done,
         detail: format!("{restarts} restarts"),
         passed: findings.is_empty() && restarts > done,
+    };
+    conclude(row, &findings);
+}
+
+#[test]
+fn readers_stand_whatever_they_are_given() {
+    let scale = Scale::of_environment();
+    let Fuzzed { inputs, targets, findings } =
+        fuzz::fuzz(scale.seed, scale.inputs, &|| scale.has_time());
+    let row = Row {
+        requirement: "R6",
+        seeds: (scale.seed, 1),
+        count: inputs,
+        detail: format!("{targets} targets"),
+        passed: findings.is_empty() && inputs > targets,
     };
     conclude(row, &findings);
 }

@@ -6,9 +6,9 @@
 //! there is.
 
 use crate::model::Identity;
-use hashbrown::HashMap;
 use smol_str::SmolStr;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// The sort of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,7 +128,7 @@ pub fn kind_of(identity: &Identity) -> Kind {
 /// Sorts by name, once found: there are far fewer names than alerts, and finding one takes
 /// looking for some eighty words in it.
 #[derive(Debug, Default)]
-pub struct Kinds(RefCell<HashMap<SmolStr, Kind>>);
+pub struct Kinds(RefCell<BTreeMap<SmolStr, Kind>>);
 
 /// Names that are remembered; where there are more, some of them are made up as they come.
 const NAMES_MAX: usize = 4_096;

@@ -6,8 +6,7 @@ use super::unit::Unit;
 use super::world::{NodeIndex, Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
-    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Group, IncidentKey,
-    Rated, Seconds,
+    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Group, IncidentKey, Rated, Seconds,
 };
 use crate::params::Params;
 use hashbrown::HashMap;
@@ -325,12 +324,7 @@ impl Tenant {
     }
 
     /// Says of an alert that it is in `incident`, or alone, if that is news.
-    fn renew_row(
-        &mut self,
-        key: AlertKey,
-        incident: Option<IncidentKey>,
-        emit: &mut Emit<'_>,
-    ) {
+    fn renew_row(&mut self, key: AlertKey, incident: Option<IncidentKey>, emit: &mut Emit<'_>) {
         let Some(placed) = self.world.alerts.get(&key) else {
             return self.publish_row(key, None, emit);
         };

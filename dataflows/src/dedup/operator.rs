@@ -36,20 +36,15 @@ pub fn dedup<'scope>(
     params: &Params,
     memory: Shelf<Vec<SavedKey>>,
 ) -> Deduped<'scope> {
-    let scope = batches.scope();
-    let mut builder = OperatorBuilder::new("dedup: fold".to_owned(), scope);
+    let mut builder = OperatorBuilder::new("dedup: fold".to_owned(), batches.scope());
+    let activator = batches.scope().activator_for(builder.operator_info().address);
     let mut batches = builder.new_input(batches, Exchange::new(|batch: &AlertBatch| batch.worker));
     let mut ticks = builder.new_input(ticks, Pipeline);
     let (alerts, alerts_stream) = builder.new_output();
     let mut alerts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(alerts);
     let (counts, counts_stream) = builder.new_output();
     let mut counts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(counts);
-    let mut table = Table::new(params);
-    let mut begin = memory.begin();
-    let slice = params.dedup.saving_slice.max(1);
-    let activator = scope.activator_for(builder.operator_info().address);
-    // The epoch after which keys are being handed out.
-    let mut saving: Option<Epoch> = None;
+    let mut keeper = Keeper::new(params, memory);
     builder.build(move |mut capabilities| {
         let mut counts_capability = capabilities.pop();
         let mut alerts_capability = capabilities.pop();
@@ -67,9 +62,7 @@ pub fn dedup<'scope>(
                 }
             });
             // Before anything else: what an epoch changes is then copied less often.
-            if finish(&mut saving, slice, &mut table, &memory) {
-                activator.activate();
-            }
+            keeper.hand_out();
             let (Some(alerts_cap), Some(counts_cap)) =
                 (alerts_capability.as_mut(), counts_capability.as_mut())
             else {
@@ -84,51 +77,81 @@ pub fn dedup<'scope>(
                 counts_cap.downgrade(&epoch);
                 let mut out = Collected { epoch, alerts: Vec::new(), counts: Vec::new() };
                 let Some(tick) = Tick::of_all(stashed_ticks.take(epoch)) else { continue };
-                begin.take().into_iter().for_each(|keys| table.restore(keys, &mut out));
-                for batch in stash.take(epoch) {
-                    table.insert(&batch, tick.now);
-                }
-                table.close(tick.now, tick.drain, &mut out);
-                if memory.wants(epoch) {
-                    finish(&mut saving, usize::MAX, &mut table, &memory);
-                    table.begin_saving();
-                    saving = Some(epoch);
-                    if finish(&mut saving, slice, &mut table, &memory) {
-                        activator.activate();
-                    }
-                }
+                keeper.epoch(tick, stash.take(epoch), &mut out);
                 alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
                 counts.activate().session(counts_cap).give_container(&mut out.counts);
             }
-            let next = frontiers.iter().filter_map(|f| f.frontier().first().copied()).min();
-            match next {
+            match frontiers.iter().filter_map(|f| f.frontier().first().copied()).min() {
                 Some(next) => {
                     alerts_cap.downgrade(&next);
                     counts_cap.downgrade(&next);
                 }
                 None => {
-                    finish(&mut saving, usize::MAX, &mut table, &memory);
+                    keeper.hand_out_all();
                     alerts_capability = None;
                     counts_capability = None;
                 }
+            }
+            if keeper.saving.is_some() {
+                activator.activate();
             }
         }
     });
     Deduped { alerts: alerts_stream.as_collection(), counts: counts_stream }
 }
 
-/// Hands out more keys of a cut, and leaves them all when they are; says whether some are left.
-fn finish(
-    saving: &mut Option<Epoch>,
-    slots: usize,
-    table: &mut Table,
-    memory: &Shelf<Vec<SavedKey>>,
-) -> bool {
-    let Some(epoch) = *saving else { return false };
-    let Some(keys) = table.go_on_saving(slots) else { return true };
-    memory.put(epoch, keys);
-    *saving = None;
-    false
+/// The keys of one worker, and what of them is on its way into a snapshot.
+struct Keeper {
+    table: Table,
+    memory: Shelf<Vec<SavedKey>>,
+    begin: Option<Vec<SavedKey>>,
+    /// The epoch after which keys are being handed out.
+    saving: Option<Epoch>,
+    /// How many at a time.
+    slice: usize,
+}
+
+impl Keeper {
+    fn new(params: &Params, memory: Shelf<Vec<SavedKey>>) -> Keeper {
+        Keeper {
+            table: Table::new(params),
+            begin: memory.begin(),
+            memory,
+            saving: None,
+            slice: params.dedup.saving_slice.max(1),
+        }
+    }
+
+    fn epoch(&mut self, tick: Tick, batches: Vec<AlertBatch>, out: &mut Collected) {
+        self.begin.take().into_iter().for_each(|keys| self.table.restore(keys, out));
+        for batch in batches {
+            self.table.insert(&batch, tick.now);
+        }
+        self.table.close(tick.now, tick.drain, out);
+        if self.memory.wants(out.epoch) {
+            self.hand_out_all();
+            self.table.begin_saving();
+            self.saving = Some(out.epoch);
+            self.hand_out();
+        }
+    }
+
+    /// Hands out some of the keys of a cut, and leaves all of them once it has.
+    fn hand_out(&mut self) {
+        self.hand_out_slots(self.slice);
+    }
+
+    fn hand_out_all(&mut self) {
+        self.hand_out_slots(usize::MAX);
+    }
+
+    fn hand_out_slots(&mut self, slots: usize) {
+        let Some(epoch) = self.saving else { return };
+        if let Some(keys) = self.table.go_on_saving(slots) {
+            self.memory.put(epoch, keys);
+            self.saving = None;
+        }
+    }
 }
 
 struct Collected {

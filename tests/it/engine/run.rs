@@ -2,6 +2,7 @@
 
 use super::history::{Heard, History, START, context_event, push_alert};
 use causeway::runtime::{EpochInput, EpochOutput, Past, resume, start};
+use causeway_dataflows::cause::kinds::Kinds;
 use causeway_dataflows::model::{
     AlertBatch, AlertCount, AlertKey, AlertRow, ContextEvent, Incident, IncidentKey, Seconds,
 };
@@ -9,7 +10,6 @@ use causeway_dataflows::ops::epochs::Tick;
 use causeway_dataflows::oracle::{alerts, expected};
 use causeway_dataflows::params::Params;
 use causeway_dataflows::pipeline::Saved;
-use causeway_dataflows::cause::kinds::Kinds;
 use causeway_dataflows::{cause, explain};
 use std::collections::BTreeMap;
 use std::sync::Arc;
