@@ -23,7 +23,8 @@ pub use manifest::{Listed, Manifest, schema};
 pub use restore::{Damage, restore};
 pub use take::take;
 
-use crate::{dlq, journal, snapshot};
+use crate::{disk, dlq, journal, snapshot};
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,17 @@ pub const MANIFEST: &str = "manifest.json";
 pub const RESTORING: &str = "restoring";
 /// What tells a data directory that was put back from the one that it is a copy of.
 pub const RESTORED: &str = "restored.json";
+
+/// What [`RESTORED`] says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// When the copy was made, RFC 3339.
+    pub copied_at: String,
+    /// Another for each time that anything is put back.
+    pub fork: String,
+    /// When it was put back, RFC 3339.
+    pub restored_at: String,
+}
 
 /// Directories that are copied.
 const DIRECTORIES: [&str; 4] = [POSITIONS, snapshot::DIRECTORY, journal::DIRECTORY, dlq::DIRECTORY];
@@ -112,8 +124,7 @@ impl BackupError {
 
 /// Makes what was created, renamed and removed in a directory outlast a crash of the machine.
 fn sync_directory(path: &Path) -> Result<(), BackupError> {
-    let synced = std::fs::File::open(path).and_then(|directory| directory.sync_all());
-    synced.map_err(BackupError::io("sync the directory", path))
+    disk::sync_directory(path).map_err(BackupError::io("sync the directory", path))
 }
 
 /// Whether a directory holds nothing; one that is not there holds nothing.

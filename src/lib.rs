@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod settings;
 pub mod clock;
+pub mod disk;
 pub mod telemetry;
 #[cfg(feature = "kafka")]
 pub mod kafka;

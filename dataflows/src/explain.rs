@@ -7,8 +7,8 @@ pub mod path;
 pub mod counterfactual;
 
 use crate::model::{
-    AlertRow, Cause, ChangeKind, Context, Disposition, Explanation, Group, GroupMember, Incident,
-    Member, MemberChange, Seconds, Status,
+    Cause, ChangeKind, Context, Disposition, Explanation, Group, GroupMember, Incident, Member,
+    MemberChange, Seconds, Status,
 };
 use std::sync::Arc;
 
@@ -48,9 +48,11 @@ pub fn explain(group: &Group, score: &dyn Fn(&Group) -> Cause) -> Incident {
 ///
 /// Shape:    (Group, Incident), Group -> Incident, equal to what [`explain`] makes
 pub fn again(last: &Group, before: &Incident, group: &Group) -> Option<Incident> {
-    let around =
-        |group: &Group| (group.entities.clone(), group.changes.clone(), group.model.clone());
-    if last.members.len() != group.members.len() || around(last) != around(group) {
+    let alike = last.members.len() == group.members.len()
+        && last.entities == group.entities
+        && last.changes == group.changes
+        && last.model == group.model;
+    if !alike {
         return None;
     }
     let mut incident = before.clone();
@@ -84,12 +86,7 @@ fn reads_alike(was: &GroupMember, is: &GroupMember) -> bool {
 fn told(group: &Group, member: &GroupMember) -> Member {
     Member {
         key: member.key,
-        row: Arc::new(AlertRow {
-            alert: member.row.alert.clone(),
-            entity: member.row.entity.clone(),
-            severity: member.row.severity,
-            disposition: Disposition::Incident(group.key),
-        }),
+        row: member.row.told(Disposition::Incident(group.key)),
         because: member.because.clone(),
         surprise_milli: member.surprise_milli,
     }

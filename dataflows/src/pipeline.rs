@@ -92,17 +92,15 @@ impl Memory {
     /// through with the epoch by then, and perhaps with later ones.
     pub fn take(&self, epoch: Epoch) -> Option<Saved> {
         let Memory { keys, things, history, tenants } = self;
-        if ![keys.has(epoch), things.has(epoch), history.has(epoch), tenants.has(epoch)]
-            .iter()
-            .all(|there| *there)
-        {
+        let all = keys.has(epoch) && things.has(epoch) && history.has(epoch) && tenants.has(epoch);
+        if !all {
             return None;
         }
         Some(Saved {
-            keys: self.keys.take(epoch)?,
-            things: self.things.take(epoch)?,
-            history: self.history.take(epoch)?,
-            tenants: self.tenants.take(epoch)?,
+            keys: keys.take(epoch)?,
+            things: things.take(epoch)?,
+            history: history.take(epoch)?,
+            tenants: tenants.take(epoch)?,
         })
     }
 }

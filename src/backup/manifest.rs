@@ -1,6 +1,8 @@
 //! The list of a copy's files: names, sizes, checksums, and what wrote them.
 
 use super::{BackupError, DIRECTORIES, MANIFEST, SUMMARY};
+use crate::canonical::reject::hex;
+use crate::disk::write_whole;
 use crate::emit::schema::schema_of;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,15 +77,9 @@ impl Manifest {
     /// Writes the list into the directory of the copy, whole or not at all.
     pub(super) fn write(&self, directory: &Path) -> Result<(), BackupError> {
         let path = directory.join(MANIFEST);
-        let aside = path.with_extension("new");
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&aside)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            std::fs::rename(&aside, &path)
-        };
-        write().map_err(BackupError::io("write", &path))
+        let text = serde_json::to_string_pretty(self).map_err(io::Error::from);
+        let written = text.and_then(|text| write_whole(&path, format!("{text}\n").as_bytes()));
+        written.map_err(BackupError::io("write", &path))
     }
 
     /// Reads the list of the copy in a directory.
@@ -160,10 +156,6 @@ fn sum(files: &[Listed]) -> String {
         hash.update(format!("{name} {bytes} {sha256}\n"));
     }
     hex(&hash.finalize())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The schema of the list, which both commands also print with `--json`.

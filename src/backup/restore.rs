@@ -1,9 +1,12 @@
 //! Putting a copy back.
 
-use super::manifest::{Listed, Manifest, hash, hex};
-use super::{BackupError, DIRECTORIES, RESTORED, RESTORING, SUMMARY, is_empty, sync_directory};
+use super::manifest::{Listed, Manifest, hash};
+use super::{
+    BackupError, DIRECTORIES, RESTORED, RESTORING, Restored, SUMMARY, is_empty, sync_directory,
+};
+use crate::canonical::reject::hex;
+use crate::disk::write_whole;
 use crate::journal;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::{self, File};
@@ -80,15 +83,14 @@ fn fill(
         to.sync_all().map_err(BackupError::io("sync", &path))?;
     }
     let path = aside.join(RESTORED);
-    let (copied_at, process) = (&manifest.created_at, std::process::id());
-    let seed = format!("{} {restored_at} {process}", manifest.sha256);
-    let fork = hex(&Sha256::digest(seed)[..8]);
-    let text = json!({"fork": fork, "copied_at": copied_at, "restored_at": restored_at});
-    let written = File::create_new(&path).and_then(|mut file| {
-        writeln!(file, "{text}")?;
-        file.sync_all()
-    });
-    written.map_err(BackupError::io("write", &path))?;
+    let seed = format!("{} {restored_at} {}", manifest.sha256, std::process::id());
+    let restored = Restored {
+        copied_at: manifest.created_at.clone(),
+        fork: hex(&Sha256::digest(seed)[..8]),
+        restored_at: restored_at.to_owned(),
+    };
+    let written = serde_json::to_vec(&restored).map_err(io::Error::from);
+    written.and_then(|text| write_whole(&path, &text)).map_err(BackupError::io("write", &path))?;
     for directory in DIRECTORIES {
         sync_directory(&aside.join(directory))?;
     }

@@ -5,9 +5,10 @@ use super::filter::Filter;
 use super::segment::{self, Line, Segment};
 use super::store::Store;
 use crate::canonical::DeadLetter;
+use crate::disk::write_whole;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 
 /// Name of the file that is locked while letters are tried again.
 const TURN: &str = "replaying";
@@ -202,9 +203,5 @@ fn rewrite_segment(
     if kept.is_empty() {
         return std::fs::remove_file(&segment.path);
     }
-    let aside = segment.path.with_extension("new");
-    let mut file = File::create(&aside)?;
-    file.write_all(&kept)?;
-    file.sync_all()?;
-    std::fs::rename(&aside, &segment.path)
+    write_whole(&segment.path, &kept)
 }

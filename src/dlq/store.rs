@@ -4,6 +4,7 @@ use super::error::DlqError;
 use super::filter::Filter;
 use super::segment::{self, Line, Segment, Survey, is_torn, seconds_of};
 use crate::canonical::DeadLetter;
+use crate::disk::sync_directory;
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
@@ -145,7 +146,7 @@ impl Store {
             return Err(error);
         }
         if is_new {
-            File::open(&self.directory)?.sync_all()?;
+            sync_directory(&self.directory)?;
         }
         segment.bytes = file.metadata()?.len();
         self.surveys.insert(segment.number, Survey { bytes: segment.bytes, ..survey });

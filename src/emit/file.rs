@@ -11,6 +11,7 @@
 
 use super::outbox::{Carried, Carrier, CarryError};
 use super::wire::{Message, Time};
+use crate::disk::sync_directory;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -162,7 +163,7 @@ impl Carrier for FileCarrier {
 /// Opens the file that grows; its name is on the disk before a line in it counts.
 fn open_current(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-    File::open(rotate::directory(path))?.sync_all()?;
+    sync_directory(rotate::directory(path))?;
     Ok(file)
 }
 

@@ -11,6 +11,7 @@ use crate::telemetry::JournalBooks;
 use causeway_dataflows::model::Seconds;
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// How long to wait before a full disk is tried again.
@@ -89,8 +90,13 @@ pub fn keep(
 
 /// Has what was refused on disk, also when that has to wait for room.
 fn keep_refused(queue: &Queue, letters: &mut dlq::Keeper, mut refused: Vec<dlq::Refusal>) {
+    until_room(queue, "dead letters", || letters.keep(&mut refused).err());
+}
+
+/// Does what `full` does until it says of no full disk any more; sources wait meanwhile.
+fn until_room<E: Display>(queue: &Queue, what: &str, mut full: impl FnMut() -> Option<E>) {
     let mut was_full = false;
-    while let Err(error) = letters.keep(&mut refused) {
+    while let Some(error) = full() {
         if !was_full {
             tracing::error!(%error, "sources wait");
         }
@@ -99,7 +105,7 @@ fn keep_refused(queue: &Queue, letters: &mut dlq::Keeper, mut refused: Vec<dlq::
         std::thread::sleep(FULL_RETRY);
     }
     if was_full {
-        tracing::info!("there is room for dead letters again");
+        tracing::info!("there is room for {what} again");
         queue.set_full(false);
     }
 }
@@ -143,24 +149,15 @@ impl Continued {
             flags: if tick.drain { DRAIN } else { 0 },
             parts: &parts,
         };
-        let mut was_full = false;
-        let bytes = loop {
-            let error = match self.writer.append(&frame) {
-                Ok(bytes) => break bytes,
-                Err(error @ JournalError::Full { .. }) => error,
-                Err(error) => return Err(error),
-            };
-            if !was_full {
-                tracing::error!(%error, "sources wait");
+        let mut written = Ok(0);
+        until_room(queue, "the journal", || match self.writer.append(&frame) {
+            Err(error @ JournalError::Full { .. }) => Some(error),
+            done => {
+                written = done;
+                None
             }
-            was_full = true;
-            queue.set_full(true);
-            std::thread::sleep(FULL_RETRY);
-        };
-        if was_full {
-            tracing::info!("there is room for the journal again");
-            queue.set_full(false);
-        }
+        });
+        let bytes = written?;
         let began_ns = clock.monotonic_ns();
         self.writer.sync()?;
         let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;

@@ -2,6 +2,7 @@
 //!
 //! Each call is one that a machine may die in, and that [`super::testing`] lets fail.
 
+use crate::disk::sync_directory;
 use std::fmt::Debug;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -195,10 +196,6 @@ impl Storage for Disk {
     fn path(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.directory.clone() } else { self.directory.join(name) }
     }
-}
-
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 /// A file of the real file system.

@@ -1,22 +1,14 @@
 //! The directory of everything that outlasts the process, used by one process at a time.
 
-use crate::backup::{RESTORED, RESTORING};
+use crate::backup::{RESTORED, RESTORING, Restored, SUMMARY};
+use crate::disk::write_whole;
 use crate::emit::summary::Summary;
-use serde::Deserialize;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Name of the file that is locked while a process runs.
 const LOCK: &str = "lock";
-/// Name of the file that a drain leaves.
-const SUMMARY: &str = "summary.json";
-
-/// What is of interest of how a directory was put back.
-#[derive(Deserialize)]
-struct Restored {
-    fork: String,
-}
 
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -112,14 +104,8 @@ impl DataDir {
     /// Leaves the summary of a run, whole or not at all.
     pub(super) fn write_summary(&self, summary: &Summary) -> Result<(), DataDirError> {
         let path = self.path.join(SUMMARY);
-        let write = || -> io::Result<()> {
-            let aside = path.with_extension("new");
-            let mut file = File::create(&aside)?;
-            writeln!(file, "{}", summary.line())?;
-            file.sync_all()?;
-            fs::rename(&aside, &path)
-        };
-        write().map_err(|source| DataDirError::Io { path: path.clone(), source })
+        let text = format!("{}\n", summary.line());
+        write_whole(&path, text.as_bytes()).map_err(|source| DataDirError::Io { path, source })
     }
 }
 
@@ -146,7 +132,11 @@ mod tests {
         let path = directory.path().join("data");
         let fork = || DataDir::open(&path).unwrap().fork().unwrap();
         assert_eq!(fork(), None);
-        fs::write(path.join(RESTORED), "{\"fork\": \"ab\", \"copied_at\": \"t\"}").unwrap();
+        fs::write(
+            path.join(RESTORED),
+            "{\"fork\": \"ab\", \"copied_at\": \"t\", \"restored_at\": \"u\"}",
+        )
+        .unwrap();
         assert_eq!(fork().as_deref(), Some("ab"));
         fs::create_dir(path.join(RESTORING)).unwrap();
         assert!(matches!(DataDir::open(&path), Err(DataDirError::Restoring { .. })));

@@ -36,8 +36,7 @@ impl Mark {
 /// Keeps to the limit of the settings, or to that of the control group, if there is one.
 pub(super) fn limit(settings: &Settings, core: &Core) -> Result<(), LiveError> {
     let Some(limit) = settings.memory_limit_bytes.or_else(limit_of_group) else { return Ok(()) };
-    let books = MemoryBooks::default();
-    books.limited(limit);
+    let books = MemoryBooks::new(limit);
     core.metrics.add(Box::new(books.clone()));
     watch(&core.queue, limit, books)
 }

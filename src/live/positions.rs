@@ -5,6 +5,7 @@
 
 use super::data_dir::DataDir;
 use crate::backup::POSITIONS as DIRECTORY;
+use crate::disk::sync_directory;
 use crate::emit::outbox::Outbox;
 use std::fs::{self, File};
 use std::io;
@@ -106,7 +107,7 @@ impl Positions {
             positions.push(Position { outbox, path, file, written });
         }
         for made in [&directory, data_dir.path()] {
-            File::open(made)?.sync_all()?;
+            sync_directory(made)?;
         }
         let confirmed = positions.iter().map(|position| position.written).collect();
         let (stop, stopped) = channel();

@@ -6,13 +6,13 @@
 
 use crate::canonical::{Decoder, Format, Framing, Input, Kind, Mode, Origin, Reject, Source};
 use crate::console::Registry;
-use crate::console::registry::{Change, topology_id};
+use crate::console::registry::{Change, StatementKey, topology_id};
 use crate::epoch::Queue;
 use crate::ingest::file::{FileError, matching};
 use crate::ingest::receptions::TOPOLOGY;
 use crate::ingest::{Busy, Durable};
 use crate::settings::{DEFAULT_TENANT, Settings};
-use causeway_dataflows::model::{Context, ContextEvent, EntityId, Op, RelationKind};
+use causeway_dataflows::model::{ContextEvent, Op};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,13 +32,11 @@ pub(super) struct Held {
     pub(super) failed: Vec<(usize, FileError)>,
 }
 
-/// What a statement about the topology is about, and who says so: the later one holds.
-type Key = (SmolStr, EntityId, Option<(EntityId, RelationKind)>);
-
 /// Reads what the configuration holds, the files that it names included.
 pub(super) fn read(settings: &Settings, now_ns: i64) -> Held {
     let mut held = Held { events: settings.context_events(now_ns), ..Held::default() };
-    let mut statements: BTreeMap<Key, ContextEvent> = BTreeMap::new();
+    // Of two statements of one source about one thing the later holds.
+    let mut statements: BTreeMap<StatementKey, ContextEvent> = BTreeMap::new();
     for (place, pattern) in settings.topology.iter().enumerate() {
         match paths(pattern) {
             Ok(paths) => {
@@ -67,7 +65,7 @@ fn paths(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
 fn rows(
     path: &Path,
     now_ns: i64,
-    statements: &mut BTreeMap<Key, ContextEvent>,
+    statements: &mut BTreeMap<StatementKey, ContextEvent>,
     refused: &mut Vec<Reject>,
 ) -> Result<(), FileError> {
     let bytes =
@@ -92,7 +90,7 @@ fn rows(
     let decoded = decoder.decode(&bytes, &input);
     refused.extend(decoded.rejects);
     for event in decoded.segments.into_iter().flat_map(|segment| segment.context) {
-        let Some(key) = key(&event) else { continue };
+        let Some(key) = StatementKey::of(&event) else { continue };
         if event.op == Op::Delete {
             statements.remove(&key);
             continue;
@@ -101,17 +99,6 @@ fn rows(
         statements.insert(key, ContextEvent { id, time_ns: now_ns, observed_ns: now_ns, ..event });
     }
     Ok(())
-}
-
-fn key(event: &ContextEvent) -> Option<Key> {
-    let source = event.source.clone();
-    match &event.body {
-        Context::Entity(update) => Some((source, update.entity.id, None)),
-        Context::Relation(relation) => {
-            Some((source, relation.from.id, Some((relation.to.id, relation.kind))))
-        }
-        _ => None,
-    }
 }
 
 /// Hands a change to the engine, and enters it into the lists.

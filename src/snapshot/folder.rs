@@ -3,6 +3,7 @@
 use super::beside::{Rests, Steps};
 use super::file::{self, SnapshotError};
 use super::state::{Head, Snapshot};
+use crate::disk::sync_directory;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -175,8 +176,8 @@ impl Folder {
     }
 
     fn sync(&self) -> Result<(), SnapshotError> {
-        let synced = File::open(&self.0).and_then(|directory| directory.sync_all());
-        synced.map_err(|source| self.refused("sync the directory of", &self.0, source))
+        sync_directory(&self.0)
+            .map_err(|source| self.refused("sync the directory of", &self.0, source))
     }
 
     fn path(&self, epoch: u64) -> PathBuf {

@@ -62,6 +62,9 @@ struct Parts {
     engine: Option<Box<Saved>>,
 }
 
+/// The same when all have come.
+type Whole = ((i64, Vec<SavedSource>), (Seconds, Box<Emission>), Box<Saved>);
+
 /// How far the writing is; clones share it.
 #[derive(Clone, Debug)]
 pub struct Progress(Arc<Shared>);
@@ -139,19 +142,9 @@ impl Writer {
     fn run(mut self, parts: &Receiver<Part>) {
         beside::give_way();
         for part in parts {
-            let epoch = self.take(part);
-            let whole = |parts: &mut Parts| {
-                let Parts { sources: Some(_), told: Some(_), engine: Some(_) } = parts else {
-                    return None;
-                };
-                Some((parts.sources.take()?, parts.told.take()?, parts.engine.take()?))
-            };
-            let Some((sources, (now, emission), engine)) =
-                self.parts.get_mut(&epoch).and_then(whole)
-            else {
+            let Some((epoch, (sources, (now, emission), engine))) = self.take(part) else {
                 continue;
             };
-            self.parts.remove(&epoch);
             let Settings { run, source_names, .. } = &self.settings;
             let (run, source_names) = (run.clone(), source_names.clone());
             self.write(Head { epoch, now, run, source_names }, *engine, *emission, sources);
@@ -159,7 +152,8 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, part: Part) -> u64 {
+    /// Adds a part; all of them with their epoch when it was the last.
+    fn take(&mut self, part: Part) -> Option<(u64, Whole)> {
         let (Part::Sources { epoch, .. } | Part::Told { epoch, .. } | Part::Engine { epoch, .. }) =
             part;
         let parts = self.parts.entry(epoch).or_default();
@@ -168,7 +162,11 @@ impl Writer {
             Part::Told { now, emission, .. } => parts.told = Some((now, emission)),
             Part::Engine { engine, .. } => parts.engine = Some(engine),
         }
-        epoch
+        if parts.sources.is_none() || parts.told.is_none() || parts.engine.is_none() {
+            return None;
+        }
+        let Parts { sources, told, engine } = self.parts.remove(&epoch)?;
+        Some((epoch, (sources?, told?, engine?)))
     }
 
     fn write(

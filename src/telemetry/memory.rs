@@ -10,40 +10,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The books of the memory limit; clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MemoryBooks(Arc<Books>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Books {
-    limit: AtomicU64,
+    limit: u64,
     short: AtomicBool,
     times: AtomicU64,
 }
 
 impl MemoryBooks {
-    /// How much there may be, bytes.
-    pub fn limited(&self, bytes: u64) {
-        self.0.limit.store(bytes, Ordering::Relaxed);
+    /// Of a process that may hold so many bytes.
+    pub fn new(limit: u64) -> MemoryBooks {
+        MemoryBooks(Arc::new(Books { limit, short: false.into(), times: 0.into() }))
     }
 
-    /// Whether it is short from now on.
+    /// It is short from now on, or is not any more.
     pub fn set_short(&self, short: bool) {
-        let was = self.0.short.swap(short, Ordering::Relaxed);
-        self.0.times.fetch_add(u64::from(short && !was), Ordering::Relaxed);
+        self.0.short.store(short, Ordering::Relaxed);
+        self.0.times.fetch_add(u64::from(short), Ordering::Relaxed);
     }
 }
 
 impl Collector for MemoryBooks {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Books { limit, short, times } = &*self.0;
-        let limit = limit.load(Ordering::Relaxed);
-        if limit == 0 {
-            return Ok(());
-        }
         let help = "Memory that the process may hold";
         encoder
             .encode_descriptor("memory_limit", help, Some(&Unit::Bytes), MetricType::Gauge)?
-            .encode_gauge(&limit)?;
+            .encode_gauge(limit)?;
         let help = "Whether memory is short, so that sources wait and senders are turned away";
         encoder
             .encode_descriptor("memory_short", help, None, MetricType::Gauge)?

@@ -1,5 +1,6 @@
 //! A process that is tortured: started, stopped, killed, and the directory it lives in.
 
+use crate::live::process::memory_bytes;
 use causeway_loadgen::rng::Rng;
 use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
@@ -146,11 +147,7 @@ impl Victim {
 
     /// Memory that it holds, bytes.
     pub(super) fn resident_bytes(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.child.id());
-        let text = std::fs::read_to_string(status).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().unwrap();
-        kib << 10
+        memory_bytes(self.child.id(), "VmRSS:")
     }
 
     /// Waits for its end; `None` when it has none.

@@ -97,15 +97,7 @@ pub fn says(row: &AlertRow, placed: &Placed, incident: Option<IncidentKey>) -> b
 
 /// What became of an alert that is not suppressed.
 pub fn row(placed: &Placed, incident: Option<IncidentKey>) -> Arc<AlertRow> {
-    Arc::new(AlertRow {
-        alert: placed.row.alert.clone(),
-        entity: placed.row.entity.clone(),
-        severity: placed.row.severity,
-        disposition: match incident {
-            Some(key) => Disposition::Incident(key),
-            None => Disposition::Standalone,
-        },
-    })
+    placed.row.told(incident.map_or(Disposition::Standalone, Disposition::Incident))
 }
 
 /// The entities that explaining a group may need, with their places.

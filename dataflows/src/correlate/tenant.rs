@@ -182,13 +182,8 @@ impl Tenant {
             self.lift(key, dirt);
         }
         if let Some(suppression) = &new.row.suppression {
-            let row = AlertRow {
-                alert: new.row.alert.clone(),
-                entity: new.row.entity.clone(),
-                severity: new.row.severity,
-                disposition: Disposition::Suppressed(suppression.clone()),
-            };
-            self.publish_row(key, Some(Arc::new(row)), emit);
+            let row = new.row.told(Disposition::Suppressed(suppression.clone()));
+            self.publish_row(key, Some(row), emit);
         } else if let Some(placed) = self.world.alerts.get_mut(&key) {
             placed.row = new.row;
             dirt.amended.push(key);

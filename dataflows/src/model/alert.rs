@@ -135,6 +135,18 @@ pub struct Annotated {
     pub pin: Option<Arc<Pin>>,
 }
 
+impl Annotated {
+    /// The alert's row, once it is known what becomes of it.
+    pub fn told(&self, disposition: Disposition) -> Arc<AlertRow> {
+        Arc::new(AlertRow {
+            alert: self.alert.clone(),
+            entity: self.entity.clone(),
+            severity: self.severity,
+            disposition,
+        })
+    }
+}
+
 /// What a rule groups an alert by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Pin {

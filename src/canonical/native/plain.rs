@@ -143,8 +143,7 @@ impl<'a> Plain<'a> {
     pub(super) fn is_sound(&self, marks: &[u32]) -> bool {
         [self.labels, self.metric].iter().flatten().all(|span| {
             let mut walk = Walk { text: self.text, marks, at: span.mark as usize };
-            let last = |walk: &Walk<'_, '_>| walk.at.checked_sub(1).and_then(|at| marks.get(at));
-            walk.skip().is_some() && last(&walk) == Some(&(span.end - 1))
+            walk.skip().is_some() && walk.is_behind(span)
         })
     }
 
@@ -178,9 +177,7 @@ impl<'a> Plain<'a> {
                 labels.push(key, walk.string()?, quality);
                 Some(())
             })?;
-            if walk.at.checked_sub(1).and_then(|last| marks.get(last)) != Some(&(span.end - 1)) {
-                return None;
-            }
+            walk.is_behind(&span).then_some(())?;
         }
         Some(labels)
     }

@@ -54,6 +54,12 @@ impl<'a> Walk<'a, '_> {
         (end > open as usize).then_some((open + 1, end as u32))
     }
 
+    /// Whether it is just behind `span`.
+    #[inline]
+    pub(super) fn is_behind(&self, span: &Span) -> bool {
+        self.at.checked_sub(1).and_then(|last| self.marks.get(last)) == Some(&(span.end - 1))
+    }
+
     /// The string at the current mark.
     #[inline]
     pub(super) fn string(&mut self) -> Option<&'a str> {

@@ -111,7 +111,7 @@ impl StatementKey {
     }
 
     /// Which statement an event is; `None` when it is not about the topology.
-    pub(super) fn of(event: &ContextEvent) -> Option<StatementKey> {
+    pub fn of(event: &ContextEvent) -> Option<StatementKey> {
         Thing::of(event).map(|(thing, _)| StatementKey::new(event, thing))
     }
 }

@@ -135,18 +135,19 @@ async fn drained() -> (Value, Stopped) {
     process.drained()
 }
 
+/// The names of the files of a copy.
+fn names(manifest: &Value) -> Vec<&str> {
+    let files = manifest["files"].as_array().unwrap();
+    files.iter().map(|file| file["name"].as_str().unwrap()).collect()
+}
+
 #[tokio::test]
 async fn a_copy_of_what_is_stopped_is_the_same_again() {
     let (summary, stopped) = drained().await;
     let place = tempfile::tempdir().unwrap();
     let copy = place.path().join("copy");
     let manifest = listed(&backup(&stopped.path(""), &copy));
-    let names: Vec<&str> = manifest["files"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|file| file["name"].as_str().unwrap())
-        .collect();
+    let names = names(&manifest);
     for begins in ["dlq/", "journal/mark", "journal/0", "sinks/stdout", "snapshots/", "summary"] {
         assert!(names.iter().any(|name| name.starts_with(begins)), "{begins}: {names:?}");
     }
@@ -171,12 +172,7 @@ async fn a_damaged_copy_is_named_and_nothing_is_put_back() {
     refused(&backup(place.path(), &target), &["holds no journal"]);
     refused(&restore(place.path(), &target), &["has no manifest.json"]);
 
-    let names: Vec<&str> = manifest["files"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|file| file["name"].as_str().unwrap())
-        .collect();
+    let names = names(&manifest);
     for name in &names {
         let path = copy.join(name);
         let whole = std::fs::read(&path).unwrap();

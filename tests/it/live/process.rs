@@ -23,6 +23,13 @@ pub(crate) fn causeway(arguments: &[&str], input: &[u8]) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// What the system says of a process's memory under a name.
+pub(crate) fn memory_bytes(process: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
+}
+
 /// `causeway run` on a free port with a data directory of its own.
 pub(crate) struct Process {
     child: Child,
@@ -165,9 +172,7 @@ impl Process {
 
     /// The most memory it ever held.
     pub(super) fn peak_memory_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
+        memory_bytes(self.child.id(), "VmHWM:")
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
