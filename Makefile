@@ -21,17 +21,21 @@ quality: ## grouping and cause on public data sets: make quality DATA=path
 	$(CARGO) bench --locked --bench quality -- $(DATA)
 
 KILLS ?= 1000
+TOGETHER ?= 300
 FLIPS ?= 2000
 STOPS ?= 50
 HISTORIES ?= 200
 FLOODS ?= 5
 INPUTS ?= 100000
+ORACLE ?= 5000
+RECORDS ?= 100000
+BROKERS ?= 20
 SEED ?= 1
 torture: packages ## kill and damage it, rows in tests/torture/LEDGER.md: make torture KILLS=n SEED=n MINUTES=n
 	test -n "$(CAUSEWAY_BIN)" || $(CARGO) build --release --locked
 	CAUSEWAY_BIN=$(or $(CAUSEWAY_BIN),$(CURDIR)/target/release/causeway) TORTURE_LEDGER=tests/torture/LEDGER.md \
-	TORTURE_KILLS=$(KILLS) TORTURE_FLIPS=$(FLIPS) TORTURE_STOPS=$(STOPS) TORTURE_HISTORIES=$(HISTORIES) \
-	TORTURE_FLOODS=$(FLOODS) TORTURE_INPUTS=$(INPUTS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
+	TORTURE_KILLS=$(KILLS) TORTURE_KILLS_TOGETHER=$(TOGETHER) TORTURE_FLIPS=$(FLIPS) TORTURE_STOPS=$(STOPS) TORTURE_HISTORIES=$(HISTORIES) \
+	TORTURE_FLOODS=$(FLOODS) TORTURE_INPUTS=$(INPUTS) TORTURE_ORACLE=$(ORACLE) TORTURE_RECORDS=$(RECORDS) TORTURE_BROKERS=$(BROKERS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
 	$(CARGO) test --locked --test it torture:: -- --nocapture --test-threads=1
 
 kafka: ## run a broker of Apache Kafka on 127.0.0.1:9092 until Ctrl-C

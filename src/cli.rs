@@ -34,6 +34,8 @@ pub mod exit {
     pub const UNAVAILABLE: u8 = 69;
     /// Something could not be read or written.
     pub const IO: u8 = 74;
+    /// Another process is gone; started again, this one may go on.
+    pub const AGAIN: u8 = 75;
     /// The configuration is wrong.
     pub const CONFIG: u8 = 78;
 }

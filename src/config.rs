@@ -19,6 +19,7 @@ use std::path::PathBuf;
 pub mod error;
 pub mod units;
 pub mod server;
+pub mod cluster;
 pub mod source;
 pub mod stages;
 pub mod sink;
@@ -67,6 +68,9 @@ pub struct Config {
     /// The HTTP server.
     #[serde(default)]
     pub server: server::Server,
+    /// Several processes as one.
+    #[serde(default)]
+    pub cluster: cluster::Cluster,
     /// Where events come from; without any, HTTP under the name `http`.
     #[serde(default)]
     pub sources: BTreeMap<String, source::Source>,
@@ -209,6 +213,7 @@ impl Default for Config {
             input_queue: input_queue_default(),
             memory_limit: None,
             server: server::Server::default(),
+            cluster: cluster::Cluster::default(),
             sources: BTreeMap::new(),
             topology: OneOrMore::default(),
             suppression: stages::Suppression::default(),

@@ -84,8 +84,15 @@ impl Console {
         Console(Arc::new(parts))
     }
 
-    /// The whole server: `receiving` are the routes of the sources.
-    pub fn app(&self, receiving: Router) -> Router {
+    /// The whole server: `receiving` are the routes of the sources. A process that follows another
+    /// one has nothing to read.
+    pub fn app(&self, receiving: Router, follows: bool) -> Router {
+        if follows {
+            return receiving.merge(self.following()).fallback(|| async {
+                let detail = "this process of several takes events only; ask process 0";
+                Problem::new(StatusCode::MISDIRECTED_REQUEST, detail)
+            });
+        }
         receiving
             .merge(self.routes())
             .fallback(|| async { Problem::not_found("no such path; /openapi.json lists them") })
@@ -93,6 +100,14 @@ impl Console {
                 let detail = "the path has other methods; /openapi.json lists them";
                 Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
             })
+    }
+
+    fn following(&self) -> Router {
+        Router::new()
+            .route("/openapi.json", get(openapi::serve))
+            .route("/-/reload", post(reload::reload))
+            .merge(probes::routes())
+            .with_state(self.clone())
     }
 
     fn routes(&self) -> Router {

@@ -11,6 +11,7 @@
 //! refused before it is decoded, and the sender is told to come again.
 
 mod entry;
+mod order;
 mod cut;
 mod keep;
 mod queue;
@@ -18,7 +19,8 @@ mod recover;
 
 pub use cut::Cuts;
 pub use entry::{EntryError, Run};
-pub use keep::{Continued, keep};
+pub use keep::{Continued, Keeping, fill};
+pub use order::{Order, Others, orders_from};
 pub use queue::Queue;
 pub use recover::{Listeners, RecoverError, Recovered, first_run, recover};
 

@@ -21,6 +21,7 @@ pub mod replay;
 pub mod emit;
 pub mod explain;
 pub mod console;
+pub mod cluster;
 pub mod live;
 pub mod verify;
 pub mod backup;

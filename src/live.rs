@@ -11,6 +11,7 @@
 //! is worked off, exact counts are published, sinks get everything, and only
 //! then does the server stop answering readers.
 
+mod cluster;
 mod cut;
 mod data_dir;
 mod emitter;
@@ -29,6 +30,7 @@ mod topics;
 mod watch;
 
 use crate::clock::SharedClock;
+use crate::cluster::{ClusterError, Role, Shape};
 use crate::config::Written;
 use crate::console::Health;
 use crate::console::health::Condition;
@@ -43,10 +45,11 @@ use crate::ingest::http::server::{ServerError, bind};
 use crate::ingest::receptions::Receptions;
 use crate::journal::JournalError;
 use crate::runtime::RuntimeError;
-use crate::settings::Settings;
+use crate::settings::{Settings, SourceKind, SourceSettings};
 use crate::snapshot::SnapshotError;
 use crate::telemetry::process::peak_resident_bytes;
 use crate::telemetry::{EngineBooks, LogFilter, Metrics, Repeats};
+use cluster::Company;
 use cut::AtHand;
 use data_dir::DataDir;
 use emitter::Kept;
@@ -86,6 +89,9 @@ pub enum LiveError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// The process cannot compute with others.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The dead-letter store cannot be used.
     #[error(transparent)]
     DeadLetters(#[from] dlq::DlqError),
@@ -173,6 +179,8 @@ pub struct Given {
     pub paths: Vec<PathBuf>,
     /// Changes what the log shows.
     pub log: Option<LogFilter>,
+    /// How the process is one of several, if it is.
+    pub cluster: Option<Shape>,
 }
 
 /// Runs until a signal or the end of all input, then drains for at most `drain_max`.
@@ -182,6 +190,7 @@ pub struct Given {
 pub fn run(given: Given, clock: SharedClock, drain_max: Duration) -> Result<Outcome, LiveError> {
     let settings = &given.settings;
     let data_dir = DataDir::open(&settings.data_dir)?;
+    data_dir.is_of(given.cluster.as_ref(), settings.workers)?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.workers.clamp(1, 4))
         .enable_all()
@@ -205,6 +214,9 @@ struct Live {
     health: Health,
     store: Store,
     queue: Arc<Queue>,
+    role: Role,
+    /// Speaks when another process has all of them stop.
+    stopped: mpsc::UnboundedReceiver<()>,
     feeder: JoinHandle<Result<(), RuntimeError>>,
     emitter: JoinHandle<Tally>,
     kept: Kept,
@@ -230,30 +242,42 @@ impl Live {
         let settings = given.settings.clone();
         // Taken first, so that a wrong address is told before anything has begun.
         let listener = bind(settings.server.listen).await?;
+        let cluster = given.cluster.clone();
         let mut core = Core::start(&settings, data_dir, &clock)?;
-        let around = core.surroundings(&settings, &clock);
+        let around = core.surroundings(&settings, cluster.as_ref(), &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
         let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
         let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
         health.expect("journal");
         let address = listener.local_addr()?;
-        let app = app(&settings, &http, &store, &core, &receptions, &health, reloads);
+        let follows = cluster.as_ref().is_some_and(|shape| shape.process > 0);
+        let app = app(&settings, &http, &store, &core, &receptions, &health, (reloads, follows));
         // Answers probes from here on, and everything else once the journal is read.
         let (stop_server, server) = serving(http.clone(), listener, app);
+        let (stop, stopped) = mpsc::unbounded_channel();
         let known = tokio::task::block_in_place(|| {
-            go_on(&settings, data_dir, &core, &store, &receptions, &http)
+            let company = Company::gather(&settings, cluster.as_ref())?;
+            go_on(&settings, data_dir, &core, &store, (&receptions, &http), (company, &stop))
         })?;
-        let GoneOn { engine, sinks, journal, journal_name, positions, snapshots } = known;
+        let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
+        let role = core.listing.role();
         health.set("journal", Condition::Well);
         http.gate.open();
-        standing_context(&settings, &mut core, &clock)?;
-        let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal)?;
+        match &role {
+            Role::Alone => standing_context(&settings, &mut core, &clock)?,
+            Role::Leader(leader) => {
+                tokio::task::block_in_place(|| leader.until_ready());
+                standing_context(&settings, &mut core, &clock)?;
+            }
+            Role::Follower(follower) => follower.ready(),
+        }
+        let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal, orders)?;
         memory::limit(&settings, &core)?;
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
         let means = Means::of(&core, &receptions, &journal_name, &repeats, &clock);
-        let readers = Readers::start(&settings.sources, &means, &ends)?;
+        let readers = Readers::start(&read_here(&settings, &role), &means, &ends)?;
         health.set("config", Condition::Well);
         let watched = Watched::of(&settings, &core, &sinks);
         let watch = tokio::spawn(watch::keep_up(health.clone(), watched));
@@ -268,6 +292,8 @@ impl Live {
             health,
             store,
             queue: core.queue,
+            role,
+            stopped,
             feeder,
             emitter: engine.emitter,
             kept: engine.kept,
@@ -296,6 +322,10 @@ impl Live {
         while signal.is_none() && failed.is_none() {
             tokio::select! {
                 came = signals.next() => signal = Some(came),
+                Some(()) = self.stopped.recv() => {
+                    tracing::info!("stopping: all processes are to");
+                    break;
+                }
                 Some((name, end)) = self.ended.recv() => {
                     running -= 1;
                     tracing::info!(source = %name, ?end, "source ended");
@@ -317,6 +347,9 @@ impl Live {
         match signal {
             Some(signal) => tracing::info!(%signal, "stopping: draining what was accepted"),
             None => tracing::info!("stopping: no source has more to say"),
+        }
+        if let Role::Follower(follower) = &self.role {
+            follower.ask_to_stop();
         }
         let at_hand = AtHand::of(&self);
         let drained = self.drain(data_dir);
@@ -365,6 +398,16 @@ impl Live {
         data_dir.write_summary(&summary)?;
         Ok(summary)
     }
+}
+
+/// The sources that this process reads: of several each reads topics, which their group shares
+/// out, and serves its own senders; what is there once is read by the one that tells of incidents.
+fn read_here(settings: &Settings, role: &Role) -> Vec<SourceSettings> {
+    let all = settings.sources.iter();
+    let here = all.filter(|source| {
+        role.tells() || matches!(source.kind, SourceKind::Kafka(_) | SourceKind::Http { .. })
+    });
+    here.cloned().collect()
 }
 
 /// Leaves the books as they are.

@@ -12,8 +12,10 @@
 
 mod worker;
 mod collect;
+mod mesh;
 
 pub use collect::{Collector, EpochOutput};
+pub use mesh::Mesh;
 
 use crate::canonical::Decoded;
 use causeway_dataflows::model::{AlertBatch, ContextEvent};
@@ -24,8 +26,10 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::{Arc, Mutex};
 use std::thread::Thread;
 use thiserror::Error;
+use mesh::Place;
 use timely::WorkerConfig;
-use timely::communication::Config as Communication;
+use timely::execute::execute_from;
+use timely::worker::Worker;
 
 /// What one epoch brings to all workers.
 #[derive(Debug, Default)]
@@ -61,6 +65,7 @@ struct Start {
     queue: Receiver<Share>,
     first: Epoch,
     saved: Option<Saved>,
+    place: Place,
 }
 
 /// What a computation goes on from.
@@ -91,6 +96,7 @@ pub struct Feeder {
     threads: Vec<Thread>,
     credits: Sender<()>,
     next: Epoch,
+    place: Place,
 }
 
 /// Starts `workers` threads and returns both ends.
@@ -105,7 +111,7 @@ pub fn start(
     params: &Params,
     outstanding_max: usize,
 ) -> Result<(Feeder, Collector), RuntimeError> {
-    start_at(workers, params, outstanding_max, 0, None)
+    start_at(workers, params, outstanding_max, Begin::default())
 }
 
 /// The same, going on after what was saved. The first answer is for the epoch of the past, and
@@ -119,44 +125,72 @@ pub fn resume(
     outstanding_max: usize,
     past: Past,
 ) -> Result<(Feeder, Collector), RuntimeError> {
-    let Past { epoch, tick, saved } = past;
-    let (mut feeder, collector) = start_at(workers, params, outstanding_max, epoch, Some(saved))?;
+    begin(workers, params, outstanding_max, (None, Some(past)))
+}
+
+/// The same from the beginning or from what was saved, alone or as one process of several, each
+/// of which begins so: with the same number of workers, and with what it saved itself after the
+/// same epoch, or without anything.
+///
+/// Of several processes the first has all the answers; the others' say only how far all are.
+///
+/// # Errors
+/// When the threads cannot be started.
+pub fn begin(
+    workers: usize,
+    params: &Params,
+    outstanding_max: usize,
+    (mesh, past): (Option<Mesh>, Option<Past>),
+) -> Result<(Feeder, Collector), RuntimeError> {
+    let Some(Past { epoch, tick, saved }) = past else {
+        return start_at(workers, params, outstanding_max, Begin { mesh, ..Begin::default() });
+    };
+    let begin = Begin { first: epoch, saved: Some(saved), mesh };
+    let (mut feeder, collector) = start_at(workers, params, outstanding_max, begin)?;
     feeder.submit(tick, EpochInput::default())?;
     Ok((feeder, collector))
+}
+
+/// What all workers of a process begin with.
+#[derive(Default)]
+struct Begin {
+    first: Epoch,
+    saved: Option<Saved>,
+    mesh: Option<Mesh>,
 }
 
 fn start_at(
     workers: usize,
     params: &Params,
     outstanding_max: usize,
-    first: Epoch,
-    saved: Option<Saved>,
+    begin: Begin,
 ) -> Result<(Feeder, Collector), RuntimeError> {
     let workers = workers.max(1);
+    let Begin { first, saved, mesh } = begin;
+    let place = mesh.as_ref().map_or(Place::alone(workers), |mesh| mesh.place(workers));
     let (report, reports) = unbounded();
     let (started, threads) = unbounded();
     let (queues, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| unbounded::<Share>()).unzip();
     let shares = match saved {
-        Some(saved) => saved.split(workers).into_iter().map(Some).collect(),
+        Some(saved) => place.own(saved.split(place.peers)).map(Some).collect(),
         None => vec![None; workers],
     };
-    let start = |(queue, saved)| Mutex::new(Some(Start { queue, first, saved }));
+    let start = |(queue, saved)| Mutex::new(Some(Start { queue, first, saved, place }));
     let starts: Arc<Vec<_>> = Arc::new(receivers.into_iter().zip(shares).map(start).collect());
     let params = params.clone();
-    let communication =
-        if workers == 1 { Communication::Thread } else { Communication::Process(workers) };
-    let config = timely::Config { communication, worker: WorkerConfig::default() };
-    let guards = timely::execute(config, move |timely| {
+    let (builders, others) = mesh::allocators(mesh, workers).map_err(RuntimeError::Start)?;
+    let work = move |timely: &mut Worker| {
         // A worker that dies leaves the others spinning: nobody goes on after a panic.
         let _abort = AbortOnPanic;
-        let index = timely.index();
+        let index = timely.index() - place.first;
         let start = starts[index].lock().ok().and_then(|mut slot| slot.take());
         let _ = started.send((index, std::thread::current()));
         if let Some(start) = start {
             worker::run(timely, &params, start, &report);
         }
-    })
-    .map_err(RuntimeError::Start)?;
+    };
+    let guards = execute_from(builders, others, WorkerConfig::default(), work)
+        .map_err(RuntimeError::Start)?;
     let mut threads: Vec<(usize, Thread)> = threads.iter().take(workers).collect();
     threads.sort_by_key(|(index, _)| *index);
     let (credits, returned) = bounded(outstanding_max.max(1));
@@ -165,6 +199,7 @@ fn start_at(
         threads: threads.into_iter().map(|(_, thread)| thread).collect(),
         credits,
         next: first,
+        place,
     };
     Ok((feeder, Collector::new(workers, first, reports, returned, guards)))
 }
@@ -208,8 +243,7 @@ impl Feeder {
         let mut context = input.context;
         let mut alerts: Vec<Vec<AlertBatch>> = vec![Vec::new(); self.queues.len()];
         for batch in input.alerts.into_iter().filter(|batch| !batch.events.is_empty()) {
-            let worker = batch.worker as usize % self.queues.len();
-            alerts[worker].push(batch);
+            alerts[self.place.near(batch.worker)].push(batch);
         }
         for ((queue, thread), alerts) in self.queues.iter().zip(&self.threads).zip(alerts) {
             // One worker brings the context in; the dataflow sends it where it belongs.
@@ -225,7 +259,7 @@ impl Feeder {
         !self.credits.is_full()
     }
 
-    /// The number of workers.
+    /// The number of workers of this process.
     pub fn workers(&self) -> usize {
         self.queues.len()
     }

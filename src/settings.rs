@@ -16,6 +16,7 @@ use std::time::Duration;
 
 mod checker;
 mod server;
+mod cluster;
 mod kafka;
 mod source;
 mod stages;
@@ -25,6 +26,7 @@ mod changeable;
 
 pub use changeable::fixed;
 use checker::Checker;
+pub use cluster::ClusterSettings;
 pub use kafka::{
     GroupProtocol, KafkaClient, KafkaSinkSettings, KafkaSourceSettings, OffsetLost, Start,
     partition_name,
@@ -52,6 +54,10 @@ pub struct Settings {
     pub memory_limit_bytes: Option<u64>,
     /// The HTTP server.
     pub server: ServerSettings,
+    /// Several processes as one.
+    pub cluster: ClusterSettings,
+    /// Whether this server may be reached without authentication.
+    pub insecure: bool,
     /// The sources in the order of their names; the place of each is its index everywhere.
     pub sources: Vec<SourceSettings>,
     /// Files and globs of entities and relations, read before the first event.
@@ -162,6 +168,8 @@ impl Settings {
             input_queue_bytes: input_queue(&mut checker, config),
             memory_limit_bytes: memory_limit(&mut checker, config),
             server: server::check(&mut checker, &config.server, &sources),
+            cluster: cluster::check(&mut checker, &config.cluster),
+            insecure: config.server.insecure,
             topology: topology(&mut checker, config),
             params: stages::params(&mut checker, config, &sources),
             emission: stages::emission(&mut checker, &config.emission),

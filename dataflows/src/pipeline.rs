@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline as PipelinePact;
+use timely::dataflow::operators::Exchange;
 use timely::dataflow::operators::generic::Operator;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -42,6 +43,20 @@ pub struct Outputs<'scope> {
     pub counts: Stream<'scope, Epoch, Vec<(AlertCount, Epoch)>>,
     /// Incidents that left the horizon; append-only.
     pub sealed: VecCollection<'scope, Epoch, IncidentKey, isize>,
+}
+
+impl Outputs<'_> {
+    /// All of it at the first worker, which is in the first process: one tells of it.
+    #[must_use]
+    pub fn at_first_worker(self) -> Self {
+        let Outputs { incidents, rows, counts, sealed } = self;
+        Outputs {
+            incidents: incidents.inner.exchange(|_| 0).as_collection(),
+            rows: rows.inner.exchange(|_| 0).as_collection(),
+            counts: counts.exchange(|_| 0),
+            sealed: sealed.inner.exchange(|_| 0).as_collection(),
+        }
+    }
 }
 
 /// What the operators of one worker begin with and remember.

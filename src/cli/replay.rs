@@ -60,9 +60,9 @@ pub struct Args {
     summary: Option<SummaryFormat>,
     /// Run the journal of a live process again instead of files: the same revisions and the
     /// same digest. Its data directory, or the folder `journal` in it; it is only read, and
-    /// the process may be running.
+    /// the process may be running. Of processes that ran together those of all, process 0 first.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["events", "topology", "source"])]
-    journal: Option<PathBuf>,
+    journal: Vec<PathBuf>,
     /// Events: NDJSON or a JSON array, plain, .gz or .zst, or globs; read in the order given.
     #[arg(required_unless_present = "journal")]
     events: Vec<PathBuf>,
@@ -131,8 +131,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         _ => None,
     };
     let outlet = FileOutlet { revisions, shown: 0, failed: None };
-    if let Some(directory) = &args.journal {
-        return journal::replay(args, directory, outlet, began)?.tell(args);
+    if !args.journal.is_empty() {
+        return journal::replay(args, &args.journal, outlet, began)?.tell(args);
     }
     let plan = Plan::of(args)?;
     let (finals, counts, heard) = replay(args, &plan, outlet)?;

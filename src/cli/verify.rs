@@ -5,7 +5,7 @@ use super::journal::{code_of, doubts};
 use super::output::put;
 use super::{Failure, exit};
 use crate::emit::matcher::Matcher;
-use crate::replay::journal::find;
+use crate::replay::journal::find_all;
 use crate::settings::{Settings, SinkKind, SinkSettings};
 use crate::verify::{Acked, Asked, Checker, Report, SinkFile, lead, open_files, rotated};
 use anyhow::Context as _;
@@ -31,9 +31,10 @@ journal means nothing to this program, 74 it is damaged or something cannot be r
 configuration is wrong.")]
 pub struct Args {
     /// Data directory of the run, or the folder `journal` in it; the configured one without
-    /// it. It is only read, and the process may be running.
+    /// it. It is only read, and the process may be running. Of processes that ran together those
+    /// of all, process 0 first.
     #[arg(long, value_name = "DIR")]
-    journal: Option<PathBuf>,
+    journal: Vec<PathBuf>,
     /// Lines of the sink: NDJSON, plain, .gz or .zst, or a glob for a rotated set, or `-`; may
     /// be given more than once, in the order of writing. Those of --name without it.
     #[arg(long, value_name = "FILE")]
@@ -71,9 +72,12 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     // Opened before the journal is read: whatever was told by now is in it.
     let files = files(args, sink)?;
     let mut acked = args.acked.as_deref().map(acknowledged).transpose()?;
-    let directory = args.journal.as_ref().unwrap_or(&settings.data_dir);
+    let directories = match args.journal.as_slice() {
+        [] => std::slice::from_ref(&settings.data_dir),
+        given => given,
+    };
     let refuse = |error| Failure { code: code_of(&error), error: error.into() };
-    let path = find(directory).map_err(refuse)?;
+    let paths = find_all(directories).map_err(refuse)?;
     let asked = Asked {
         settings: &settings,
         workers: args.workers.unwrap_or(settings.workers).max(1),
@@ -82,7 +86,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         since: args.since,
         acked: acked.as_mut(),
     };
-    let led = lead(&path, asked).map_err(refuse)?;
+    let led = lead(&paths, asked).map_err(refuse)?;
     let (epochs, doubts) = (led.recovered.epochs, doubts(&led.recovered, &settings));
     let digest = led.digest;
     if let (Some(from), Some(_)) = (led.from, &args.acked) {

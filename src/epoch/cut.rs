@@ -1,5 +1,6 @@
 //! When a snapshot is begun, and with what.
 
+use super::order::Others;
 use super::queue::{Queue, Waiting};
 use crate::clock::SharedClock;
 use crate::ingest::reception::SavedSource;
@@ -61,16 +62,33 @@ impl Cuts {
         self.taken |= submissions > 0;
     }
 
-    /// If it is time, what the sources remember and everything that they had handed on.
+    /// If it is time and the other processes may, what [`Cuts::take`] does.
     pub(super) fn begin(
+        &mut self,
+        queue: &Queue,
+        waiting: &mut Waiting,
+        (clock, others): (&SharedClock, Option<&dyn Others>),
+    ) -> Option<Cut> {
+        let elapsed_ns = clock.monotonic_ns() - self.since_ns;
+        let long = self.taken && elapsed_ns >= self.every.as_nanos() as i64;
+        if !long && self.written < self.bytes || self.progress.is_busy() {
+            return None;
+        }
+        if others.is_some_and(|others| !others.may_save(&self.progress.kept())) {
+            return None;
+        }
+        self.take(queue, waiting, clock)
+    }
+
+    /// What the sources remember and everything that they had handed on, unless a snapshot is
+    /// being written.
+    pub(super) fn take(
         &mut self,
         queue: &Queue,
         waiting: &mut Waiting,
         clock: &SharedClock,
     ) -> Option<Cut> {
-        let elapsed_ns = clock.monotonic_ns() - self.since_ns;
-        let long = self.taken && elapsed_ns >= self.every.as_nanos() as i64;
-        if !long && self.written < self.bytes || !self.progress.begin() {
+        if !self.progress.begin() {
             return None;
         }
         let sources = (self.hold)(&mut || queue.take_rest(waiting));

@@ -1,17 +1,19 @@
 //! Forming epochs, and keeping them before anyone is told that they were taken.
 
-use super::cut::Cuts;
+use super::cut::{Cut, Cuts};
 use super::entry::{DRAIN, Parts, Run};
+use super::order::{Order, Others};
+use super::queue::Waiting;
 use super::{Formed, Queue};
 use crate::clock::SharedClock;
 use crate::dlq;
-use crate::journal::{FrameRef, JournalError, Writer};
+use crate::journal::{FrameRef, JournalError, PartRef, Writer};
 use crate::runtime::EpochInput;
 use crate::telemetry::JournalBooks;
 use causeway_dataflows::model::Seconds;
-use causeway_dataflows::ops::epochs::Tick;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long to wait before a full disk is tried again.
@@ -25,38 +27,94 @@ pub struct Continued {
     books: JournalBooks,
 }
 
-/// Forms epochs until the queue is closed and empty; the last one drains. With a journal each
-/// is on disk before it is handed on, and before its senders are told; what was refused in it is
-/// with `letters` before that, so that no kill leaves an answer without the records that it means.
-///
-/// `last` is the tick that the journal ended with, if it holds any.
-///
-/// # Errors
-/// When the journal cannot be written: what is on disk is unknown then, and the process must
-/// end. A full disk is no error; everything waits until there is room.
-pub fn keep(
-    queue: &Queue,
-    (mut journal, mut letters): (Option<Continued>, Option<dlq::Keeper>),
-    last: Option<Seconds>,
-    clock: &SharedClock,
-    next: &Sender<Formed>,
-) -> Result<(), JournalError> {
-    let mut tick =
-        Tick { now: clock.now_seconds().max(last.unwrap_or(Seconds::MIN)), drain: false };
-    let mut fed_at = last.unwrap_or(Seconds::MIN);
-    loop {
-        let mut waiting = queue.take();
-        tick.now = tick.now.max(clock.now_seconds());
-        let idle = waiting.submissions.is_empty() && waiting.context.is_empty();
-        if idle && !waiting.closed && fed_at == tick.now {
-            continue;
+/// Forms epochs and keeps them. With a journal each is on disk before it is handed on, and before
+/// its senders are told; what was refused in it is with the dead letters before that, so that no
+/// kill leaves an answer without the records that it means.
+pub struct Keeping {
+    /// What waits.
+    pub queue: Arc<Queue>,
+    /// Where epochs are kept.
+    pub journal: Option<Continued>,
+    /// Where what was refused is kept.
+    pub letters: Option<dlq::Keeper>,
+    /// The time.
+    pub clock: SharedClock,
+    /// Who feeds them.
+    pub next: Sender<Formed>,
+}
+
+impl Keeping {
+    /// Goes on until the queue is closed and empty; the last epoch drains. `others` form the same
+    /// epochs of what waits with them.
+    ///
+    /// `last` is the tick that the journal ended with, if it holds any.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: what is on disk is unknown then, and the process must
+    /// end. A full disk is no error; everything waits until there is room.
+    pub fn lead(
+        mut self,
+        last: Option<Seconds>,
+        others: Option<&dyn Others>,
+    ) -> Result<(), JournalError> {
+        let now = |keeping: &Self, before: Seconds| before.max(keeping.clock.now_seconds());
+        let mut tick = now(&self, last.unwrap_or(Seconds::MIN));
+        let mut fed_at = last.unwrap_or(Seconds::MIN);
+        let mut are_closed = others.is_none();
+        loop {
+            let mut waiting = self.queue.take();
+            tick = now(&self, tick);
+            let idle = waiting.is_empty() && !waiting.asked;
+            if idle && !waiting.closed && fed_at == tick {
+                continue;
+            }
+            fed_at = tick;
+            // The others close first: what they have taken goes before the last epoch.
+            let close = waiting.closed && !are_closed;
+            are_closed |= close;
+            let drain = waiting.closed && idle && !close;
+            let cuts = self.journal.as_mut().and_then(|journal| journal.cuts.as_mut());
+            let cut = cuts.filter(|_| !drain && !close);
+            let with = (&self.clock, others);
+            let cut = cut.and_then(|cuts| cuts.begin(&self.queue, &mut waiting, with));
+            let epoch = self.journal.as_ref().and_then(|journal| journal.writer.next_epoch());
+            let save = cut.is_some();
+            let order = Order { epoch: epoch.unwrap_or(0), now: tick, drain, save, close };
+            if !self.form(waiting, &order, cut, others)? {
+                return Ok(());
+            }
         }
-        fed_at = tick.now;
-        tick.drain = waiting.closed && idle;
-        let cuts = journal.as_mut().and_then(|journal| journal.cuts.as_mut());
-        let cut = cuts.filter(|_| !tick.drain);
-        let cut = cut.and_then(|cuts| cuts.begin(queue, &mut waiting, clock));
-        let save = cut.is_some();
+    }
+
+    /// Forms the epochs that another process orders, up to the last.
+    ///
+    /// # Errors
+    /// As those of [`Keeping::lead`].
+    pub fn follow(mut self, orders: &Receiver<Order>) -> Result<(), JournalError> {
+        for order in orders {
+            if order.close {
+                self.queue.close();
+            }
+            let mut waiting = self.queue.take_now();
+            let cuts = self.journal.as_mut().and_then(|journal| journal.cuts.as_mut());
+            let cut = cuts.filter(|_| order.save);
+            let cut = cut.and_then(|cuts| cuts.take(&self.queue, &mut waiting, &self.clock));
+            if !self.form(waiting, &order, cut, None)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forms an epoch of what waits, keeps it, and hands it on; false after the last.
+    fn form(
+        &mut self,
+        waiting: Waiting,
+        order: &Order,
+        cut: Option<Cut>,
+        others: Option<&dyn Others>,
+    ) -> Result<bool, JournalError> {
+        let (tick, save) = (order.tick(), cut.is_some());
         let mut parts = Parts::default();
         parts.context(&waiting.context);
         let mut input = EpochInput { context: waiting.context, ..EpochInput::default() };
@@ -70,21 +128,22 @@ pub fn keep(
             input.add(submission.decoded);
             rooms.push(submission.reservation);
         }
-        if let Some(letters) = &mut letters {
-            keep_refused(queue, letters, refused);
+        if let Some(letters) = &mut self.letters {
+            keep_refused(&self.queue, letters, refused);
         }
-        if let Some(journal) = &mut journal {
-            let epoch = journal.write((queue, clock), tick, parts)?;
-            queue.keep_up(waiting.count);
+        if let Some(journal) = &mut self.journal {
+            journal.write((&self.queue, &self.clock), order, parts)?;
+            if let Some(others) = others {
+                others.announce(order);
+            }
+            self.queue.keep_up(waiting.count);
             if let (Some(cuts), Some(cut)) = (&journal.cuts, cut) {
-                cuts.hand_on(epoch, cut);
+                cuts.hand_on(order.epoch, cut);
             }
             journal.forget()?;
         }
         // The engine is gone when nobody takes it, and whoever waits for the engine says so.
-        if next.send(Formed { tick, input, rooms, save }).is_err() || tick.drain {
-            return Ok(());
-        }
+        Ok(self.next.send(Formed { tick, input, rooms, save }).is_ok() && !tick.drain)
     }
 }
 
@@ -134,21 +193,15 @@ impl Continued {
     fn write(
         &mut self,
         (queue, clock): (&Queue, &SharedClock),
-        tick: Tick,
+        order: &Order,
         mut parts: Parts,
-    ) -> Result<u64, JournalError> {
+    ) -> Result<(), JournalError> {
         let submissions = parts.submissions();
         if let Some(run) = self.run.take() {
             parts.run(&run);
         }
         let parts = parts.refs();
-        let epoch = self.writer.next_epoch().unwrap_or(0);
-        let frame = FrameRef {
-            epoch,
-            now: tick.now,
-            flags: if tick.drain { DRAIN } else { 0 },
-            parts: &parts,
-        };
+        let frame = frame(order, &parts);
         let mut written = Ok(0);
         until_room(queue, "the journal", || match self.writer.append(&frame) {
             Err(error @ JournalError::Full { .. }) => Some(error),
@@ -165,6 +218,27 @@ impl Continued {
         if let Some(cuts) = &mut self.cuts {
             cuts.note(bytes, submissions);
         }
-        Ok(epoch)
+        Ok(())
     }
+}
+
+/// Appends frames without input for epochs that a journal never got; the first of a new one names
+/// it.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn fill(writer: &mut Writer, run: &Run, missing: &[Order]) -> Result<(), JournalError> {
+    for order in missing {
+        let mut parts = Parts::default();
+        if writer.next_epoch().is_none() {
+            parts.run(run);
+        }
+        writer.append(&frame(order, &parts.refs()))?;
+    }
+    if missing.is_empty() { Ok(()) } else { writer.sync() }
+}
+
+fn frame<'a>(order: &Order, parts: &'a [PartRef<'a>]) -> FrameRef<'a> {
+    let flags = if order.drain { DRAIN } else { 0 };
+    FrameRef { epoch: order.epoch, now: order.now, flags, parts }
 }

@@ -19,9 +19,25 @@ pub(super) struct Waiting {
     pub(super) submissions: Vec<Submission>,
     pub(super) context: Vec<ContextEvent>,
     pub(super) closed: bool,
+    /// Another process has something for an epoch.
+    pub(super) asked: bool,
+    /// Another process has been told that something waits.
+    told: bool,
     /// How often something was added since the start, these included: what tells a sender that
     /// all up to its own is on disk.
     pub(super) count: u64,
+}
+
+impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.submissions.is_empty() && self.context.is_empty()
+    }
+
+    /// All of it; what tells of the queue itself stays.
+    fn take(&mut self) -> Waiting {
+        let (closed, count) = (self.closed, self.count);
+        std::mem::replace(self, Waiting { closed, count, ..Waiting::default() })
+    }
 }
 
 /// The queue between sources and engine.
@@ -87,7 +103,27 @@ impl Queue {
     /// Refuses everything from now on and lets the engine finish.
     pub fn close(&self) {
         self.lock().closed = true;
+        self.wake.notify_all();
+    }
+
+    /// Has an epoch formed, whatever waits here.
+    pub fn ask(&self) {
+        self.lock().asked = true;
         self.wake.notify_one();
+    }
+
+    /// Waits until there is something for the next epoch that nobody has been told of; false once
+    /// nothing more comes.
+    pub fn until_waiting(&self) -> bool {
+        let mut waiting = self.lock();
+        while waiting.told || waiting.is_empty() {
+            if waiting.closed {
+                return false;
+            }
+            waiting = self.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.told = true;
+        true
     }
 
     /// Bytes that wait or are under way.
@@ -139,12 +175,18 @@ impl Queue {
     /// Waits until something is there, or until the clock should move on.
     pub(super) fn take(&self) -> Waiting {
         let mut waiting = self.lock();
-        if waiting.submissions.is_empty() && waiting.context.is_empty() && !waiting.closed {
+        if waiting.is_empty() && !waiting.closed && !waiting.asked {
             let timed = self.wake.wait_timeout(waiting, IDLE);
             waiting = timed.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let (closed, count) = (waiting.closed, waiting.count);
-        std::mem::replace(&mut *waiting, Waiting { closed, count, ..Waiting::default() })
+        waiting.take()
+    }
+
+    /// What is there now.
+    pub(super) fn take_now(&self) -> Waiting {
+        let taken = self.lock().take();
+        self.wake.notify_all();
+        taken
     }
 }
 
@@ -155,6 +197,9 @@ impl Queue {
         waiting.submissions.append(&mut rest.submissions);
         waiting.context.append(&mut rest.context);
         (waiting.closed, waiting.count) = (rest.closed, rest.count);
+        rest.told = false;
+        drop(rest);
+        self.wake.notify_all();
     }
 }
 

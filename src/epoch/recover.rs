@@ -10,7 +10,7 @@ use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why the journal could not be read again.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,20 @@ pub enum RecoverError {
     /// It was read and not understood.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// Journals do not belong together.
+    #[error(
+        "journal {} goes on with epoch {epoch}, the first of the journals with {expected}; name \
+         those of processes that ran together",
+        directory.display()
+    )]
+    Apart {
+        /// The journal.
+        directory: PathBuf,
+        /// Its epoch.
+        epoch: u64,
+        /// The epoch of the first journal.
+        expected: u64,
+    },
     /// The engine stopped.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -45,8 +59,9 @@ pub struct Recovered {
 
 /// Who listens while the journal is read.
 pub struct Listeners<'a> {
-    /// The reception of a source, by its name; `None` when there is none any more.
-    pub reception: &'a dyn Fn(&SmolStr) -> Option<&'a Reception>,
+    /// The reception of a source, by the place of the journal and its name; `None` when there is
+    /// none any more.
+    pub reception: &'a dyn Fn(usize, &SmolStr) -> Option<&'a Reception>,
     /// Context events that no source sent.
     pub context: &'a mut dyn FnMut(&ContextEvent),
     /// Every submission as it came, also one whose source is there no more.
@@ -55,27 +70,44 @@ pub struct Listeners<'a> {
     pub answered: &'a mut dyn FnMut(&Head, &Receipt),
 }
 
-/// Feeds the epochs of the journal `from` one on, all when there is none, to the engine again,
+/// Feeds the epochs of a journal `from` one on, all when there is none, to the engine again,
 /// in order, each with its tick, which is noted for the emitting side before. Nothing is written
 /// to the journal, which may be that of a process that runs.
+///
+/// Of processes that computed together each has a journal: what they took into an epoch is fed
+/// with it. The first journal decides which epochs there are; one that another one lacks was
+/// without input there.
 ///
 /// # Errors
 /// When the journal cannot be read or understood, or the engine stopped.
 pub fn recover<Note: From<Tick>>(
-    directory: &Path,
+    directories: &[impl AsRef<Path>],
     from: Option<u64>,
     feeder: &mut Feeder,
     notes: &Sender<Note>,
     listeners: &mut Listeners<'_>,
 ) -> Result<Recovered, RecoverError> {
-    let mut reader = match from {
-        Some(from) => Reader::open(directory, from)?,
-        None => Reader::open_oldest(directory)?,
+    let open = |directory: &Path| match from {
+        Some(from) => Reader::open(directory, from),
+        None => Reader::open_oldest(directory),
     };
+    let readers: Result<Vec<Reader>, _> = directories.iter().map(|d| open(d.as_ref())).collect();
+    let mut readers = readers?;
+    let Some((reader, others)) = readers.split_first_mut() else { return Ok(Recovered::default()) };
     let mut recovered = Recovered::default();
     while let Some(frame) = reader.next_frame()? {
         let tick = Tick { now: frame.now, drain: frame.flags & DRAIN != 0 };
-        let input = decode(&frame, &mut recovered, listeners)?;
+        let mut input = EpochInput::default();
+        decode(&frame, 0, &mut input, &mut recovered, listeners)?;
+        for (at, other) in others.iter_mut().enumerate() {
+            let Some(theirs) = other.next_frame()? else { continue };
+            if theirs.epoch != frame.epoch {
+                let directory = directories[at + 1].as_ref().to_owned();
+                let (epoch, expected) = (theirs.epoch, frame.epoch);
+                return Err(RecoverError::Apart { directory, epoch, expected });
+            }
+            decode(&theirs, at + 1, &mut input, &mut recovered, listeners)?;
+        }
         notes.send(tick.into()).map_err(|_| RuntimeError::Stopped)?;
         feeder.submit(tick, input)?;
         recovered.epochs += 1;
@@ -87,20 +119,23 @@ pub fn recover<Note: From<Tick>>(
 
 fn decode(
     frame: &Frame,
+    journal: usize,
+    input: &mut EpochInput,
     recovered: &mut Recovered,
     listeners: &mut Listeners<'_>,
-) -> Result<EpochInput, EntryError> {
-    let mut input = EpochInput::default();
+) -> Result<(), EntryError> {
     for entry in entries(frame)? {
         match entry {
-            Entry::Run(run) => recovered.runs.push((frame.epoch, run)),
+            // All that compute together are of one version and one configuration.
+            Entry::Run(run) if journal == 0 => recovered.runs.push((frame.epoch, run)),
+            Entry::Run(_) => {}
             Entry::Context(events) => {
                 events.iter().for_each(|event| (listeners.context)(event));
                 input.context.extend(events);
             }
             Entry::Submission(head, body) => {
                 (listeners.submission)(&head, &body);
-                let Some(reception) = (listeners.reception)(&head.source) else {
+                let Some(reception) = (listeners.reception)(journal, &head.source) else {
                     *recovered.left_out.entry(head.source.clone()).or_default() += 1;
                     continue;
                 };
@@ -111,7 +146,7 @@ fn decode(
             }
         }
     }
-    Ok(input)
+    Ok(())
 }
 
 /// Who wrote the first frame of the journal in `directory`, if there is one.

@@ -1,6 +1,7 @@
 //! The directory of everything that outlasts the process, used by one process at a time.
 
 use crate::backup::{RESTORED, RESTORING, Restored, SUMMARY};
+use crate::cluster::{Place, Shape};
 use crate::disk::write_whole;
 use crate::emit::summary::Summary;
 use std::fs::{self, File, TryLockError};
@@ -33,6 +34,14 @@ pub enum DataDirError {
     InUse {
         /// The directory.
         path: PathBuf,
+    },
+    /// It belongs to another number of processes.
+    #[error("data directory {}: {problem}", path.display())]
+    Shape {
+        /// The directory.
+        path: PathBuf,
+        /// What does not fit, and what to do.
+        problem: String,
     },
     /// A copy was being put back into it.
     #[error(
@@ -75,6 +84,41 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(refuse(source)),
         }
+    }
+
+    /// Sees to it that what is remembered in the directory is that of one process of several, or
+    /// of one alone: whose keys are where depends on how many there are.
+    pub(super) fn is_of(
+        &self,
+        cluster: Option<&Shape>,
+        workers: usize,
+    ) -> Result<(), DataDirError> {
+        let path = self.path.join(Place::FILE);
+        let refuse = |source| DataDirError::Io { path: path.clone(), source };
+        let own = cluster.map(|shape| Place {
+            process: shape.process,
+            processes: shape.processes(),
+            workers,
+        });
+        let before = Place::of(&self.path).map_err(refuse)?;
+        if before == own {
+            return Ok(());
+        }
+        let Some(own) = own.filter(|_| before.is_none() && !self.has_journal()) else {
+            let told = |place: Option<&Place>| place.map_or("one alone".to_owned(), Place::to_string);
+            let problem = format!(
+                "it is of {}, this is {}; start it as that, or set another `data_dir`",
+                told(before.as_ref()),
+                told(own.as_ref())
+            );
+            return Err(DataDirError::Shape { path: self.path.clone(), problem });
+        };
+        let text = serde_json::to_vec(&own).map_err(io::Error::from).map_err(refuse)?;
+        write_whole(&path, &text).map_err(refuse)
+    }
+
+    fn has_journal(&self) -> bool {
+        self.path.join(crate::journal::DIRECTORY).exists()
     }
 
     /// Where it is.

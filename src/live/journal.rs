@@ -1,13 +1,14 @@
 //! The journal of a live process: opened, read again, gone on with.
 
 use super::LiveError;
+use super::cluster::Listing;
 use super::data_dir::DataDir;
 use super::positions::{Confirmed, Positions};
 use super::sinks::Sinks;
-use super::snapshots::{Past, Snapshots, newest, resume_sources};
-use super::start::Engine;
+use super::snapshots::{Past, Snapshots, newest, resume_sources, whole};
+use super::start::{Core, Engine};
 use crate::clock::SharedClock;
-use crate::console::Registry;
+use crate::cluster::{State, Table};
 use crate::emit::outbox::Outbox;
 use crate::epoch::{self, Listeners, RecoverError, Recovered, Run};
 use crate::ingest::http::Http;
@@ -21,9 +22,9 @@ use crate::snapshot::{self, Folder, Snapshot};
 use crate::telemetry::snapshots::SnapshotBooks;
 use crate::telemetry::{JournalBooks, Metrics};
 use causeway_dataflows::context::SavedThing;
-use causeway_dataflows::model::Seconds;
+use causeway_dataflows::model::{ContextEvent, Seconds};
 use smol_str::SmolStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -59,6 +60,7 @@ impl Opened {
         data_dir: &DataDir,
         clock: &SharedClock,
         (metrics, snapshot_books): (&Metrics, &SnapshotBooks),
+        others: Option<&Table>,
     ) -> Result<Opened, LiveError> {
         if !settings.journal.enabled {
             return Ok(Opened(None));
@@ -66,24 +68,32 @@ impl Opened {
         let path = data_dir.path().join(DIRECTORY);
         let options =
             Options { segment_bytes: settings.journal.segment_bytes, ..Options::default() };
-        let (writer, recovery) = journal::Writer::open(&path, options)?;
+        let (mut writer, recovery) = journal::Writer::open(&path, options)?;
         if let Some(torn) = &recovery.torn {
             tracing::warn!(?torn, "the journal ended in the middle of an epoch, which is cut away");
         }
         let snapshots = Folder::of(data_dir.path());
-        let past = newest(&snapshots, &path, &writer, snapshot_books)?;
-        let known = match &past {
-            Some(past) => Some(past.head.run.clone()),
-            None => epoch::first_run(&path)?,
+        let new = || {
+            let seed = format!("{} {}", clock.now_ns(), std::process::id());
+            format!("{:032x}", xxh3_128(seed.as_bytes()))
         };
-        let id = match known {
-            Some(known) => known.journal,
+        let (run, past) = match others {
             None => {
-                let seed = format!("{} {}", clock.now_ns(), std::process::id());
-                format!("{:032x}", xxh3_128(seed.as_bytes()))
+                let past = newest(&snapshots, &path, &writer, snapshot_books)?;
+                let known = match &past {
+                    Some(past) => Some(past.head.run.clone()),
+                    None => epoch::first_run(&path)?,
+                };
+                (Run::of(settings, known.map_or_else(new, |known| known.journal)), past)
+            }
+            Some(others) => {
+                let whole = whole(&snapshots, &path, &writer, snapshot_books)?;
+                let name = name_of(&snapshots, &whole, &path)?.unwrap_or_else(new);
+                let own = (Run::of(settings, name), whole);
+                let (run, epoch) = with_others(others, settings, own, (&mut writer, &path))?;
+                (run, epoch.map(|epoch| snapshots.read(epoch)).transpose()?)
             }
         };
-        let run = Run::of(settings, id);
         let books = JournalBooks::new(&writer);
         metrics.add(Box::new(books.clone()));
         let clock = Arc::clone(clock);
@@ -91,9 +101,10 @@ impl Opened {
     }
 
     /// What the engine and the emitting side go on with; the lists get what stood.
-    pub(super) fn take_past(&mut self, settings: &Settings, registry: &Registry) -> Option<Past> {
+    pub(super) fn take_past(&mut self, settings: &Settings, listing: &Listing) -> Option<Past> {
         let past = self.0.as_mut()?.past.as_mut()?;
-        past.engine.things.iter().filter_map(SavedThing::event).for_each(|e| registry.apply(e));
+        let events = past.engine.things.iter().filter_map(SavedThing::event);
+        listing.hear_all(events.map(|event| ContextEvent::clone(event)));
         let engine = past.take_engine(settings);
         Some(Past { engine, emission: std::mem::take(&mut past.emission) })
     }
@@ -103,7 +114,7 @@ impl Opened {
         &self,
         settings: &Settings,
         keys: &Keys,
-        books: &SnapshotBooks,
+        core: &Core,
     ) -> Result<Option<Snapshots>, LiveError> {
         let Some(journal) = &self.0 else { return Ok(None) };
         let writing = writer::Settings {
@@ -112,10 +123,11 @@ impl Opened {
             source_names: settings.sources.iter().map(|source| source.name().clone()).collect(),
             keys: keys.clone(),
             clock: Arc::clone(&journal.clock),
-            books: books.clone(),
+            books: core.snapshots.clone(),
+            others: core.listing.with_others(),
         };
-        let oldest = journal.snapshots.epochs()?.first().copied();
-        let (parts, progress, thread) = snapshot::Writer::start(writing, oldest)?;
+        let kept = journal.snapshots.epochs()?;
+        let (parts, progress, thread) = snapshot::Writer::start(writing, kept)?;
         Ok(Some(Snapshots { parts, progress, thread }))
     }
 
@@ -146,7 +158,7 @@ impl Opened {
     pub(super) fn recover(
         self,
         engine: &mut Engine,
-        registry: &Registry,
+        listing: &Listing,
         receptions: &Receptions,
         http: &Http,
     ) -> Result<Resumed, RecoverError> {
@@ -160,13 +172,13 @@ impl Opened {
             resume_sources(past.sources, receptions, http);
         }
         let mut listeners = Listeners {
-            reception: &|name: &SmolStr| receptions.named(name),
-            context: &mut |event| registry.apply(event),
+            reception: &|_, name: &SmolStr| receptions.named(name),
+            context: &mut |event| listing.hear(event),
             submission: &mut |_, _| {},
             answered: &mut |head, receipt| remember(http, head, receipt),
         };
         let mut recovered =
-            epoch::recover(&path, from, &mut engine.feeder, &engine.notes, &mut listeners)?;
+            epoch::recover(&[path], from, &mut engine.feeder, &engine.notes, &mut listeners)?;
         recovered.runs.splice(0..0, before);
         let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;
         books.recovered(recovered.epochs, seconds);
@@ -175,6 +187,41 @@ impl Opened {
         let journal = Some(epoch::Continued::new(writer, run, books));
         Ok(Resumed { journal, name, tick: recovered.tick.or(tick) })
     }
+}
+
+/// The name of a journal that was written to before.
+fn name_of(
+    snapshots: &Folder,
+    whole: &[u64],
+    journal: &Path,
+) -> Result<Option<String>, LiveError> {
+    if let Some(newest) = whole.last() {
+        return Ok(Some(snapshots.head(*newest)?.run.journal));
+    }
+    Ok(epoch::first_run(journal)?.map(|run| run.journal))
+}
+
+/// What all processes go on with: who writes, and after which snapshot. Epochs that never got
+/// to this journal are in it from here on.
+fn with_others(
+    others: &Table,
+    settings: &Settings,
+    (run, snapshots): (Run, Vec<u64>),
+    (writer, path): (&mut journal::Writer, &Path),
+) -> Result<(Run, Option<u64>), LiveError> {
+    let own = State {
+        run,
+        workers: settings.workers,
+        snapshots,
+        first: writer.first_epoch(),
+        next: writer.next_epoch().unwrap_or(0),
+    };
+    let agreed = others.agree(&own, |from| {
+        epoch::orders_from(path, from).map_err(LiveError::from)
+    })?;
+    let run = Run::of(settings, agreed.journal);
+    epoch::fill(writer, &run, &agreed.missing)?;
+    Ok((run, agreed.snapshot))
 }
 
 fn tell(recovered: &Recovered, run: &Run, snapshot: Option<u64>, seconds: f64) {

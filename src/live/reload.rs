@@ -46,6 +46,8 @@ pub(super) struct Reloader {
     running: Mutex<Written>,
     log: Option<LogFilter>,
     registry: Registry,
+    /// Whether what the configuration holds is brought in by this process.
+    tells: bool,
     queue: Arc<Queue>,
     letters: Letters,
     http: Http,
@@ -107,6 +109,7 @@ impl Reloader {
             running: Mutex::new(given.written),
             log: given.log,
             registry: core.registry.clone(),
+            tells: core.listing.role().tells(),
             queue: Arc::clone(&core.queue),
             letters: core.letters.clone(),
             http: http.clone(),
@@ -156,10 +159,13 @@ impl Reloader {
         if !mistakes.is_empty() {
             return Err(Refusal::Wrong(mistakes));
         }
-        let change = self.registry.change_to(held.events, now_ns);
-        let (said, taken_back) = (change.said.len() as u64, change.taken_back.len() as u64);
-        let durable =
-            standing::hand_on(change, &self.registry, &self.queue).map_err(Refusal::Busy)?;
+        let (mut said, mut taken_back, mut durable) = (0, 0, Durable::now());
+        if self.tells {
+            let change = self.registry.change_to(held.events, now_ns);
+            (said, taken_back) = (change.said.len() as u64, change.taken_back.len() as u64);
+            durable =
+                standing::hand_on(change, &self.registry, &self.queue).map_err(Refusal::Busy)?;
+        }
         let changed = running.differing(&written);
         let without_effect = self.apply(&settings, &changed);
         *running = written;

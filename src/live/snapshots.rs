@@ -34,13 +34,47 @@ pub(super) fn newest(
     writer: &journal::Writer,
     books: &SnapshotBooks,
 ) -> Result<Option<Snapshot>, LiveError> {
+    let mut found = None;
+    look(snapshots, journal, writer, books, |epoch| {
+        found = Some(snapshots.read(epoch)?);
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// The epochs of all that hold, in order.
+pub(super) fn whole(
+    snapshots: &Folder,
+    journal: &Path,
+    writer: &journal::Writer,
+    books: &SnapshotBooks,
+) -> Result<Vec<u64>, LiveError> {
+    let mut found = Vec::new();
+    look(snapshots, journal, writer, books, |epoch| {
+        snapshots.check(epoch)?;
+        found.insert(0, epoch);
+        Ok(false)
+    })?;
+    Ok(found)
+}
+
+/// Looks at snapshots, the newest first, until that is enough.
+fn look(
+    snapshots: &Folder,
+    journal: &Path,
+    writer: &journal::Writer,
+    books: &SnapshotBooks,
+    mut at: impl FnMut(u64) -> Result<bool, SnapshotError>,
+) -> Result<(), LiveError> {
+    let mut is_none = true;
     for epoch in snapshots.epochs()?.into_iter().rev() {
         if writer.next_epoch().is_none_or(|next| next <= epoch) {
             let (path, ends) = (journal.to_owned(), writer.next_epoch());
             return Err(LiveError::Behind { path, epoch, ends });
         }
-        match snapshots.read(epoch) {
-            Ok(snapshot) => return Ok(Some(snapshot)),
+        match at(epoch) {
+            Ok(true) => return Ok(()),
+            Ok(false) => is_none = false,
             Err(error @ SnapshotError::Version { .. }) => return Err(error.into()),
             Err(error) => {
                 let aside = snapshots.set_aside(epoch)?;
@@ -51,8 +85,10 @@ pub(super) fn newest(
         }
     }
     match writer.first_epoch() {
-        Some(first) if first > 0 => Err(LiveError::NoSnapshot { path: journal.to_owned(), first }),
-        _ => Ok(None),
+        Some(first) if first > 0 && is_none => {
+            Err(LiveError::NoSnapshot { path: journal.to_owned(), first })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The parts of a live process, each begun in its turn.
 
+use super::cluster::{Company, Listing, seat};
 use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
 use super::journal::Opened;
@@ -9,6 +10,7 @@ use super::snapshots::{Past, Snapshots};
 use super::standing;
 use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX};
 use crate::clock::SharedClock;
+use crate::cluster::{Role, Shape};
 use crate::console::reload::Requests;
 use crate::console::{Console, Health, Parts, Registry};
 use crate::dlq;
@@ -16,13 +18,13 @@ use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::{Outbox, SinkBooks};
 use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
-use crate::epoch::{self, Queue, feed, keep};
+use crate::epoch::{self, Keeping, Order, Queue, feed};
 use crate::ingest::Intake;
 use crate::ingest::http::server::{ServerError, serve};
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
 use crate::ingest::receptions::Receptions;
-use crate::runtime::{self, AbortOnPanic, Feeder, RuntimeError};
+use crate::runtime::{self, AbortOnPanic, Feeder, Mesh, RuntimeError};
 use crate::settings::{DeadLetterSettings, Settings, SourceSettings};
 use crate::snapshot::writer::Part;
 use crate::telemetry::kafka::KafkaBooks;
@@ -31,11 +33,12 @@ use crate::telemetry::{EngineBooks, Metrics, ReloadBooks};
 use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 /// Refused rows of topology that are logged one by one.
@@ -47,6 +50,7 @@ pub(super) struct Core {
     pub(super) engine: EngineBooks,
     pub(super) kafka: KafkaBooks,
     pub(super) registry: Registry,
+    pub(super) listing: Listing,
     pub(super) queue: Arc<Queue>,
     pub(super) snapshots: SnapshotBooks,
     pub(super) reloads: ReloadBooks,
@@ -78,18 +82,34 @@ impl Core {
         metrics.add(Box::new(reloads.clone()));
         let queue = Queue::new(settings.input_queue_bytes, engine.clone(), journaled);
         let registry = Registry::remembering(settings.params.context.tombstone_seconds);
-        let keeper = Some(keeper);
-        Ok(Core { metrics, engine, kafka, registry, queue, snapshots, reloads, letters, keeper })
+        let (listing, keeper) = (Listing::new(registry.clone()), Some(keeper));
+        Ok(Core {
+            metrics,
+            engine,
+            kafka,
+            registry,
+            listing,
+            queue,
+            snapshots,
+            reloads,
+            letters,
+            keeper,
+        })
     }
 
-    pub(super) fn surroundings(&self, settings: &Settings, clock: &SharedClock) -> Surroundings {
-        let listed = self.registry.clone();
+    pub(super) fn surroundings(
+        &self,
+        settings: &Settings,
+        cluster: Option<&Shape>,
+        clock: &SharedClock,
+    ) -> Surroundings {
+        let listing = self.listing.clone();
         Surroundings {
             intake: Arc::clone(&self.queue) as Arc<dyn Intake>,
-            listener: Some(Arc::new(move |event: &ContextEvent| listed.apply(event))),
+            listener: Some(Arc::new(move |event: &ContextEvent| listing.hear(event))),
             metrics: self.metrics.clone(),
             clock: Arc::clone(clock),
-            workers: settings.workers,
+            workers: settings.workers * cluster.map_or(1, Shape::processes),
         }
     }
 }
@@ -110,6 +130,7 @@ impl Engine {
         store: &Store,
         outboxes: Vec<(Arc<Outbox>, Confirmed)>,
         (past, parts): (Option<Past>, Option<Sender<Part>>),
+        mesh: Option<Mesh>,
     ) -> Result<Engine, LiveError> {
         let (workers, params) = (settings.workers, &settings.params);
         let (notes, ticked) = unbounded();
@@ -123,11 +144,12 @@ impl Engine {
             parts,
         );
         let (feeder, collector) = match past {
-            None => runtime::start(workers, params, OUTSTANDING_MAX)?,
+            None => runtime::begin(workers, params, OUTSTANDING_MAX, (mesh, None))?,
             Some(Past { engine, emission: told }) => {
                 let tick = engine.tick;
+                let past = (mesh, Some(engine));
                 let (feeder, mut collector) =
-                    runtime::resume(workers, params, OUTSTANDING_MAX, engine)?;
+                    runtime::begin(workers, params, OUTSTANDING_MAX, past)?;
                 let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
                 emitter.resume(emission, &first, tick, told)?;
                 (feeder, collector)
@@ -153,6 +175,8 @@ pub(super) struct GoneOn {
     pub(super) positions: Option<Positions>,
     /// The thread that writes snapshots.
     pub(super) snapshots: Option<JoinHandle<()>>,
+    /// The epochs that another process orders.
+    pub(super) orders: Option<Receiver<Order>>,
 }
 
 /// Reads snapshot and journal, so that all is known that was known; sinks are told what they
@@ -162,25 +186,38 @@ pub(super) fn go_on(
     data_dir: &DataDir,
     core: &Core,
     store: &Store,
-    receptions: &Arc<Receptions>,
-    http: &Http,
+    (receptions, http): (&Arc<Receptions>, &Http),
+    (company, stop): (Option<Company>, &UnboundedSender<()>),
 ) -> Result<GoneOn, LiveError> {
     let clock = &http.clock;
-    let mut opened = Opened::at(settings, data_dir, clock, (&core.metrics, &core.snapshots))?;
+    let (mesh, table) = company.map(|company| (company.mesh, company.table)).unzip();
+    let books = (&core.metrics, &core.snapshots);
+    let mut opened = Opened::at(settings, data_dir, clock, books, table.as_ref())?;
+    let orders = match table {
+        Some(table) => seat(table, core, stop)?,
+        None => None,
+    };
+    let role = core.listing.role();
     let name = sinks_journal(opened.name(), data_dir)?;
-    let sinks = Sinks::start(&settings.sinks, data_dir.was_used(), &name, clock)?;
+    let told = if role.tells() { settings.sinks.as_slice() } else { &[] };
+    let sinks = Sinks::start(told, data_dir.was_used(), &name, clock)?;
     core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
     let (positions, outboxes) = opened.positions(data_dir, &sinks)?;
-    let snapshots = opened.snapshots(settings, &http.keys, &core.snapshots)?;
+    let snapshots = opened.snapshots(settings, &http.keys, core)?;
     let parts = snapshots.as_ref().map(|snapshots| snapshots.parts.clone());
-    let past = opened.take_past(settings, &core.registry);
-    let mut engine = Engine::start(settings, core, store, outboxes, (past, parts))?;
-    let resumed = opened.recover(&mut engine, &core.registry, receptions, http)?;
+    let past = opened.take_past(settings, &core.listing);
+    let mut engine = Engine::start(settings, core, store, outboxes, (past, parts), mesh)?;
+    let resumed = opened.recover(&mut engine, &core.listing, receptions, http)?;
     let cuts = snapshots.as_ref().map(|made| cuts(settings, receptions, made, clock));
     let journal = resumed.journal.map(|journal| journal.with_cuts(cuts));
     let snapshots = snapshots.map(|snapshots| snapshots.thread);
-    let (journal, journal_name) = ((journal, resumed.tick), resumed.name);
-    Ok(GoneOn { engine, sinks, journal, journal_name, positions, snapshots })
+    let journal = (journal, resumed.tick);
+    // Of several processes each has a journal of its own, under one name.
+    let journal_name = match role.process() {
+        Some(process) => format!("{}-{process}", resumed.name),
+        None => resumed.name,
+    };
+    Ok(GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders })
 }
 
 /// What receivers know the journal by. Where it was put back from a copy it is not the one that
@@ -200,7 +237,7 @@ pub(super) fn app(
     core: &Core,
     receptions: &Receptions,
     health: &Health,
-    reloads: Requests,
+    (reloads, follows): (Requests, bool),
 ) -> Router {
     let receiving = routes(http, &settings.sources, |source| receptions.of(source));
     let console = Console::new(Parts {
@@ -213,7 +250,7 @@ pub(super) fn app(
         reloads,
         started_ns: http.clock.now_ns(),
     });
-    console.app(receiving)
+    console.app(receiving, follows)
 }
 
 fn named(name: &str) -> std::thread::Builder {
@@ -228,13 +265,20 @@ pub(super) fn feeding(
     clock: &SharedClock,
     (feeder, notes): (Feeder, Sender<Tick>),
     (journal, last): (Option<epoch::Continued>, Option<Seconds>),
+    orders: Option<Receiver<Order>>,
 ) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {
     let (next, formed) = bounded(FORMED_MAX);
     let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
-    let kept = (journal, core.keeper.take());
+    let keeping = Keeping { queue, journal, letters: core.keeper.take(), clock, next };
+    let role = core.listing.role();
     named("journal").spawn(move || {
         let _abort = AbortOnPanic;
-        if let Err(error) = keep(&queue, kept, last, &clock, &next) {
+        let kept = match (&role, orders) {
+            (Role::Leader(leader), _) => keeping.lead(last, Some(&**leader)),
+            (_, Some(orders)) => keeping.follow(&orders),
+            (_, None) => keeping.lead(last, None),
+        };
+        if let Err(error) = kept {
             // What is on disk is unknown; only a start from what is there tells.
             tracing::error!(%error, "the journal cannot be written, the process ends");
             std::process::exit(EXIT_IO);

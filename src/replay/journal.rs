@@ -23,6 +23,7 @@ use crate::ingest::receptions::Receptions;
 use crate::ingest::record::Head;
 use crate::ingest::{Busy, BusyReason, Durable, Intake, Submission};
 use crate::journal::{self, DIRECTORY, JournalError, Reader};
+use crate::cluster::Place;
 use crate::replay::Finals;
 use crate::runtime::{Collector, Feeder, RuntimeError, resume, start};
 use crate::settings::Settings;
@@ -60,6 +61,9 @@ pub enum JournalReplayError {
         #[source]
         source: io::Error,
     },
+    /// There are not those of all processes that computed together.
+    #[error("{0}")]
+    Together(String),
     /// It cannot be read, or not understood.
     #[error(transparent)]
     Recover(#[from] RecoverError),
@@ -92,6 +96,31 @@ pub fn find(directory: &Path) -> Result<PathBuf, JournalReplayError> {
     Err(JournalReplayError::NotFound { path: directory.to_owned() })
 }
 
+/// The journals that directories are or hold: one alone, or those of all processes that computed
+/// together, in their order.
+///
+/// # Errors
+/// When there is none, the system does not say, or they are not those of all.
+pub fn find_all(directories: &[PathBuf]) -> Result<Vec<PathBuf>, JournalReplayError> {
+    let mut found = Vec::with_capacity(directories.len());
+    for (at, directory) in directories.iter().enumerate() {
+        let path = find(directory)?;
+        let beside = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
+        let place = beside.and_then(|data_dir| Place::of(&data_dir).ok().flatten());
+        let (process, processes) = place.map_or((0, 1), |place| (place.process, place.processes));
+        if (process, processes) != (at, directories.len()) {
+            return Err(JournalReplayError::Together(format!(
+                "{} is the journal of process {process} of {processes}, and it is number {at} of \
+                 {}; give `--journal` once for each process, process 0 first",
+                path.display(),
+                directories.len()
+            )));
+        }
+        found.push(path);
+    }
+    Ok(found)
+}
+
 /// How a journal is run again.
 pub struct Plan<'a> {
     /// The settings of the run.
@@ -120,20 +149,20 @@ pub struct Replayed<O> {
     pub outlet: O,
 }
 
-/// Runs the journal in `directory` again, to its end; `submission` hears of every delivery
-/// in it, also of those whose source is configured no more.
+/// Runs a journal again, to its end, or those of processes that computed together; `submission`
+/// hears of every delivery in them, also of those whose source is configured no more.
 ///
 /// A journal that has forgotten its beginning is run from the oldest snapshot beside it.
 ///
 /// # Errors
 /// When the journal cannot be read or begins later than any snapshot, and when the engine stops.
 pub fn replay<O: Outlet>(
-    directory: &Path,
+    directories: &[PathBuf],
     plan: &Plan<'_>,
     mut outlet: O,
     submission: &mut dyn FnMut(&Head, &[u8]),
 ) -> Result<Replayed<O>, JournalReplayError> {
-    let past = past(directory)?;
+    let pasts = past(directories)?;
     let settings = plan.settings;
     let metrics = Metrics::new(&WallClock);
     let around = Surroundings {
@@ -143,21 +172,23 @@ pub fn replay<O: Outlet>(
         clock: WallClock::shared(),
         workers: plan.workers,
     };
-    let receptions = Receptions::new(settings, &around);
-    let from = past.as_ref().map(|past| past.head.epoch + 1);
-    if let Some(past) = &past {
+    // What they learn of senders each process has learned of its own.
+    let receptions: Vec<_> =
+        directories.iter().map(|_| Receptions::new(settings, &around)).collect();
+    let from = pasts.first().map(|past| past.head.epoch + 1);
+    if let Some(past) = pasts.first() {
         outlet.begins_after(past);
     }
-    let (mut feeder, side) = begin(plan, past, &receptions, outlet)?;
+    let (mut feeder, side) = begin(plan, pasts, &receptions, outlet)?;
     let (notes, noted) = unbounded();
     let emitter = std::thread::spawn(move || side.emit(&noted));
     let mut listeners = Listeners {
-        reception: &|name: &SmolStr| receptions.named(name),
+        reception: &|journal, name: &SmolStr| receptions[journal].named(name),
         context: &mut |_| {},
         submission,
         answered: &mut |_, _| {},
     };
-    let recovered = recover(directory, from, &mut feeder, &notes, &mut listeners);
+    let recovered = recover(directories, from, &mut feeder, &notes, &mut listeners);
     // The emitting side ends when nobody feeds any more, also after a failure.
     drop((feeder, notes));
     let (kept, outlet) = emitter.join().map_err(|_| JournalReplayError::Emitter)?;
@@ -172,21 +203,32 @@ pub fn replay<O: Outlet>(
     })
 }
 
-/// The snapshot that a journal which lacks its beginning goes on from: the oldest that holds.
-fn past(directory: &Path) -> Result<Option<Snapshot>, JournalReplayError> {
+/// The snapshots that journals of which one lacks its beginning go on from, one each: the oldest
+/// that hold.
+fn past(directories: &[PathBuf]) -> Result<Vec<Snapshot>, JournalReplayError> {
     // Identities count from the first epoch, so without it all before must be known.
-    let forgotten = match Reader::open(directory, 0) {
-        Ok(_) => return Ok(None),
-        Err(error @ JournalError::Forgotten { .. }) => error,
-        Err(error) => return Err(RecoverError::from(error).into()),
+    let (mut from, mut forgotten) = (0, None);
+    for directory in directories {
+        match Reader::open(directory, 0) {
+            Ok(_) => {}
+            Err(error @ JournalError::Forgotten { first, .. }) => {
+                from = from.max(first);
+                forgotten = Some(error);
+            }
+            Err(error) => return Err(RecoverError::from(error).into()),
+        }
+    }
+    let Some(forgotten) = forgotten else { return Ok(Vec::new()) };
+    let beside = |directory: &PathBuf| {
+        let found = directory.canonicalize().ok().and_then(|path| path.parent().map(Folder::of));
+        found.unwrap_or_else(|| Folder::of(directory))
     };
-    let JournalError::Forgotten { first, .. } = forgotten else { return Ok(None) };
-    let beside = directory.canonicalize().ok().and_then(|path| path.parent().map(Folder::of));
-    let folder = beside.unwrap_or_else(|| Folder::of(directory));
+    let folders: Vec<Folder> = directories.iter().map(beside).collect();
     let mut refused = None;
-    for epoch in folder.epochs()?.into_iter().filter(|epoch| epoch + 1 >= first) {
-        match folder.read(epoch) {
-            Ok(snapshot) => return Ok(Some(snapshot)),
+    let Some(first) = folders.first() else { return Ok(Vec::new()) };
+    for epoch in first.epochs()?.into_iter().filter(|epoch| epoch + 1 >= from) {
+        match folders.iter().map(|folder| folder.read(epoch)).collect() {
+            Ok(snapshots) => return Ok(snapshots),
             Err(error) => refused = Some(error),
         }
     }
@@ -213,19 +255,25 @@ impl<O: Outlet> Side<O> {
 /// Starts the engine, from nothing or after a snapshot.
 fn begin<O: Outlet>(
     plan: &Plan<'_>,
-    past: Option<Snapshot>,
-    receptions: &Receptions,
+    pasts: Vec<Snapshot>,
+    receptions: &[Receptions],
     mut outlet: O,
 ) -> Result<(Feeder, Side<O>), JournalReplayError> {
     let Plan { settings, workers, rows } = *plan;
     let emission = Emission::of(&settings.emission);
     let mut keeper = Keeper::new(settings.params.dedup.revise_horizon_seconds, rows);
-    let Some(mut past) = past else {
+    let mut pasts = pasts.into_iter();
+    let Some(mut past) = pasts.next() else {
         let (feeder, collector) = start(workers, &settings.params, OUTSTANDING_MAX)?;
         let ledger = Ledger::new(emission);
         return Ok((feeder, Side { collector, ledger, keeper, outlet }));
     };
-    let engine = past.take_engine(settings);
+    let mut engine = past.take_engine(settings);
+    let mut sources = vec![past.sources];
+    for mut other in pasts {
+        engine.saved.add(other.take_engine(settings).saved);
+        sources.push(other.sources);
+    }
     let (epoch, tick) = (engine.epoch, engine.tick);
     let (feeder, mut collector) = resume(workers, &settings.params, OUTSTANDING_MAX, engine)?;
     let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
@@ -237,9 +285,11 @@ fn begin<O: Outlet>(
     if !revisions.is_empty() {
         outlet.revisions(epoch, revisions);
     }
-    for saved in past.sources.sources {
-        if let Some(reception) = receptions.named(&saved.name) {
-            reception.restore(saved);
+    for (sources, receptions) in sources.into_iter().zip(receptions) {
+        for saved in sources.sources {
+            if let Some(reception) = receptions.named(&saved.name) {
+                reception.restore(saved);
+            }
         }
     }
     Ok((feeder, Side { collector, ledger, keeper, outlet }))

@@ -32,12 +32,12 @@ const FEED_MAX: usize = 8;
 
 /// Runs until the queue's other end is dropped and everything is worked off.
 pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &Sender<Report>) {
-    let index = timely.index();
-    let Start { queue, first, saved } = start;
+    let Start { queue, first, saved, place } = start;
+    let index = timely.index() - place.first;
     let memory = Memory::after(saved);
     let taps = Taps::default();
     let probe = ProbeHandle::new();
-    let mut built = build(timely, params, &memory, &taps, &probe);
+    let mut built = build(timely, params, &memory, (&taps, &probe), place.is_shared());
     built.advance_to(first);
     let mut sources = Some(built);
     let mut told: Epoch = first;
@@ -115,8 +115,8 @@ fn build(
     timely: &mut Worker,
     params: &Params,
     memory: &Memory,
-    taps: &Taps,
-    probe: &ProbeHandle<Epoch>,
+    (taps, probe): (&Taps, &ProbeHandle<Epoch>),
+    gathers: bool,
 ) -> Sources {
     timely.dataflow_named("causeway", |scope| {
         let (alerts, alert_stream) = scope.new_input();
@@ -127,6 +127,7 @@ fn build(
             params,
             memory,
         );
+        let outputs = if gathers { outputs.at_first_worker() } else { outputs };
         let tap = taps.clone();
         let incidents = outputs.incidents.inspect(move |(incident, epoch, diff)| {
             let mut taps = tap.borrow_mut();

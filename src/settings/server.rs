@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The least length of a token, bytes: 16 random characters are beyond guessing over a network.
-const TOKEN_BYTES_MIN: usize = 16;
+pub(super) const TOKEN_BYTES_MIN: usize = 16;
 
 /// The HTTP server, checked.
 #[derive(Clone, Debug)]

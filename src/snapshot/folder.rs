@@ -23,12 +23,12 @@ const PART_ENDING: &str = ".part";
 pub struct Folder(PathBuf);
 
 /// What was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Its size.
     pub bytes: u64,
-    /// The oldest epoch after which a kept snapshot goes on.
-    pub oldest: u64,
+    /// The epochs after which kept snapshots go on, in order.
+    pub kept: Vec<u64>,
 }
 
 impl Folder {
@@ -93,22 +93,25 @@ impl Folder {
     /// # Errors
     /// When the disk refuses; then what was there before still is.
     pub fn write(&self, snapshot: &Snapshot) -> Result<Written, SnapshotError> {
-        self.write_resting(snapshot, None)
+        self.write_resting(snapshot, None, None)
     }
 
-    /// The same, with rests on the way.
+    /// The same, with rests on the way; with a `floor` those before it are not needed, and no
+    /// others.
     pub(super) fn write_beside(
         &self,
         snapshot: &Snapshot,
         rests: &Rests<'_>,
+        floor: Option<u64>,
     ) -> Result<Written, SnapshotError> {
-        self.write_resting(snapshot, Some(rests))
+        self.write_resting(snapshot, Some(rests), floor)
     }
 
     fn write_resting(
         &self,
         snapshot: &Snapshot,
         rests: Option<&Rests<'_>>,
+        floor: Option<u64>,
     ) -> Result<Written, SnapshotError> {
         fs::create_dir_all(&self.0).map_err(|source| self.refused("make", &self.0, source))?;
         let path = self.path(snapshot.head.epoch);
@@ -134,8 +137,7 @@ impl Folder {
         };
         fs::rename(&part, &path).map_err(refused("name"))?;
         self.sync()?;
-        let oldest = self.trim()?;
-        Ok(Written { bytes, oldest: oldest.unwrap_or(snapshot.head.epoch) })
+        Ok(Written { bytes, kept: self.trim(floor)? })
     }
 
     /// Takes a damaged snapshot out of the row, so that it does not count as one of those that are
@@ -160,19 +162,23 @@ impl Folder {
         Ok(aside)
     }
 
-    /// Removes all but the newest; returns the oldest that is left.
-    fn trim(&self) -> Result<Option<u64>, SnapshotError> {
-        let epochs = self.epochs()?;
-        let (gone, kept) = epochs.split_at(epochs.len().saturating_sub(KEPT));
-        for epoch in gone {
+    /// Removes those before the floor, without one all but the newest; returns what is left.
+    fn trim(&self, floor: Option<u64>) -> Result<Vec<u64>, SnapshotError> {
+        let mut epochs = self.epochs()?;
+        let at = match floor {
+            Some(floor) => epochs.partition_point(|epoch| *epoch < floor),
+            None => epochs.len().saturating_sub(KEPT),
+        };
+        let kept = epochs.split_off(at);
+        for epoch in &epochs {
             let path = self.path(*epoch);
             fs::remove_file(&path).map_err(|source| self.refused("remove", &path, source))?;
         }
         // A journal that forgets goes by what is left on disk, not by what will be.
-        if !gone.is_empty() {
+        if !epochs.is_empty() {
             self.sync()?;
         }
-        Ok(kept.first().copied())
+        Ok(kept)
     }
 
     fn sync(&self) -> Result<(), SnapshotError> {

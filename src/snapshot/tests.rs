@@ -53,7 +53,7 @@ fn what_is_written_is_read_back() {
 fn two_are_kept_and_the_older_says_what_is_needed() {
     let directory = tempfile::tempdir().unwrap();
     let folder = Folder::of(directory.path());
-    let oldest = |epoch| folder.write(&snapshot(epoch)).unwrap().oldest;
+    let oldest = |epoch| folder.write(&snapshot(epoch)).unwrap().kept[0];
     assert_eq!([3, 5, 9, 12].map(oldest), [3, 3, 5, 9]);
     assert_eq!(folder.epochs().unwrap(), [9, 12]);
 }
@@ -62,7 +62,7 @@ fn two_are_kept_and_the_older_says_what_is_needed() {
 fn a_damaged_one_does_not_push_a_good_one_out() {
     let directory = tempfile::tempdir().unwrap();
     let folder = Folder::of(directory.path());
-    let write = |epoch| folder.write(&snapshot(epoch)).unwrap().oldest;
+    let write = |epoch| folder.write(&snapshot(epoch)).unwrap().kept[0];
     let _ = [3, 5].map(write);
     let aside = folder.set_aside(5).unwrap();
     assert!(aside.ends_with("00000000000000000005.snapshot.damaged"), "{}", aside.display());

@@ -14,16 +14,14 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long to wait for the answer to a request of an epoch that is on disk: it is on its way.
 const ANSWERS: Duration = Duration::from_millis(10);
 const ANSWERS_MAX: u32 = 1000;
-/// No snapshot is kept.
-const NONE: u64 = u64::MAX;
 
 /// What one side gives for the snapshot after an epoch.
 pub enum Part {
@@ -72,13 +70,17 @@ pub struct Progress(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     busy: AtomicBool,
-    oldest: AtomicU64,
+    kept: Mutex<Vec<u64>>,
 }
 
 impl Progress {
-    fn new(oldest: Option<u64>) -> Progress {
-        let oldest = AtomicU64::new(oldest.unwrap_or(NONE));
-        Progress(Arc::new(Shared { busy: AtomicBool::new(false), oldest }))
+    fn new(kept: Vec<u64>) -> Progress {
+        Progress(Arc::new(Shared { busy: AtomicBool::new(false), kept: Mutex::new(kept) }))
+    }
+
+    /// Whether one is under way.
+    pub fn is_busy(&self) -> bool {
+        self.0.busy.load(Ordering::Acquire)
     }
 
     /// Whether one is under way; if none is, one is from now on.
@@ -93,7 +95,16 @@ impl Progress {
     /// The epoch after which the oldest snapshot that is kept goes on: what the journal holds of
     /// it and of epochs before is not needed any more.
     pub fn oldest(&self) -> Option<u64> {
-        Some(self.0.oldest.load(Ordering::Acquire)).filter(|epoch| *epoch != NONE)
+        self.lock().first().copied()
+    }
+
+    /// The epochs after which the snapshots that are kept go on, in order.
+    pub fn kept(&self) -> Vec<u64> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,6 +122,16 @@ pub struct Settings {
     pub clock: SharedClock,
     /// What is counted.
     pub books: SnapshotBooks,
+    /// Other processes that go on after the same snapshots, if there are any.
+    pub others: Option<WithOthers>,
+}
+
+/// What is kept for other processes, and how they hear of what there is.
+pub struct WithOthers {
+    /// Snapshots before that of this epoch are not needed any more.
+    pub floor: Arc<AtomicU64>,
+    /// Is told which there are when another was tried.
+    pub tried: Option<Box<dyn Fn(Vec<u64>) + Send>>,
 }
 
 /// The writing side of snapshots.
@@ -121,17 +142,17 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread; it ends when nobody can send parts any more. `oldest` is the oldest
-    /// snapshot there is.
+    /// Starts the thread; it ends when nobody can send parts any more. `kept` are the epochs of
+    /// the snapshots that there are.
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(
         settings: Settings,
-        oldest: Option<u64>,
+        kept: Vec<u64>,
     ) -> io::Result<(Sender<Part>, Progress, JoinHandle<()>)> {
         let (parts, received) = unbounded();
-        let progress = Progress::new(oldest);
+        let progress = Progress::new(kept);
         let writer = Writer { settings, progress: progress.clone(), parts: BTreeMap::new() };
         let thread = std::thread::Builder::new()
             .name("snapshots".to_owned())
@@ -149,6 +170,10 @@ impl Writer {
             let (run, source_names) = (run.clone(), source_names.clone());
             self.write(Head { epoch, now, run, source_names }, *engine, *emission, sources);
             self.progress.done();
+            let tried = self.settings.others.as_ref().and_then(|others| others.tried.as_ref());
+            if let Some(tried) = tried {
+                tried(self.progress.kept());
+            }
         }
     }
 
@@ -184,10 +209,11 @@ impl Writer {
         };
         let (epoch, began_ns) = (head.epoch, clock.monotonic_ns());
         let snapshot = Snapshot { head, engine, emission, sources: Sources { sources, keys } };
-        match folder.write_beside(&snapshot, &Rests::new(clock)) {
+        let floor = self.settings.others.as_ref().map(|o| o.floor.load(Ordering::Acquire));
+        match folder.write_beside(&snapshot, &Rests::new(clock), floor) {
             Ok(written) => {
                 let seconds = (clock.monotonic_ns() - began_ns) as f64 / 1e9;
-                self.progress.0.oldest.store(written.oldest, Ordering::Release);
+                *self.progress.lock() = written.kept;
                 books.written(epoch, written.bytes, seconds);
                 tracing::info!(epoch, bytes = written.bytes, seconds, "snapshot written");
             }

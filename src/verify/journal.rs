@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use causeway_dataflows::ops::epochs::Epoch;
 use smol_str::SmolStr;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// What is asked of a journal.
 pub struct Asked<'a> {
@@ -43,11 +43,11 @@ pub struct Led {
     pub from: Option<u64>,
 }
 
-/// Runs the journal in `directory` again and keeps what should be told to the sink.
+/// Runs a journal again, or those of processes that computed together, and keeps what should be told to the sink.
 ///
 /// # Errors
 /// When the journal cannot be read or understood, or the engine stops.
-pub fn lead(directory: &Path, asked: Asked<'_>) -> Result<Led, JournalReplayError> {
+pub fn lead(directories: &[PathBuf], asked: Asked<'_>) -> Result<Led, JournalReplayError> {
     let Asked { settings, workers, wanted, name, since, mut acked } = asked;
     let plan = Plan { settings, workers, rows: false };
     let route = Route::new(wanted);
@@ -57,7 +57,7 @@ pub fn lead(directory: &Path, asked: Asked<'_>) -> Result<Led, JournalReplayErro
             acked.meet(head, body);
         }
     };
-    let replayed = replay(directory, &plan, collect, &mut submission)?;
+    let replayed = replay(directories, &plan, collect, &mut submission)?;
     Ok(Led {
         expected: replayed.outlet.expected,
         digest: replayed.tally.digest().to_string(),

@@ -6,7 +6,7 @@ mod shared_data;
 mod schema;
 mod rules;
 mod properties;
-mod hostile;
+pub(crate) mod hostile;
 mod arrays;
 
 use causeway::canonical::{Decoded, Decoder, Format, Framing, Input, Mode, Origin, Source};

@@ -6,6 +6,7 @@
 
 mod history;
 mod memory;
+mod mesh;
 mod replay;
 mod run;
 mod told;
@@ -13,27 +14,47 @@ mod told;
 use causeway::emit::digest::Digest;
 use history::{History, histories};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use run::{Standing, check_against_oracle, check_restart, run};
 
 /// Histories per property; with three runs each they fit into the test command.
 const CASES: u32 = 500;
 
+/// The same where each starts processes that connect.
+const MESH_CASES: u32 = 60;
+
 fn property(check: impl Fn(&History) -> Result<(), TestCaseError>) {
-    let mut runner = TestRunner::new_with_rng(
-        Config {
-            cases: CASES,
-            failure_persistence: None,
-            max_shrink_iters: 2000,
-            ..Config::default()
-        },
-        proptest::test_runner::TestRng::deterministic_rng(
-            proptest::test_runner::RngAlgorithm::ChaCha,
-        ),
-    );
-    if let Err(failure) = runner.run(&histories(), |history| check(&history)) {
+    property_of(CASES, check);
+}
+
+fn property_of(cases: u32, check: impl Fn(&History) -> Result<(), TestCaseError>) {
+    if let Err(failure) = hold(1, cases, check) {
         panic!("{failure}");
     }
+}
+
+/// Holds so many histories of a seed to what is checked; the smallest for which it does not hold.
+fn hold(
+    seed: u64,
+    cases: u32,
+    check: impl Fn(&History) -> Result<(), TestCaseError>,
+) -> Result<(), String> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    runner.run(&histories(), |history| check(&history)).map_err(|failure| failure.to_string())
+}
+
+/// Every epoch of so many histories of a seed agrees with the oracle.
+pub(crate) fn agree(seed: u64, cases: u32) -> Result<(), String> {
+    hold(seed, cases, |history| check_against_oracle(history).map_err(TestCaseError::fail))
 }
 
 fn digest(standing: &Standing) -> String {
@@ -45,11 +66,6 @@ fn digest(standing: &Standing) -> String {
         digest.toggle_incident(incident);
     }
     digest.to_string()
-}
-
-#[test]
-fn every_epoch_agrees_with_the_oracle() {
-    property(|history| check_against_oracle(history).map_err(TestCaseError::fail));
 }
 
 #[test]
@@ -85,5 +101,15 @@ fn what_was_saved_goes_on_to_the_very_same_answers() {
         check_restart(history, cut, workers).map_err(TestCaseError::fail)?;
         // With horizons that pass, so that groups freeze and leave on both sides of the cut.
         check_restart(&history.taken_back(), cut, workers).map_err(TestCaseError::fail)
+    });
+}
+
+#[test]
+fn several_processes_answer_as_one_does() {
+    property_of(MESH_CASES, |history| {
+        let place = history.steps.len() % 4;
+        let shape = [(2, 1), (3, 1), (2, 2), (3, 2)][place];
+        let cut = history.steps.len() * (place + 1) / 5;
+        mesh::check(history, shape, cut).map_err(TestCaseError::fail)
     });
 }

@@ -4,7 +4,7 @@ mod broker;
 mod journey;
 mod once;
 mod scripted;
-mod survival;
+pub(crate) mod survival;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

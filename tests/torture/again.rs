@@ -18,7 +18,7 @@ use causeway_dataflows::model::{AlertCount, AlertKey, AlertRow, Disposition};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use crossbeam_channel::Receiver;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,8 +63,17 @@ pub(super) fn read_again(
     settings: &Settings,
     workers: usize,
 ) -> Result<Again, JournalReplayError> {
+    read_all_again(&[directory.to_owned()], settings, workers)
+}
+
+/// The same for the journals of processes that computed together.
+pub(super) fn read_all_again(
+    directories: &[PathBuf],
+    settings: &Settings,
+    workers: usize,
+) -> Result<Again, JournalReplayError> {
     let plan = Plan { settings, workers, rows: true };
-    let replayed = replay(directory, &plan, Lines::default(), &mut |_, _| {})?;
+    let replayed = replay(directories, &plan, Lines::default(), &mut |_, _| {})?;
     let finals = replayed.finals.unwrap_or_default();
     Ok(Again {
         lines: replayed.outlet.0,
@@ -89,7 +98,7 @@ pub(super) fn letters(directory: &Path, settings: &Settings) -> BTreeSet<String>
     let receptions = Receptions::new(settings, &around);
     let mut ids = BTreeSet::new();
     let plan = Plan { settings, workers: 1, rows: false };
-    replay(directory, &plan, Lines::default(), &mut |head, body| {
+    replay(&[directory.to_owned()], &plan, Lines::default(), &mut |head, body| {
         let reception = receptions.named(&head.source).unwrap();
         for reject in reception.rejects_of(head, body) {
             // An id says nothing of when it was first seen.

@@ -248,6 +248,11 @@ fn books(metrics: &Value) -> [u64; 4] {
 /// Ends the last process as a supervisor does.
 fn drain(place: &Place, last: &mut Victim) -> Vec<String> {
     last.signal("TERM");
+    drained(place, last)
+}
+
+/// What is wrong with the end of a process that drains.
+pub(super) fn drained(place: &Place, last: &mut Victim) -> Vec<String> {
     let status = last.ended().unwrap_or_else(|| panic!("it does not end\n{}", place.log_tail()));
     let mut found = Vec::new();
     if !status.success() {
@@ -305,21 +310,21 @@ fn judge(place: &Place, known: &Known, hook: &[String], ends: &BTreeSet<usize>) 
 }
 
 /// The ids in the dead-letter store.
-fn letters(place: &Place) -> BTreeSet<String> {
+pub(super) fn letters(place: &Place) -> BTreeSet<String> {
     let limits = StoreLimits { bytes_max: u64::MAX, age_max: Duration::MAX };
     let store = Store::open(&place.path("data/dlq"), limits).unwrap();
     let listed = store.list(&Filter::default(), usize::MAX).unwrap();
     listed.letters.into_iter().map(|letter| letter.id).collect()
 }
 
-fn differ(one: &Again, other: &Again) -> String {
+pub(super) fn differ(one: &Again, other: &Again) -> String {
     let place = one.lines.iter().zip(&other.lines).position(|(one, other)| one != other);
     let lines = (one.lines.len(), other.lines.len());
     format!("digests {} {}, lines {lines:?}, first at {place:?}", one.digest, other.digest)
 }
 
 /// The lines of a rotated file, oldest first.
-fn logged(directory: &Path) -> String {
+pub(super) fn logged(directory: &Path) -> String {
     let mut names: Vec<PathBuf> =
         std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();

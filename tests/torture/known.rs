@@ -73,6 +73,23 @@ impl Known {
         }
     }
 
+    /// Adds what was sent to another process; no alert is sent to both.
+    pub(super) fn add(&mut self, other: Known) {
+        self.alerts.extend(other.alerts);
+        let sums = [
+            (&mut self.accepted, other.accepted),
+            (&mut self.rejected, other.rejected),
+            (&mut self.accepted_maybe, other.accepted_maybe),
+            (&mut self.rejected_maybe, other.rejected_maybe),
+            (&mut self.followed, other.followed),
+            (&mut self.changes, other.changes),
+            (&mut self.sent_again, other.sent_again),
+            (&mut self.listed, other.listed),
+        ];
+        sums.into_iter().for_each(|(sum, more)| *sum += more);
+        self.findings.extend(other.findings);
+    }
+
     pub(super) fn find(&mut self, finding: String) {
         self.findings.push(finding);
     }

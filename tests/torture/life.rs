@@ -3,7 +3,7 @@
 use super::again::{Again, emit};
 use causeway::canonical::Format;
 use causeway::clock::{ManualClock, SharedClock};
-use causeway::epoch::{Continued, Listeners, Queue, Run, feed, keep, recover};
+use causeway::epoch::{Continued, Keeping, Listeners, Queue, Run, feed, recover};
 use causeway::ingest::reception::{Delivery, Surroundings};
 use causeway::ingest::receptions::Receptions;
 use causeway::journal::{JournalError, Options, Writer};
@@ -59,12 +59,12 @@ impl Life {
         };
         let receptions = Receptions::new(settings, &around);
         let mut listeners = Listeners {
-            reception: &|name| receptions.named(name),
+            reception: &|_, name| receptions.named(name),
             context: &mut |_| {},
             submission: &mut |_, _| {},
             answered: &mut |_, _| {},
         };
-        let recovered = recover(directory, None, &mut feeder, &notes, &mut listeners).unwrap();
+        let recovered = recover(&[directory], None, &mut feeder, &notes, &mut listeners).unwrap();
         let word = |text: &str| text.to_owned();
         let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
         let (next, formed) = bounded(2);
@@ -72,7 +72,8 @@ impl Life {
         let keeper = std::thread::spawn(move || {
             let books = JournalBooks::new(&writer);
             let journal = Some(Continued::new(writer, run, books));
-            keep(&own, (journal, None), recovered.tick, &shared, &next)
+            let keeping = Keeping { queue: own, journal, letters: None, clock: shared, next };
+            keeping.lead(recovered.tick, None)
         });
         let own = Arc::clone(&queue);
         let feeder = std::thread::spawn(move || feed(&own, &formed, feeder, &notes));

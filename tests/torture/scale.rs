@@ -14,6 +14,8 @@ pub(super) const KILLS_A_ROUND: u64 = 12;
 pub(super) struct Scale {
     /// SIGKILLs of one process (R1).
     pub(super) kills: u64,
+    /// SIGKILLs among several processes that compute as one (R2).
+    pub(super) kills_together: u64,
     /// Damaged copies of a journal (R10).
     pub(super) flips: u64,
     /// Second instances beside a stopped process (R9).
@@ -24,6 +26,12 @@ pub(super) struct Scale {
     pub(super) floods: u64,
     /// Spoilt inputs for each reader of bytes (R6).
     pub(super) inputs: u64,
+    /// Histories that are held to the oracle at every epoch (R5).
+    pub(super) oracle: u64,
+    /// Spoilt records of each format between good ones (R7).
+    pub(super) records: u64,
+    /// Kills of a broker (R8).
+    pub(super) brokers: u64,
     /// The first seed; each round has one of its own.
     pub(super) seed: u64,
     /// Rounds at a time.
@@ -42,11 +50,15 @@ impl Scale {
         }
         Scale {
             kills: number("TORTURE_KILLS").unwrap_or(100),
+            kills_together: number("TORTURE_KILLS_TOGETHER").unwrap_or(30),
             flips: number("TORTURE_FLIPS").unwrap_or(500),
             stops: number("TORTURE_STOPS").unwrap_or(5),
             histories: number("TORTURE_HISTORIES").unwrap_or(50),
             floods: number("TORTURE_FLOODS").unwrap_or(1),
             inputs: number("TORTURE_INPUTS").unwrap_or(2_000),
+            oracle: number("TORTURE_ORACLE").unwrap_or(500),
+            records: number("TORTURE_RECORDS").unwrap_or(15_500),
+            brokers: number("TORTURE_BROKERS").unwrap_or(1),
             seed: number("TORTURE_SEED").unwrap_or(1),
             jobs: number("TORTURE_JOBS").unwrap_or(2) as usize,
             ends: minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60)),

@@ -18,6 +18,7 @@ mod receiver;
 mod restarts;
 mod scale;
 mod stopped;
+mod together;
 mod victim;
 mod witness;
 
@@ -30,12 +31,16 @@ use restarts::Compared;
 use scale::{KILLS_A_ROUND, Scale};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use stopped::Stopped;
 
 /// Damaged copies of one journal, after which another is made.
 const COPIES: u64 = 100;
 /// Processes that are started on a damaged journal.
 const STARTS: u64 = 3;
+/// Histories and records of one seed.
+const HISTORIES: u64 = 250;
+const RECORDS: u64 = 7_750;
 /// Findings that are shown: the first ones say what is wrong, thousands of them no more.
 const SHOWN_MAX: usize = 20;
 
@@ -101,6 +106,30 @@ fn kills_lose_nothing() {
         count: sum.kills,
         detail: format!("{sum}"),
         passed: sum.findings.is_empty() && enough,
+    };
+    conclude(row, &sum.findings);
+}
+
+#[test]
+fn kills_of_one_of_several_lose_nothing() {
+    let scale = Scale::of_environment();
+    let rounds = scale.kills_together.div_ceil(KILLS_A_ROUND);
+    let sum = Mutex::new((Round::default(), Duration::ZERO));
+    let done = several(&scale, 1, rounds, |number| {
+        let kills = KILLS_A_ROUND.min(scale.kills_together - number * KILLS_A_ROUND);
+        let (round, back) = together::round(scale.seed + number, kills);
+        println!("seed {}: {round}, back in {back:?}", scale.seed + number);
+        let mut sum = sum.lock().unwrap();
+        sum.0.add(round);
+        sum.1 = sum.1.max(back);
+    });
+    let (sum, back) = sum.into_inner().unwrap();
+    let row = Row {
+        requirement: "R2",
+        seeds: (scale.seed, done),
+        count: sum.kills,
+        detail: format!("{sum}, back in at most {:.1} s", back.as_secs_f64()),
+        passed: sum.findings.is_empty(),
     };
     conclude(row, &sum.findings);
 }
@@ -197,4 +226,60 @@ fn readers_stand_whatever_they_are_given() {
         passed: findings.is_empty() && inputs > targets,
     };
     conclude(row, &findings);
+}
+
+#[test]
+fn every_epoch_agrees_with_the_oracle() {
+    let scale = Scale::of_environment();
+    let findings = Mutex::new(Vec::new());
+    let done = several(&scale, scale.jobs, scale.oracle.div_ceil(HISTORIES), |number| {
+        let cases = HISTORIES.min(scale.oracle - number * HISTORIES) as u32;
+        if let Err(finding) = crate::engine::agree(scale.seed + number, cases) {
+            findings.lock().unwrap().push(format!("seed {}: {finding}", scale.seed + number));
+        }
+    });
+    let findings = findings.into_inner().unwrap();
+    let row = Row {
+        requirement: "R5",
+        seeds: (scale.seed, done),
+        count: (done * HISTORIES).min(scale.oracle),
+        detail: "histories, each at every epoch".to_owned(),
+        passed: findings.is_empty(),
+    };
+    conclude(row, &findings);
+}
+
+#[test]
+fn spoilt_records_harm_nobody() {
+    let scale = Scale::of_environment();
+    let sent = AtomicU64::new(0);
+    let done = several(&scale, scale.jobs, scale.records.div_ceil(RECORDS), |number| {
+        let records = RECORDS.min(scale.records - number * RECORDS) as usize;
+        let own = crate::canonical::hostile::storm::storms(scale.seed + number, records);
+        sent.fetch_add(own as u64, Ordering::SeqCst);
+    });
+    let sent = sent.into_inner();
+    let row = Row {
+        requirement: "R7",
+        seeds: (scale.seed, done),
+        count: sent,
+        detail: "records of 7 kinds between good ones".to_owned(),
+        passed: sent >= scale.records,
+    };
+    conclude(row, &[]);
+}
+
+#[cfg(feature = "kafka")]
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_that_are_killed_cost_nothing() {
+    let scale = Scale::of_environment();
+    crate::kafka::survival::kill_brokers(scale.brokers as u32).await;
+    let row = Row {
+        requirement: "R8",
+        seeds: (scale.seed, 1),
+        count: scale.brokers,
+        detail: format!("kills of a broker, {} messages", scale.brokers * 40 + 20),
+        passed: true,
+    };
+    conclude(row, &[]);
 }

@@ -21,6 +21,8 @@ fn program() -> PathBuf {
 pub(super) struct Place {
     directory: tempfile::TempDir,
     pub(super) port: u16,
+    /// What a process is started with beside its configuration.
+    arguments: Vec<String>,
 }
 
 impl Place {
@@ -28,7 +30,7 @@ impl Place {
     pub(super) fn new(rng: &mut Rng, yaml: impl FnOnce(&Path) -> String) -> Place {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port(rng);
-        let place = Place { directory, port };
+        let place = Place { directory, port, arguments: Vec::new() };
         let text = format!(
             "version: 1\ndata_dir: {}\nserver: {{listen: \"127.0.0.1:{port}\", \
              limits: {{body: 64KiB, decoded: 64KiB}}}}\n{}",
@@ -37,6 +39,12 @@ impl Place {
         );
         std::fs::write(place.path("causeway.yaml"), text).unwrap();
         place
+    }
+
+    /// The same, whose processes are started with further arguments.
+    pub(super) fn with(mut self, arguments: Vec<String>) -> Place {
+        self.arguments = arguments;
+        self
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -82,7 +90,8 @@ impl Place {
 
     fn command(&self, config: &str) -> Command {
         let mut command = Command::new(program());
-        command.args(["run", "-c"]).arg(self.path(config)).env_remove("RUST_LOG");
+        command.args(["run", "-c"]).arg(self.path(config)).args(&self.arguments);
+        command.env_remove("RUST_LOG");
         command.stdin(Stdio::null());
         command
     }
@@ -116,7 +125,7 @@ fn appended(path: &Path) -> File {
 
 /// A port below those that the system gives to clients: one of theirs could be taken by a
 /// client between two runs, or be connected to itself.
-fn free_port(rng: &mut Rng) -> u16 {
+pub(super) fn free_port(rng: &mut Rng) -> u16 {
     let mut ports = std::iter::repeat_with(|| 10_240 + rng.below(20_000) as u16).take(1000);
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
@@ -129,7 +138,12 @@ pub(super) struct Victim {
 impl Victim {
     /// Whether it goes on.
     pub(super) fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.status().is_none()
+    }
+
+    /// How it ended, if it did.
+    pub(super) fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// Kills it in the middle of whatever it does, and waits until it is gone.

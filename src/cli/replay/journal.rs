@@ -6,26 +6,26 @@ use crate::cli::journal::{code_of, warn_of};
 use crate::cli::{Failure, exit};
 use crate::clock::{Clock, WallClock};
 use crate::replay::Outlet as _;
-use crate::replay::journal::{Plan, find, replay as run};
+use crate::replay::journal::{Plan, find_all, replay as run};
 use anyhow::Context as _;
-use std::path::Path;
+use std::path::PathBuf;
 
-/// Runs the journal in or under `directory` to its end; `began_ns` is when that began.
+/// Runs the journals in or under `directories` to their end; `began_ns` is when that began.
 pub(super) fn replay(
     args: &Args,
-    directory: &Path,
+    directories: &[PathBuf],
     outlet: FileOutlet,
     began_ns: i64,
 ) -> Result<Ended, Failure> {
     let settings = settings(&args.config)?;
     let refuse = |error| Failure { code: code_of(&error), error: error.into() };
-    let path = find(directory).map_err(refuse)?;
+    let paths = find_all(directories).map_err(refuse)?;
     let plan = Plan {
         settings: &settings,
         workers: args.workers.unwrap_or(settings.workers).max(1),
         rows: args.alerts.is_some() || (args.incidents.is_some() && args.final_only),
     };
-    let replayed = run(&path, &plan, outlet, &mut |_, _| {}).map_err(refuse)?;
+    let replayed = run(&paths, &plan, outlet, &mut |_, _| {}).map_err(refuse)?;
     warn_of(&replayed.recovered, &settings);
     let written = replayed.outlet.close();
     let file = args.incidents.as_deref().map(in_file).map_or_else(String::new, |name| name());

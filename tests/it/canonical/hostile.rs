@@ -1,7 +1,7 @@
 //! Input made to hurt: it costs its own reject, and nothing else.
 
 mod mutate;
-mod storm;
+pub(crate) mod storm;
 
 use super::{Bench, LIVE, shown};
 use causeway::canonical::{Code, Decoded, Format, Framing, Source};

@@ -48,12 +48,12 @@ impl Standing {
 }
 
 /// One epoch of a history.
-struct Epoch {
-    tick: Tick,
-    heard: Vec<(Seconds, usize, Heard)>,
+pub struct Epoch {
+    pub tick: Tick,
+    pub heard: Vec<(Seconds, usize, Heard)>,
 }
 
-fn epochs(history: &History) -> Vec<Epoch> {
+pub fn epochs(history: &History) -> Vec<Epoch> {
     let mut epochs: Vec<Epoch> = Vec::new();
     let mut cut = true;
     let mut tick = START;
@@ -75,7 +75,7 @@ fn epochs(history: &History) -> Vec<Epoch> {
     epochs
 }
 
-fn input(epoch: &Epoch, workers: usize) -> EpochInput {
+pub fn input(epoch: &Epoch, workers: usize) -> EpochInput {
     let mut batches = vec![AlertBatch::default(); workers];
     let mut context = Vec::new();
     for (at, place, heard) in &epoch.heard {
@@ -89,7 +89,7 @@ fn input(epoch: &Epoch, workers: usize) -> EpochInput {
     EpochInput { alerts: batches, context }
 }
 
-fn params(history: &History) -> Params {
+pub fn params(history: &History) -> Params {
     let mut params = Params::default();
     if !history.take_back {
         // The oracle does not forget, so neither may the engine.

@@ -167,7 +167,7 @@ impl Server {
         let listener = server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let app = console.app(receiving);
+        let app = console.app(receiving, false);
         let serving = tokio::spawn(async move {
             let stopped = async move {
                 let _ = stopped.await;

@@ -35,24 +35,27 @@ pub(crate) struct Process {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     /// Kept open, so that the process can go on writing to it.
-    _stderr: Lines<BufReader<ChildStderr>>,
+    stderr: Lines<BufReader<ChildStderr>>,
     address: SocketAddr,
     directory: tempfile::TempDir,
     client: reqwest::Client,
     /// Every whole line of standard output that was read so far, from earlier runs too.
     told: Vec<String>,
+    /// Beside the configuration.
+    arguments: Vec<String>,
 }
 
 /// What a process left when it was killed.
 pub(crate) struct Stopped {
     directory: tempfile::TempDir,
     told: Vec<String>,
+    arguments: Vec<String>,
 }
 
 impl Stopped {
     /// Starts it again in the same directory.
     pub(crate) fn start(self) -> Process {
-        Process::start_in(self.directory, self.told)
+        Process::start_in(self.directory, self.told, self.arguments)
     }
 
     /// A file in its data directory.
@@ -76,7 +79,7 @@ impl Stopped {
         let config = config.replace(&place(from), &place(to));
         std::fs::write(to.join("causeway.yaml"), config).unwrap();
         fill(&to.join("data"));
-        Stopped { directory, told: Vec::new() }
+        Stopped { directory, told: Vec::new(), arguments: self.arguments.clone() }
     }
 
     /// Whatever was told.
@@ -110,6 +113,11 @@ fn copy_all(from: &Path, to: &Path, without: &[&str]) {
 impl Process {
     /// Starts with a configuration, version, data directory and address left out.
     pub(crate) fn start(yaml: &str) -> Process {
+        Process::start_with(yaml, Vec::new())
+    }
+
+    /// The same with arguments beside it.
+    pub(crate) fn start_with(yaml: &str, arguments: Vec<String>) -> Process {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("causeway.yaml");
         let text = format!(
@@ -117,14 +125,19 @@ impl Process {
             directory.path().display()
         );
         std::fs::write(&config, text).unwrap();
-        Process::start_in(directory, Vec::new())
+        Process::start_in(directory, Vec::new(), arguments)
     }
 
     /// Starts in a directory that holds a configuration, and whatever an earlier run left.
-    fn start_in(directory: tempfile::TempDir, told: Vec<String>) -> Process {
+    fn start_in(
+        directory: tempfile::TempDir,
+        told: Vec<String>,
+        arguments: Vec<String>,
+    ) -> Process {
         let config = directory.path().join("causeway.yaml");
         let mut child = Command::new(BINARY)
             .args(["run", "-c", config.to_str().unwrap()])
+            .args(&arguments)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -143,11 +156,12 @@ impl Process {
         Process {
             child,
             stdout,
-            _stderr: stderr,
+            stderr: stderr,
             address: ready.as_str().unwrap().parse().unwrap(),
             directory,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             told,
+            arguments,
         }
     }
 
@@ -299,21 +313,34 @@ impl Process {
     }
 
     /// The same, and whatever it left.
-    pub(crate) fn drained(mut self) -> (Value, Stopped) {
-        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(killed.success());
+    pub(crate) fn drained(self) -> (Value, Stopped) {
+        self.signal("TERM");
+        let stopped = self.ended(0);
+        (summary(&stopped.path("")), stopped)
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end, which has the exit code `code`.
+    pub(crate) fn ended(mut self, code: i32) -> Stopped {
         // A pipe that nobody reads would hold the drain up.
         self.read_to_the_end();
         let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(0), "a drained process ends well");
-        (summary(&self.data_dir()), self.left())
+        let log: Vec<String> = self.stderr.by_ref().map_while(Result::ok).collect();
+        assert_eq!(status.code(), Some(code), "{}", log.join("\n"));
+        self.left()
     }
 
     /// What outlasts the process that has ended.
     fn left(mut self) -> Stopped {
         let told = std::mem::take(&mut self.told);
         let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
-        Stopped { directory, told }
+        let arguments = std::mem::take(&mut self.arguments);
+        Stopped { directory, told, arguments }
     }
 }
 
@@ -326,7 +353,7 @@ impl Drop for Process {
 }
 
 /// The summary that a drain left, with its equations checked.
-fn summary(data_dir: &Path) -> Value {
+pub(crate) fn summary(data_dir: &Path) -> Value {
     let text = std::fs::read_to_string(data_dir.join("summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&text).unwrap();
     let books: causeway::emit::summary::Books =
