@@ -23,6 +23,7 @@ pub use manifest::{Listed, Manifest, schema};
 pub use restore::{Damage, restore};
 pub use take::take;
 
+use crate::cluster::Place;
 use crate::{disk, dlq, journal, snapshot};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -50,6 +51,8 @@ pub struct Restored {
     pub restored_at: String,
 }
 
+/// Files that are copied where they are.
+const FILES: [&str; 2] = [SUMMARY, Place::FILE];
 /// Directories that are copied.
 const DIRECTORIES: [&str; 4] = [POSITIONS, snapshot::DIRECTORY, journal::DIRECTORY, dlq::DIRECTORY];
 

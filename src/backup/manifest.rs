@@ -1,6 +1,6 @@
 //! The list of a copy's files: names, sizes, checksums, and what wrote them.
 
-use super::{BackupError, DIRECTORIES, MANIFEST, SUMMARY};
+use super::{BackupError, DIRECTORIES, FILES, MANIFEST};
 use crate::canonical::reject::hex;
 use crate::disk::write_whole;
 use crate::emit::schema::schema_of;
@@ -117,7 +117,7 @@ fn is_ours(name: &str) -> bool {
     let parts: Vec<Component<'_>> = Path::new(name).components().collect();
     let plain = |part: &Component<'_>| matches!(part, Component::Normal(_));
     match parts[..] {
-        [Component::Normal(file)] => file == SUMMARY,
+        [Component::Normal(file)] => FILES.iter().any(|known| file == *known),
         [Component::Normal(directory), ref file] => {
             plain(file) && DIRECTORIES.iter().any(|known| directory == *known)
         }

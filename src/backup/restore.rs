@@ -2,7 +2,7 @@
 
 use super::manifest::{Listed, Manifest, hash};
 use super::{
-    BackupError, DIRECTORIES, RESTORED, RESTORING, Restored, SUMMARY, is_empty, sync_directory,
+    BackupError, DIRECTORIES, FILES, RESTORED, RESTORING, Restored, is_empty, sync_directory,
 };
 use crate::canonical::reject::hex;
 use crate::disk::write_whole;
@@ -101,12 +101,12 @@ fn fill(
 fn move_up(aside: &Path, data: &Path) -> Result<(), BackupError> {
     let (journals, others): (Vec<&str>, Vec<&str>) =
         DIRECTORIES.into_iter().partition(|name| *name == journal::DIRECTORY);
-    let all = [SUMMARY, RESTORED].into_iter().chain(others).chain(journals);
+    let all = FILES.into_iter().chain([RESTORED]).chain(others).chain(journals);
     for name in all {
         let path = aside.join(name);
         match fs::rename(&path, data.join(name)) {
-            // No drain has left any books yet.
-            Err(error) if name == SUMMARY && error.kind() == io::ErrorKind::NotFound => {}
+            // No drain has left any books yet, or the process is alone.
+            Err(error) if FILES.contains(&name) && error.kind() == io::ErrorKind::NotFound => {}
             moved => moved.map_err(BackupError::io("move", &path))?,
         }
     }

@@ -1,7 +1,7 @@
 //! Making a copy.
 
 use super::manifest::{Manifest, listed};
-use super::{BackupError, DIRECTORIES, POSITIONS, SUMMARY, is_empty, sync_directory};
+use super::{BackupError, DIRECTORIES, FILES, POSITIONS, is_empty, sync_directory};
 use crate::dlq::{self, StoreLimits};
 use crate::epoch::first_run;
 use crate::journal::{self, MARK, Reader};
@@ -52,7 +52,9 @@ fn copy(data: &Path, to: &Path) -> Result<Past, BackupError> {
         copy_directory(&data.join(POSITIONS), &to.join(POSITIONS), |name| {
             name.ends_with(".position")
         })?;
-        copy_file(&data.join(SUMMARY), &to.join(SUMMARY))?;
+        for file in FILES {
+            copy_file(&data.join(file), &to.join(file))?;
+        }
         if copy_snapshots(data, to)?
             && copy_journal(data, to)?
             && let Some(past) = read(to)?
@@ -180,8 +182,8 @@ fn read_journal(path: &Path) -> Result<(Option<u64>, u64), BackupError> {
 /// Makes the list of the copy, which makes it one.
 fn finish(to: &Path, past: Past, created_at: String) -> Result<Manifest, BackupError> {
     let mut files = Vec::new();
-    if to.join(SUMMARY).exists() {
-        files.push(listed(to, SUMMARY)?);
+    for file in FILES.into_iter().filter(|file| to.join(file).exists()) {
+        files.push(listed(to, file)?);
     }
     for directory in DIRECTORIES.iter().filter(|directory| to.join(directory).is_dir()) {
         for name in names(&to.join(directory))? {
@@ -278,6 +280,9 @@ fn clear(to: &Path) -> Result<(), BackupError> {
         let path = to.join(directory);
         gone(fs::remove_dir_all(&path)).map_err(BackupError::io("remove", &path))?;
     }
-    let path = to.join(SUMMARY);
-    gone(fs::remove_file(&path)).map_err(BackupError::io("remove", &path))
+    for file in FILES {
+        let path = to.join(file);
+        gone(fs::remove_file(&path)).map_err(BackupError::io("remove", &path))?;
+    }
+    Ok(())
 }

@@ -82,7 +82,9 @@ impl Table {
         let common = match common(own, &others) {
             Ok(common) => common,
             Err(problem) => {
-                self.links.iter().for_each(|(link, _)| link.send(&Message::Refused(problem.clone())));
+                self.links
+                    .iter()
+                    .for_each(|(link, _)| link.send(&Message::Refused(problem.clone())));
                 return Err(ClusterError::Differs(problem).into());
             }
         };
@@ -206,7 +208,8 @@ mod tests {
     #[test]
     fn the_newest_snapshot_of_all_is_gone_on_after() {
         let own = state(&[10, 20, 30], 35);
-        let at = |one: &[u64], two: &[u64]| common(&own, &[(1, state(one, 35)), (2, state(two, 33))]);
+        let at =
+            |one: &[u64], two: &[u64]| common(&own, &[(1, state(one, 35)), (2, state(two, 33))]);
         assert_eq!(at(&[20, 30], &[10, 20]), Ok(Some(20)));
         assert_eq!(at(&[20, 30], &[20, 30]), Ok(Some(30)));
         assert!(at(&[30], &[10, 20]).unwrap_err().contains("process 2 has forgotten"));

@@ -31,10 +31,7 @@ type Accepted = BTreeMap<(Purpose, usize), TcpStream>;
 ///
 /// # Errors
 /// When this one cannot listen, or another one does not belong to it.
-pub fn connect(
-    shape: &Shape,
-    settings: &ClusterSettings,
-) -> Result<(Mesh, Table), ClusterError> {
+pub fn connect(shape: &Shape, settings: &ClusterSettings) -> Result<(Mesh, Table), ClusterError> {
     let (process, processes) = (shape.process, shape.processes());
     let listener = TcpListener::bind(shape.own()).map_err(|source| ClusterError::Listen {
         address: shape.own().to_owned(),
@@ -88,7 +85,8 @@ fn reach(
             Ok(mut stream) => match greet(&mut stream, purpose, who, &settings.secret) {
                 Ok(()) => return Ok(stream),
                 Err(error) if is_final(&error) => {
-                    let problem = format!("process {other}, {address}, is not one of these: {error}");
+                    let problem =
+                        format!("process {other}, {address}, is not one of these: {error}");
                     return Err(ClusterError::Differs(problem));
                 }
                 // It may have ended between two runs.

@@ -132,13 +132,7 @@ fn code_of(secret: &Secret, side: &str, hello: &Hello, number: &str) -> Hmac<Sha
     code
 }
 
-fn check(
-    secret: &Secret,
-    side: &str,
-    hello: &Hello,
-    number: &str,
-    told: &str,
-) -> io::Result<()> {
+fn check(secret: &Secret, side: &str, hello: &Hello, number: &str, told: &str) -> io::Result<()> {
     let told = unhex(told).unwrap_or_default();
     code_of(secret, side, hello, number).verify_slice(&told).map_err(|_| {
         io::Error::new(io::ErrorKind::PermissionDenied, "it has another `cluster.secret`")
@@ -191,10 +185,7 @@ mod tests {
 
     type Told = io::Result<()>;
 
-    fn both(
-        who: (usize, usize, usize),
-        secrets: (&str, &str),
-    ) -> (Told, io::Result<Hello>) {
+    fn both(who: (usize, usize, usize), secrets: (&str, &str)) -> (Told, io::Result<Hello>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (ours, theirs) = (Secret::new(secrets.0), Secret::new(secrets.1));

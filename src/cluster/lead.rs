@@ -90,7 +90,11 @@ impl Leader {
                 let _ = stop.send(());
             }
             other => {
-                tracing::warn!(process = self.links[at].other, ?other, "says what is not its to say");
+                tracing::warn!(
+                    process = self.links[at].other,
+                    ?other,
+                    "says what is not its to say"
+                );
             }
         }
     }

@@ -105,7 +105,8 @@ impl DataDir {
             return Ok(());
         }
         let Some(own) = own.filter(|_| before.is_none() && !self.has_journal()) else {
-            let told = |place: Option<&Place>| place.map_or("one alone".to_owned(), Place::to_string);
+            let told =
+                |place: Option<&Place>| place.map_or("one alone".to_owned(), Place::to_string);
             let problem = format!(
                 "it is of {}, this is {}; start it as that, or set another `data_dir`",
                 told(before.as_ref()),

@@ -190,11 +190,7 @@ impl Opened {
 }
 
 /// The name of a journal that was written to before.
-fn name_of(
-    snapshots: &Folder,
-    whole: &[u64],
-    journal: &Path,
-) -> Result<Option<String>, LiveError> {
+fn name_of(snapshots: &Folder, whole: &[u64], journal: &Path) -> Result<Option<String>, LiveError> {
     if let Some(newest) = whole.last() {
         return Ok(Some(snapshots.head(*newest)?.run.journal));
     }
@@ -216,9 +212,8 @@ fn with_others(
         first: writer.first_epoch(),
         next: writer.next_epoch().unwrap_or(0),
     };
-    let agreed = others.agree(&own, |from| {
-        epoch::orders_from(path, from).map_err(LiveError::from)
-    })?;
+    let agreed =
+        others.agree(&own, |from| epoch::orders_from(path, from).map_err(LiveError::from))?;
     let run = Run::of(settings, agreed.journal);
     epoch::fill(writer, &run, &agreed.missing)?;
     Ok((run, agreed.snapshot))

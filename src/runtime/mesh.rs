@@ -89,6 +89,9 @@ mod tests {
         assert!(second.is_shared() && !Place::alone(2).is_shared());
         let shares = vec![Saved::default(); 6];
         assert_eq!(second.own(shares).count(), 2);
-        assert_eq!((0..3).map(|worker| Place::alone(2).near(worker)).collect::<Vec<_>>(), [0, 1, 0]);
+        assert_eq!(
+            (0..3).map(|worker| Place::alone(2).near(worker)).collect::<Vec<_>>(),
+            [0, 1, 0]
+        );
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Senders of each process.
-const SENDERS: usize = 3;
+const SENDERS: usize = 4;
 /// When somebody is killed after all were started or answered, milliseconds.
 const KILL_MS: (f64, f64) = (5.0, 1000.0);
 /// How a process ends that has lost another.
@@ -51,7 +51,7 @@ pub(super) fn round(seed: u64, kills: u64) -> (Round, Duration) {
 async fn torture(seed: u64, kills: u64) -> (Round, Duration) {
     let mut rng = Rng::stream(seed, "together");
     let mut crew = Crew::new(seed, &mut rng);
-    let pace = Duration::from_millis(*rng.pick(&[20, 40]));
+    let pace = Duration::from_millis(*rng.pick(&[5, 10, 20]));
     let load = |place: &Place| Arc::new(Load::new(place.url(""), pace));
     let loads: Vec<Arc<Load>> = crew.places.iter().map(load).collect();
     let mut tasks = begin(&loads[0], SENDERS, crew.places[0].path("events.ndjson"), seed);

@@ -80,7 +80,8 @@ fn together(
     });
     let (mut told, saved): (Vec<_>, Vec<_>) = both.into_iter().unzip();
     for others in &told[1..] {
-        let empty = |line: &String| line.contains("incidents: [], rows: [], counts: [], sealed: []");
+        let empty =
+            |line: &String| line.contains("incidents: [], rows: [], counts: [], sealed: []");
         assert!(others.iter().all(empty), "one process tells, and no other");
     }
     (told.swap_remove(0), saved)
@@ -111,8 +112,6 @@ fn same(got: &[String], expected: &[String]) -> Result<(), String> {
     }
     match got.iter().zip(expected).position(|(got, expected)| got != expected) {
         None => Ok(()),
-        Some(at) => {
-            Err(format!("answer {at}:\n several {}\n one     {}", got[at], expected[at]))
-        }
+        Some(at) => Err(format!("answer {at}:\n several {}\n one     {}", got[at], expected[at])),
     }
 }

@@ -148,6 +148,79 @@ async fn three_processes_tell_what_one_would() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_silent_is_gone() {
+    let cluster = Cluster::start(3, &format!("{QUICK}cluster: {{silence: 1s}}\n"));
+    spread(&cluster).await;
+    let stopped = &cluster.processes[1];
+    stopped.signal("STOP");
+    // The others end without it; it ends when it finds that they have.
+    let mut processes = cluster.processes.into_iter();
+    let (first, stopped, third) =
+        (processes.next().unwrap(), processes.next().unwrap(), processes.next().unwrap());
+    let (first, third) = (first.ended(75), third.ended(75));
+    stopped.signal("CONT");
+    let stopped = stopped.ended(75);
+    let left = Left { processes: vec![first, stopped, third], hosts: cluster.hosts };
+    let mut cluster = left.start();
+    cluster.processes[0].until(|revision| revision["alerts"].as_array().unwrap().len() == 2);
+    let (summaries, left) = cluster.drained(2);
+    left.holds(&summaries);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_each_goes_on_as_one() {
+    let cluster = Cluster::start(2, QUICK);
+    let lines: Vec<String> = fault().lines().map(str::to_owned).collect();
+    for (process, line) in [(1, 0), (0, 1), (1, 2)] {
+        assert_eq!(cluster.processes[process].post("/v1/events", &lines[line]).await.0, 200);
+    }
+    let copies = tempfile::tempdir().unwrap();
+    for process in [1, 0] {
+        let copy = copies.path().join(process.to_string());
+        let config = text(cluster.processes[process].config());
+        let output = causeway(&["backup", "-c", &config, "--to", copy.to_str().unwrap()], b"");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let (_, left) = cluster.drained(0);
+    for (process, stopped) in left.processes.iter().enumerate() {
+        let data = text(stopped.path(""));
+        std::fs::remove_dir_all(&data).unwrap();
+        let copy = text(copies.path().join(process.to_string()));
+        let output = causeway(&["restore", "--from", &copy, "--data", &data], b"");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let mut cluster = left.start();
+    let line = json!({"source": "load", "kind": "alert", "name": "Again", "severity": "error",
+                      "entity": "service:shop/cart"});
+    assert_eq!(cluster.processes[1].post("/v1/events", &line.to_string()).await.0, 200);
+    cluster.processes[0].until(|revision| revision["alerts"].as_array().unwrap().len() == 3);
+    cluster.drained(1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_that_do_not_belong_together_say_so() {
+    let left = Cluster::start(2, QUICK).drained(0).1;
+    let alone = &left.processes[0];
+    let config = text(alone.path("../causeway.yaml"));
+    let output = causeway(&["run", "-c", &config], b"");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(74), "{log}");
+    assert!(log.contains("it is of process 0 of 2"), "{log}");
+    let mut processes = left.processes;
+    let other = processes.pop().unwrap().reconfigure("revise_interval: 0s", "revise_interval: 1s");
+    let own = processes.pop().unwrap();
+    let refused: Vec<_> =
+        [own, other].into_iter().map(|it| thread::spawn(|| it.refused())).collect();
+    for (code, log) in joined(refused) {
+        assert_eq!(code, Some(78), "{log}");
+        assert!(
+            log.contains("process 1 runs version") && log.contains("same configuration"),
+            "{log}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_one_is_killed_all_end_and_all_go_on() {
     let yaml = format!("{QUICK}journal: {{snapshot_every: 1s, forget: false}}\nworkers: 2\n");
     let mut cluster = Cluster::start(3, &yaml);

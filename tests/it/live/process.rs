@@ -58,6 +58,15 @@ impl Stopped {
         Process::start_in(self.directory, self.told, self.arguments)
     }
 
+    /// Runs it where it is expected to end by itself; its exit code and its log.
+    pub(crate) fn refused(self) -> (Option<i32>, String) {
+        let config = self.directory.path().join("causeway.yaml");
+        let mut arguments = vec!["run", "-c", config.to_str().unwrap()];
+        arguments.extend(self.arguments.iter().map(String::as_str));
+        let output = causeway(&arguments, b"");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// A file in its data directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join("data").join(name)
@@ -198,7 +207,7 @@ impl Process {
     }
 
     /// The file of its configuration.
-    pub(super) fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.directory.path().join("causeway.yaml")
     }
 
