@@ -6,20 +6,29 @@ use causeway::runtime::{Mesh, Past, begin};
 use causeway_dataflows::pipeline::Saved;
 use std::net::{TcpListener, TcpStream};
 
-/// The sides of connections between each two processes.
+/// Both sides of a connection.
+fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let other = listener.accept().unwrap().0;
+    for stream in [&one, &other] {
+        stream.set_nodelay(true).unwrap();
+    }
+    (one, other)
+}
+
+/// Each process connected to those before it, and to itself not at all.
 fn meshes(processes: usize) -> Vec<Mesh> {
     let mut sockets: Vec<Vec<Option<TcpStream>>> = Vec::new();
-    sockets.resize_with(processes, || Vec::from_iter((0..processes).map(|_| None)));
-    for one in 0..processes {
-        for other in one + 1..processes {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            stream.set_nodelay(true).unwrap();
-            sockets[one][other] = Some(stream);
-            let stream = listener.accept().unwrap().0;
-            stream.set_nodelay(true).unwrap();
-            sockets[other][one] = Some(stream);
+    for _ in 0..processes {
+        let mut own = Vec::new();
+        for earlier in &mut sockets {
+            let (one, other) = connection();
+            earlier.push(Some(one));
+            own.push(Some(other));
         }
+        own.push(None);
+        sockets.push(own);
     }
     sockets.into_iter().map(|sockets| Mesh { sockets }).collect()
 }

@@ -165,7 +165,7 @@ impl Process {
         Process {
             child,
             stdout,
-            stderr: stderr,
+            stderr,
             address: ready.as_str().unwrap().parse().unwrap(),
             directory,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
