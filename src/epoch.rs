@@ -19,10 +19,10 @@ mod recover;
 
 pub use cut::Cuts;
 pub use entry::{EntryError, Run};
-pub use keep::{Continued, Keeping, fill};
+pub use keep::{Continued, Keeping, Leading, fill};
 pub use order::{Order, Others, orders_from};
 pub use queue::Queue;
-pub use recover::{Listeners, RecoverError, Recovered, first_run, recover};
+pub use recover::{Listeners, RecoverError, Recovered, first_run, recover, recover_from};
 
 use crate::ingest::Reservation;
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
@@ -52,19 +52,33 @@ pub fn feed(
     mut feeder: Feeder,
     notes: &Sender<Tick>,
 ) -> Result<(), RuntimeError> {
-    for Formed { tick, input, rooms, save } in formed {
-        notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
-        // Waits while two epochs are under way; what arrives meanwhile is the next epoch.
-        if save {
-            feeder.submit_and_save(tick, input)?;
-        } else {
-            feeder.submit(tick, input)?;
-        }
-        drop(rooms);
-        queue.handed_on();
-        if tick.drain {
+    for epoch in formed {
+        if !feed_one(queue, epoch, &mut feeder, notes)? {
             break;
         }
     }
     Ok(())
+}
+
+/// Hands one epoch to the engine; false after the last.
+///
+/// # Errors
+/// When the engine stopped.
+pub fn feed_one(
+    queue: &Queue,
+    formed: Formed,
+    feeder: &mut Feeder,
+    notes: &Sender<Tick>,
+) -> Result<bool, RuntimeError> {
+    let Formed { tick, input, rooms, save } = formed;
+    notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
+    // Waits while two epochs are under way; what arrives meanwhile is the next epoch.
+    if save {
+        feeder.submit_and_save(tick, input)?;
+    } else {
+        feeder.submit(tick, input)?;
+    }
+    drop(rooms);
+    queue.handed_on();
+    Ok(!tick.drain)
 }

@@ -15,6 +15,7 @@ mod cluster;
 mod cut;
 mod data_dir;
 mod emitter;
+mod error;
 mod journal;
 mod memory;
 mod positions;
@@ -30,23 +31,19 @@ mod topics;
 mod watch;
 
 use crate::clock::SharedClock;
-use crate::cluster::{ClusterError, Role, Shape};
+use crate::cluster::{Role, Shape};
 use crate::config::Written;
 use crate::console::Health;
 use crate::console::health::Condition;
-use crate::dlq;
 use crate::emit::standing::Tally;
 use crate::emit::store::Store;
 use crate::emit::summary::Summary;
-use crate::epoch::{Queue, RecoverError};
-use crate::ingest::file::FileError;
+use crate::epoch::Queue;
 use crate::ingest::http::Http;
 use crate::ingest::http::server::{ServerError, bind};
 use crate::ingest::receptions::Receptions;
-use crate::journal::JournalError;
 use crate::runtime::RuntimeError;
 use crate::settings::{Settings, SourceKind, SourceSettings};
-use crate::snapshot::SnapshotError;
 use crate::telemetry::process::peak_resident_bytes;
 use crate::telemetry::{EngineBooks, LogFilter, Metrics, Repeats};
 use cluster::Company;
@@ -69,6 +66,7 @@ use tokio::sync::{mpsc, oneshot};
 use watch::Watched;
 
 pub use data_dir::DataDirError;
+pub use error::LiveError;
 pub use sinks::SinkError;
 pub use stop::Signal;
 
@@ -82,82 +80,6 @@ const EXIT_IO: i32 = 74;
 const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// Between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_secs(10);
-
-/// Why the process could not start, or not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum LiveError {
-    /// The data directory cannot be used.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The process cannot compute with others.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// The dead-letter store cannot be used.
-    #[error(transparent)]
-    DeadLetters(#[from] dlq::DlqError),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The journal cannot be read again.
-    #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// A snapshot cannot be read.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The journal ends before the snapshot.
-    #[error(
-        "journal {} {} and a snapshot goes on after epoch {epoch}; put the journal's files back; \
-         to go on without what is missing move both directories away",
-        path.display(),
-        ends.map_or("is empty".to_owned(), |ends| format!("ends before epoch {ends}"))
-    )]
-    Behind {
-        /// The journal.
-        path: PathBuf,
-        /// The snapshot's.
-        epoch: u64,
-        /// The first epoch that the journal does not hold.
-        ends: Option<u64>,
-    },
-    /// The journal's beginning is gone, and no snapshot stands for it.
-    #[error(
-        "journal {} begins with epoch {first}, and no snapshot holds what was before; put the \
-         files of `snapshots` back, or move `journal` away to begin anew",
-        path.display()
-    )]
-    NoSnapshot {
-        /// The journal.
-        path: PathBuf,
-        /// Its first epoch.
-        first: u64,
-    },
-    /// A snapshot holds a revision that is none.
-    #[error("the snapshot holds a line that is no revision: {0}")]
-    Line(#[from] serde_json::Error),
-    /// The engine could not start, or stopped.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    /// The server could not start, or stopped.
-    #[error(transparent)]
-    Server(#[from] ServerError),
-    /// A sink cannot begin.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    /// A file of topology cannot be read.
-    #[error("topology: {0}")]
-    Topology(#[from] FileError),
-    /// A source cannot go on.
-    #[error("source `{source_name}` stopped: {problem}")]
-    Source {
-        /// Which.
-        source_name: SmolStr,
-        /// Why.
-        problem: String,
-    },
-    /// The system has no thread or handle to give.
-    #[error("the system refused: {0}")]
-    System(#[from] std::io::Error),
-}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -257,20 +179,16 @@ impl Live {
         let (stop_server, server) = serving(http.clone(), listener, app);
         let (stop, stopped) = mpsc::unbounded_channel();
         let known = tokio::task::block_in_place(|| {
-            let company = Company::gather(&settings, cluster.as_ref())?;
+            let company = Company::gather(&settings, cluster.as_ref(), &clock)?;
             go_on(&settings, data_dir, &core, &store, (&receptions, &http), (company, &stop))
         })?;
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
         let role = core.listing.role();
         health.set("journal", Condition::Well);
         http.gate.open();
-        match &role {
-            Role::Alone => standing_context(&settings, &mut core, &clock)?,
-            Role::Leader(leader) => {
-                tokio::task::block_in_place(|| leader.until_ready());
-                standing_context(&settings, &mut core, &clock)?;
-            }
-            Role::Follower(follower) => follower.ready(),
+        cluster::all_ready(&role);
+        if role.tells() {
+            standing_context(&settings, &mut core, &clock)?;
         }
         let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal, orders)?;
         memory::limit(&settings, &core)?;

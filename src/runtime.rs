@@ -13,9 +13,11 @@
 mod worker;
 mod collect;
 mod mesh;
+mod pace;
 
 pub use collect::{Collector, EpochOutput};
 pub use mesh::Mesh;
+pub use pace::{Pace, Turn};
 
 use crate::canonical::Decoded;
 use causeway_dataflows::model::{AlertBatch, ContextEvent};
@@ -66,6 +68,7 @@ struct Start {
     first: Epoch,
     saved: Option<Saved>,
     place: Place,
+    pace: Option<Arc<dyn Pace>>,
 }
 
 /// What a computation goes on from.
@@ -128,6 +131,20 @@ pub fn resume(
     begin(workers, params, outstanding_max, (None, Some(past)))
 }
 
+/// The same for workers that go on only when they are let.
+///
+/// # Errors
+/// When the threads cannot be started.
+pub fn start_paced(
+    workers: usize,
+    params: &Params,
+    outstanding_max: usize,
+    pace: Arc<dyn Pace>,
+) -> Result<(Feeder, Collector), RuntimeError> {
+    let begin = Begin { pace: Some(pace), ..Begin::default() };
+    start_at(workers, params, outstanding_max, begin)
+}
+
 /// The same from the beginning or from what was saved, alone or as one process of several, each
 /// of which begins so: with the same number of workers, and with what it saved itself after the
 /// same epoch, or without anything.
@@ -145,7 +162,7 @@ pub fn begin(
     let Some(Past { epoch, tick, saved }) = past else {
         return start_at(workers, params, outstanding_max, Begin { mesh, ..Begin::default() });
     };
-    let begin = Begin { first: epoch, saved: Some(saved), mesh };
+    let begin = Begin { first: epoch, saved: Some(saved), mesh, pace: None };
     let (mut feeder, collector) = start_at(workers, params, outstanding_max, begin)?;
     feeder.submit(tick, EpochInput::default())?;
     Ok((feeder, collector))
@@ -157,6 +174,7 @@ struct Begin {
     first: Epoch,
     saved: Option<Saved>,
     mesh: Option<Mesh>,
+    pace: Option<Arc<dyn Pace>>,
 }
 
 fn start_at(
@@ -166,7 +184,7 @@ fn start_at(
     begin: Begin,
 ) -> Result<(Feeder, Collector), RuntimeError> {
     let workers = workers.max(1);
-    let Begin { first, saved, mesh } = begin;
+    let Begin { first, saved, mesh, pace } = begin;
     let place = mesh.as_ref().map_or(Place::alone(workers), |mesh| mesh.place(workers));
     let (report, reports) = unbounded();
     let (started, threads) = unbounded();
@@ -175,7 +193,10 @@ fn start_at(
         Some(saved) => place.own(saved.split(place.peers)).map(Some).collect(),
         None => vec![None; workers],
     };
-    let start = |(queue, saved)| Mutex::new(Some(Start { queue, first, saved, place }));
+    let start = |(queue, saved)| {
+        let pace = pace.clone();
+        Mutex::new(Some(Start { queue, first, saved, place, pace }))
+    };
     let starts: Arc<Vec<_>> = Arc::new(receivers.into_iter().zip(shares).map(start).collect());
     let params = params.clone();
     let (builders, others) = mesh::allocators(mesh, workers).map_err(RuntimeError::Start)?;

@@ -4,13 +4,14 @@ use super::agree::Table;
 use super::greeting::{Purpose, answer, greet};
 use super::link::{Ending, Link, Lost, Watch};
 use super::{ClusterError, Shape};
+use crate::clock::SharedClock;
 use crate::runtime::Mesh;
 use crate::settings::ClusterSettings;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Before a process that is not there is tried again.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -31,7 +32,11 @@ type Accepted = BTreeMap<(Purpose, usize), TcpStream>;
 ///
 /// # Errors
 /// When this one cannot listen, or another one does not belong to it.
-pub fn connect(shape: &Shape, settings: &ClusterSettings) -> Result<(Mesh, Table), ClusterError> {
+pub fn connect(
+    shape: &Shape,
+    settings: &ClusterSettings,
+    clock: &SharedClock,
+) -> Result<(Mesh, Table), ClusterError> {
     let (process, processes) = (shape.process, shape.processes());
     let listener = TcpListener::bind(shape.own()).map_err(|source| ClusterError::Listen {
         address: shape.own().to_owned(),
@@ -45,11 +50,11 @@ pub fn connect(shape: &Shape, settings: &ClusterSettings) -> Result<(Mesh, Table
         .spawn(move || accept(&listener, &own, expected, &secret))?;
     let mut sockets: Vec<Option<TcpStream>> = Vec::with_capacity(processes);
     for other in 0..process {
-        sockets.push(Some(reach(shape, other, Purpose::Data, settings)?));
+        sockets.push(Some(reach(shape, other, Purpose::Data, settings, clock)?));
     }
     let mut control = Vec::new();
     if process > 0 {
-        control.push((0, reach(shape, 0, Purpose::Control, settings)?));
+        control.push((0, reach(shape, 0, Purpose::Control, settings, clock)?));
     }
     let accepted = accepting.join().map_err(|_| io::Error::other("a thread panicked"))??;
     sockets.push(None);
@@ -75,10 +80,11 @@ fn reach(
     other: usize,
     purpose: Purpose,
     settings: &ClusterSettings,
+    clock: &SharedClock,
 ) -> Result<TcpStream, ClusterError> {
     let address = &shape.addresses[other];
     let who = (shape.process, other, shape.processes());
-    let mut told: Option<Instant> = None;
+    let mut told_ns: Option<i64> = None;
     loop {
         let problem = match TcpStream::connect(address.as_str()) {
             Err(error) => error,
@@ -93,8 +99,9 @@ fn reach(
                 Err(error) => error,
             },
         };
-        if told.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            told = Some(Instant::now());
+        let now_ns = clock.monotonic_ns();
+        if told_ns.is_none_or(|told| now_ns - told >= LOG_EVERY.as_nanos() as i64) {
+            told_ns = Some(now_ns);
             tracing::info!(process = other, address, %problem, "waiting for another process");
         }
         std::thread::sleep(AGAIN);
@@ -142,7 +149,8 @@ fn end_when_timely_does() {
         let name = thread.name().unwrap_or_default();
         if name.starts_with(TIMELY_SENDS) || name.starts_with(TIMELY_RECEIVES) {
             let problem = panic.payload_as_str().unwrap_or_default();
-            tracing::error!(thread = name, problem, "another process is gone, the process ends");
+            let process = name.rsplit('-').next().unwrap_or_default();
+            tracing::error!(process, problem, "another process is gone, the process ends");
             std::process::exit(EXIT_GONE);
         }
         before(panic);

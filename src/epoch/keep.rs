@@ -7,6 +7,7 @@ use super::queue::Waiting;
 use super::{Formed, Queue};
 use crate::clock::SharedClock;
 use crate::dlq;
+use crate::journal::storage::{Disk, Storage};
 use crate::journal::{FrameRef, JournalError, PartRef, Writer};
 use crate::runtime::EpochInput;
 use crate::telemetry::JournalBooks;
@@ -20,8 +21,8 @@ use std::time::Duration;
 const FULL_RETRY: Duration = Duration::from_millis(500);
 
 /// A journal that is written to, and what its next frame begins with.
-pub struct Continued {
-    writer: Writer,
+pub struct Continued<S: Storage = Disk> {
+    writer: Writer<S>,
     run: Option<Run>,
     cuts: Option<Cuts>,
     books: JournalBooks,
@@ -30,11 +31,11 @@ pub struct Continued {
 /// Forms epochs and keeps them. With a journal each is on disk before it is handed on, and before
 /// its senders are told; what was refused in it is with the dead letters before that, so that no
 /// kill leaves an answer without the records that it means.
-pub struct Keeping {
+pub struct Keeping<S: Storage = Disk> {
     /// What waits.
     pub queue: Arc<Queue>,
     /// Where epochs are kept.
-    pub journal: Option<Continued>,
+    pub journal: Option<Continued<S>>,
     /// Where what was refused is kept.
     pub letters: Option<dlq::Keeper>,
     /// The time.
@@ -43,7 +44,24 @@ pub struct Keeping {
     pub next: Sender<Formed>,
 }
 
-impl Keeping {
+/// How far the forming of epochs has come.
+pub struct Leading {
+    tick: Seconds,
+    fed_at: Seconds,
+    /// Whether other processes, if there are any, take nothing more.
+    are_closed: bool,
+}
+
+impl Leading {
+    /// Goes on after `last`, the tick that the journal ended with, if it holds any; `is_alone`
+    /// where there are no other processes.
+    pub fn after(last: Option<Seconds>, is_alone: bool) -> Leading {
+        let last = last.unwrap_or(Seconds::MIN);
+        Leading { tick: last, fed_at: last, are_closed: is_alone }
+    }
+}
+
+impl<S: Storage> Keeping<S> {
     /// Goes on until the queue is closed and empty; the last epoch drains. `others` form the same
     /// epochs of what waits with them.
     ///
@@ -57,33 +75,48 @@ impl Keeping {
         last: Option<Seconds>,
         others: Option<&dyn Others>,
     ) -> Result<(), JournalError> {
-        let now = |keeping: &Self, before: Seconds| before.max(keeping.clock.now_seconds());
-        let mut tick = now(&self, last.unwrap_or(Seconds::MIN));
-        let mut fed_at = last.unwrap_or(Seconds::MIN);
-        let mut are_closed = others.is_none();
+        let mut leading = Leading::after(last, others.is_none());
         loop {
-            let mut waiting = self.queue.take();
-            tick = now(&self, tick);
-            let idle = waiting.is_empty() && !waiting.asked;
-            if idle && !waiting.closed && fed_at == tick {
-                continue;
-            }
-            fed_at = tick;
-            // The others close first: what they have taken goes before the last epoch.
-            let close = waiting.closed && !are_closed;
-            are_closed |= close;
-            let drain = waiting.closed && idle && !close;
-            let cuts = self.journal.as_mut().and_then(|journal| journal.cuts.as_mut());
-            let cut = cuts.filter(|_| !drain && !close);
-            let with = (&self.clock, others);
-            let cut = cut.and_then(|cuts| cuts.begin(&self.queue, &mut waiting, with));
-            let epoch = self.journal.as_ref().and_then(|journal| journal.writer.next_epoch());
-            let save = cut.is_some();
-            let order = Order { epoch: epoch.unwrap_or(0), now: tick, drain, save, close };
-            if !self.form(waiting, &order, cut, others)? {
+            let waiting = self.queue.take();
+            if !self.lead_on(&mut leading, waiting, others)? {
                 return Ok(());
             }
         }
+    }
+
+    /// The same for what waits now, without waiting for more; false after the last epoch.
+    ///
+    /// # Errors
+    /// As those of [`Keeping::lead`].
+    pub fn lead_now(&mut self, leading: &mut Leading) -> Result<bool, JournalError> {
+        let waiting = self.queue.take_now();
+        self.lead_on(leading, waiting, None)
+    }
+
+    fn lead_on(
+        &mut self,
+        leading: &mut Leading,
+        mut waiting: Waiting,
+        others: Option<&dyn Others>,
+    ) -> Result<bool, JournalError> {
+        leading.tick = leading.tick.max(self.clock.now_seconds());
+        let idle = waiting.is_empty() && !waiting.asked;
+        if idle && !waiting.closed && leading.fed_at == leading.tick {
+            return Ok(true);
+        }
+        leading.fed_at = leading.tick;
+        // The others close first: what they have taken goes before the last epoch.
+        let close = waiting.closed && !leading.are_closed;
+        leading.are_closed |= close;
+        let drain = waiting.closed && idle && !close;
+        let cuts = self.journal.as_mut().and_then(|journal| journal.cuts.as_mut());
+        let cut = cuts.filter(|_| !drain && !close);
+        let with = (&self.clock, others);
+        let cut = cut.and_then(|cuts| cuts.begin(&self.queue, &mut waiting, with));
+        let epoch = self.journal.as_ref().and_then(|journal| journal.writer.next_epoch());
+        let (epoch, save) = (epoch.unwrap_or(0), cut.is_some());
+        let order = Order { epoch, now: leading.tick, drain, save, close };
+        self.form(waiting, &order, cut, others)
     }
 
     /// Forms the epochs that another process orders, up to the last.
@@ -169,14 +202,14 @@ fn until_room<E: Display>(queue: &Queue, what: &str, mut full: impl FnMut() -> O
     }
 }
 
-impl Continued {
+impl<S: Storage> Continued<S> {
     /// A journal that `run` goes on with, counted in `books`.
-    pub fn new(writer: Writer, run: Run, books: JournalBooks) -> Continued {
+    pub fn new(writer: Writer<S>, run: Run, books: JournalBooks) -> Continued<S> {
         Continued { writer, run: Some(run), cuts: None, books }
     }
 
     /// The same, with snapshots, after which the journal forgets.
-    pub fn with_cuts(mut self, cuts: Option<Cuts>) -> Continued {
+    pub fn with_cuts(mut self, cuts: Option<Cuts>) -> Continued<S> {
         self.cuts = cuts;
         self
     }
@@ -227,7 +260,11 @@ impl Continued {
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn fill(writer: &mut Writer, run: &Run, missing: &[Order]) -> Result<(), JournalError> {
+pub fn fill<S: Storage>(
+    writer: &mut Writer<S>,
+    run: &Run,
+    missing: &[Order],
+) -> Result<(), JournalError> {
     for order in missing {
         let mut parts = Parts::default();
         if writer.next_epoch().is_none() {

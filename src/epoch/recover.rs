@@ -3,6 +3,7 @@
 use super::entry::{DRAIN, Entry, EntryError, Run, entries};
 use crate::ingest::reception::{Receipt, Reception};
 use crate::ingest::record::Head;
+use crate::journal::storage::Storage;
 use crate::journal::{Frame, JournalError, Reader, Torn};
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
 use causeway_dataflows::model::{ContextEvent, Seconds};
@@ -10,7 +11,7 @@ use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Why the journal could not be read again.
 #[derive(Debug, thiserror::Error)]
@@ -23,13 +24,12 @@ pub enum RecoverError {
     Entry(#[from] EntryError),
     /// Journals do not belong together.
     #[error(
-        "journal {} goes on with epoch {epoch}, the first of the journals with {expected}; name \
-         those of processes that ran together",
-        directory.display()
+        "the journal of process {journal} goes on with epoch {epoch}, that of process 0 with \
+         {expected}; name those of processes that ran together"
     )]
     Apart {
-        /// The journal.
-        directory: PathBuf,
+        /// The place of the journal.
+        journal: usize,
         /// Its epoch.
         epoch: u64,
         /// The epoch of the first journal.
@@ -92,7 +92,19 @@ pub fn recover<Note: From<Tick>>(
         None => Reader::open_oldest(directory),
     };
     let readers: Result<Vec<Reader>, _> = directories.iter().map(|d| open(d.as_ref())).collect();
-    let mut readers = readers?;
+    recover_from(readers?, feeder, notes, listeners)
+}
+
+/// The same for journals in any storage.
+///
+/// # Errors
+/// As those of [`recover`].
+pub fn recover_from<S: Storage, Note: From<Tick>>(
+    mut readers: Vec<Reader<S>>,
+    feeder: &mut Feeder,
+    notes: &Sender<Note>,
+    listeners: &mut Listeners<'_>,
+) -> Result<Recovered, RecoverError> {
     let Some((reader, others)) = readers.split_first_mut() else { return Ok(Recovered::default()) };
     let mut recovered = Recovered::default();
     while let Some(frame) = reader.next_frame()? {
@@ -102,9 +114,8 @@ pub fn recover<Note: From<Tick>>(
         for (at, other) in others.iter_mut().enumerate() {
             let Some(theirs) = other.next_frame()? else { continue };
             if theirs.epoch != frame.epoch {
-                let directory = directories[at + 1].as_ref().to_owned();
                 let (epoch, expected) = (theirs.epoch, frame.epoch);
-                return Err(RecoverError::Apart { directory, epoch, expected });
+                return Err(RecoverError::Apart { journal: at + 1, epoch, expected });
             }
             decode(&theirs, at + 1, &mut input, &mut recovered, listeners)?;
         }

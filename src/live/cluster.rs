@@ -6,6 +6,7 @@
 
 use super::LiveError;
 use super::start::Core;
+use crate::clock::SharedClock;
 use crate::cluster::{self, Role, Seated, Shape, Table};
 use crate::console::Registry;
 use crate::epoch::Order;
@@ -31,9 +32,10 @@ impl Company {
     pub(super) fn gather(
         settings: &Settings,
         shape: Option<&Shape>,
+        clock: &SharedClock,
     ) -> Result<Option<Company>, LiveError> {
         let Some(shape) = shape else { return Ok(None) };
-        let (mesh, table) = cluster::connect(shape, &settings.cluster)?;
+        let (mesh, table) = cluster::connect(shape, &settings.cluster, clock)?;
         Ok(Some(Company { mesh, table }))
     }
 }
@@ -109,4 +111,14 @@ pub(super) fn seat(
     // Nobody else says what the process is.
     let _ = core.listing.role.set(role);
     Ok(ordered)
+}
+
+/// Tells that the journal is read; process 0 goes on once all have read theirs, and all they know
+/// is listed. Must be called inside the tokio runtime.
+pub(super) fn all_ready(role: &Role) {
+    match role {
+        Role::Alone => {}
+        Role::Leader(leader) => tokio::task::block_in_place(|| leader.until_ready()),
+        Role::Follower(follower) => follower.ready(),
+    }
 }

@@ -32,7 +32,7 @@ const FEED_MAX: usize = 8;
 
 /// Runs until the queue's other end is dropped and everything is worked off.
 pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &Sender<Report>) {
-    let Start { queue, first, saved, place } = start;
+    let Start { queue, first, saved, place, pace } = start;
     let index = timely.index() - place.first;
     let memory = Memory::after(saved);
     let taps = Taps::default();
@@ -43,6 +43,7 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
     let mut told: Epoch = first;
     let mut wanted: VecDeque<Epoch> = VecDeque::new();
     loop {
+        let _turn = pace.as_ref().map(|pace| pace.turn(index));
         let mut fed = 0;
         while let Some(open) = &mut sources {
             match queue.try_recv() {
@@ -83,7 +84,7 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
         if sources.is_none() && told == Epoch::MAX && wanted.is_empty() {
             return;
         }
-        if fed == 0 && queue.is_empty() {
+        if fed == 0 && queue.is_empty() && pace.is_none() {
             timely.step_or_park(Some(PARK));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::bins::Bins;
 use crate::journal::Writer;
+use crate::journal::storage::Storage;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -38,7 +39,7 @@ struct Held {
 }
 
 impl Held {
-    fn of(writer: &Writer) -> Held {
+    fn of<S: Storage>(writer: &Writer<S>) -> Held {
         Held {
             segments: writer.segments(),
             bytes: writer.bytes(),
@@ -50,7 +51,7 @@ impl Held {
 
 impl JournalBooks {
     /// Those of a journal that was just opened.
-    pub fn new(writer: &Writer) -> JournalBooks {
+    pub fn new<S: Storage>(writer: &Writer<S>) -> JournalBooks {
         JournalBooks(Arc::new(Mutex::new(Inner {
             frames: 0,
             bytes: 0,
@@ -69,7 +70,7 @@ impl JournalBooks {
     }
 
     /// A frame of so many bytes is on disk, and its sync took so long.
-    pub fn wrote(&self, bytes: u64, sync_seconds: f64, writer: &Writer) {
+    pub fn wrote<S: Storage>(&self, bytes: u64, sync_seconds: f64, writer: &Writer<S>) {
         let mut inner = self.lock();
         inner.frames += 1;
         inner.bytes += bytes;

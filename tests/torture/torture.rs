@@ -15,8 +15,10 @@ mod ledger;
 mod life;
 mod load;
 mod receiver;
+mod outside;
 mod restarts;
 mod scale;
+mod simulated;
 mod stopped;
 mod together;
 mod victim;
@@ -29,6 +31,7 @@ use kills::Round;
 use ledger::Row;
 use restarts::Compared;
 use scale::{KILLS_A_ROUND, Scale};
+use simulated::Simulated;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,6 +44,8 @@ const STARTS: u64 = 3;
 /// Histories and records of one seed.
 const HISTORIES: u64 = 250;
 const RECORDS: u64 = 7_750;
+/// Seeds of which one is simulated twice.
+const SEEDS_A_REPEAT: u64 = 10;
 /// Findings that are shown: the first ones say what is wrong, thousands of them no more.
 const SHOWN_MAX: usize = 20;
 
@@ -282,4 +287,31 @@ async fn brokers_that_are_killed_cost_nothing() {
         passed: true,
     };
     conclude(row, &[]);
+}
+
+#[test]
+fn simulated_processes_lose_nothing() {
+    let scale = Scale::of_environment();
+    let sum = Mutex::new(Simulated::default());
+    let done = several(&scale, scale.jobs, scale.simulations, |number| {
+        let seed = scale.seed + number;
+        let mut simulated = simulated::simulate(seed);
+        // The same seed is the same in all that happens.
+        if number % SEEDS_A_REPEAT == 0 && simulated::simulate(seed).trace != simulated.trace {
+            simulated.findings.push(format!("seed {seed}: the same seed led elsewhere"));
+        }
+        let mut sum = sum.lock().unwrap();
+        sum.lives += simulated.lives;
+        sum.steps += simulated.steps;
+        sum.findings.extend(simulated.findings);
+    });
+    let Simulated { lives, steps, findings, .. } = sum.into_inner().unwrap();
+    let row = Row {
+        requirement: "R4",
+        seeds: (scale.seed, done),
+        count: done,
+        detail: format!("{lives} lives, {steps} steps"),
+        passed: findings.is_empty() && lives > done,
+    };
+    conclude(row, &findings);
 }
