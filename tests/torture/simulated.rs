@@ -216,6 +216,7 @@ impl World {
             Ok(recovered) => recovered,
             Err(causeway::epoch::RecoverError::Journal(error)) => {
                 turns.free();
+                drop(feeder);
                 return Err(error);
             }
             Err(error) => panic!("{error}"),
