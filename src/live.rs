@@ -29,7 +29,7 @@ mod topics;
 mod watch;
 
 use crate::clock::SharedClock;
-use crate::config::Written;
+use crate::config::{ConfigError, Written};
 use crate::console::Health;
 use crate::console::health::Condition;
 use crate::dlq;
@@ -39,6 +39,7 @@ use crate::emit::summary::Summary;
 use crate::epoch::{Queue, RecoverError};
 use crate::ingest::file::FileError;
 use crate::ingest::http::Http;
+use crate::ingest::http::rules::Rules;
 use crate::ingest::http::server::{ServerError, bind};
 use crate::ingest::receptions::Receptions;
 use crate::journal::JournalError;
@@ -131,6 +132,9 @@ pub enum LiveError {
     /// The engine could not start, or stopped.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// A file that the configuration names cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The server could not start, or stopped.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -181,13 +185,14 @@ pub struct Given {
 /// When a part cannot start, or the engine, the server or a source fails.
 pub fn run(given: Given, clock: SharedClock, drain_max: Duration) -> Result<Outcome, LiveError> {
     let settings = &given.settings;
+    let rules = Rules::of(&settings.server, &given.written)?;
     let data_dir = DataDir::open(&settings.data_dir)?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.workers.clamp(1, 4))
         .enable_all()
         .build()?;
     let outcome = tokio.block_on(async {
-        let live = Live::start(given, &data_dir, clock).await?;
+        let live = Live::start(given, rules, &data_dir, clock).await?;
         live.until_stopped(&data_dir, drain_max).await
     });
     // A reader that waits for standard input would hold the process for ever.
@@ -222,6 +227,7 @@ struct Live {
 impl Live {
     async fn start(
         given: Given,
+        rules: Rules,
         data_dir: &DataDir,
         clock: SharedClock,
     ) -> Result<Live, LiveError> {
@@ -233,7 +239,7 @@ impl Live {
         let mut core = Core::start(&settings, data_dir, &clock)?;
         let around = core.surroundings(&settings, &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
-        let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
+        let http = Http::new(rules, core.metrics.clone(), Arc::clone(&clock));
         let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
         health.expect("journal");

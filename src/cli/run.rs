@@ -28,7 +28,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (written, settings) = load(&args.config)?;
     if args.dry_run {
-        return approve(&settings);
+        return approve(&written, &settings);
     }
     let log = crate::telemetry::init(&settings.logging)
         .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
@@ -65,7 +65,7 @@ fn code_of(error: &LiveError) -> u8 {
         | LiveError::NoSnapshot { .. }
         | LiveError::Line(_)
         | LiveError::System(_) => exit::IO,
-        LiveError::Sink(_) => exit::CONFIG,
+        LiveError::Config(_) | LiveError::Sink(_) => exit::CONFIG,
         LiveError::Source { .. } => exit::DATA,
         LiveError::Recover(RecoverError::Journal(_)) => exit::IO,
         LiveError::Recover(RecoverError::Entry(_)) => exit::DATA,

@@ -25,6 +25,7 @@ use crate::epoch::Queue;
 use crate::ingest::Durable;
 use crate::ingest::file::FileError;
 use crate::ingest::http::Http;
+use crate::ingest::http::rules::Rules;
 use crate::settings::{Settings, fixed};
 use crate::telemetry::{LogFilter, ReloadBooks};
 use std::io;
@@ -153,22 +154,26 @@ impl Reloader {
         let held = standing::read(&settings, now_ns);
         let mut mistakes = fixed(&running, &written);
         mistakes.extend(mistakes_in(&held, &written));
-        if !mistakes.is_empty() {
+        let rules = Rules::read(settings.server.clone());
+        let rules = rules.map_err(|unusable| {
+            mistakes.extend(unusable.into_iter().map(|why| why.in_configuration(&written)));
+        });
+        let (Ok(rules), true) = (rules, mistakes.is_empty()) else {
             return Err(Refusal::Wrong(mistakes));
-        }
+        };
         let change = self.registry.change_to(held.events, now_ns);
         let (said, taken_back) = (change.said.len() as u64, change.taken_back.len() as u64);
         let durable =
             standing::hand_on(change, &self.registry, &self.queue).map_err(Refusal::Busy)?;
         let changed = running.differing(&written);
-        let without_effect = self.apply(&settings, &changed);
+        let without_effect = self.apply(&settings, rules, &changed);
         *running = written;
         Ok((Reloaded { changed, said, taken_back, without_effect }, durable))
     }
 
     /// Goes on under `settings`; keys that have no effect.
-    fn apply(&self, settings: &Settings, changed: &[String]) -> Vec<String> {
-        self.http.reconfigure(settings.server.clone());
+    fn apply(&self, settings: &Settings, rules: Rules, changed: &[String]) -> Vec<String> {
+        self.http.reconfigure(rules);
         self.queue.resize(settings.input_queue_bytes);
         self.letters.reconfigure(letter_limits(&settings.dead_letters));
         for outbox in &self.outboxes {

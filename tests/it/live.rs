@@ -1,6 +1,7 @@
 //! The whole program, as its users start it: bytes in, incidents out, a clean end.
 
 mod backup;
+mod encrypted;
 pub(crate) mod process;
 mod memory;
 mod reload;
