@@ -8,7 +8,7 @@ use crate::config::units::Secret;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
 };
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -40,20 +40,24 @@ impl Issuer {
         }
     }
 
+    fn public(&self) -> RsaPublicKeyComponents<Vec<u8>> {
+        self.rsa.public().into()
+    }
+
     fn modulus(&self) -> Vec<u8> {
-        self.rsa.public().modulus().big_endian_without_leading_zero().to_vec()
+        self.public().n
     }
 
     fn keys(&self) -> Value {
         let point = self.curve.public_key().as_ref();
-        let exponent = self.rsa.public().exponent().big_endian_without_leading_zero();
+        let exponent = self.public().e;
         json!({"keys": [
             {"kty": "EC", "kid": "curve", "crv": "P-256", "use": "sig",
              "x": encoded(&point[1..33]), "y": encoded(&point[33..])},
             {"kty": "OKP", "kid": "edwards", "crv": "Ed25519",
              "x": encoded(self.edwards.public_key().as_ref())},
             {"kty": "RSA", "kid": "rsa", "n": encoded(&[&[0], &self.modulus()[..]].concat()),
-             "e": encoded(exponent)},
+             "e": encoded(&exponent)},
             {"kty": "oct", "kid": "secret", "k": encoded(SECRET.as_bytes())},
             {"kty": "new", "kid": "unheard"},
         ]})
