@@ -40,6 +40,7 @@ use crate::emit::store::Store;
 use crate::emit::summary::Summary;
 use crate::epoch::Queue;
 use crate::ingest::http::Http;
+use crate::ingest::http::rules::Rules;
 use crate::ingest::http::server::{ServerError, bind};
 use crate::ingest::receptions::Receptions;
 use crate::runtime::RuntimeError;
@@ -111,6 +112,7 @@ pub struct Given {
 /// When a part cannot start, or the engine, the server or a source fails.
 pub fn run(given: Given, clock: SharedClock, drain_max: Duration) -> Result<Outcome, LiveError> {
     let settings = &given.settings;
+    let rules = Rules::of(&settings.server, &given.written)?;
     let data_dir = DataDir::open(&settings.data_dir)?;
     data_dir.is_of(given.cluster.as_ref(), settings.workers)?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
@@ -118,7 +120,7 @@ pub fn run(given: Given, clock: SharedClock, drain_max: Duration) -> Result<Outc
         .enable_all()
         .build()?;
     let outcome = tokio.block_on(async {
-        let live = Live::start(given, &data_dir, clock).await?;
+        let live = Live::start(given, rules, &data_dir, clock).await?;
         live.until_stopped(&data_dir, drain_max).await
     });
     // A reader that waits for standard input would hold the process for ever.
@@ -156,6 +158,7 @@ struct Live {
 impl Live {
     async fn start(
         given: Given,
+        rules: Rules,
         data_dir: &DataDir,
         clock: SharedClock,
     ) -> Result<Live, LiveError> {
@@ -168,7 +171,7 @@ impl Live {
         let mut core = Core::start(&settings, data_dir, &clock)?;
         let around = core.surroundings(&settings, cluster.as_ref(), &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
-        let http = Http::new(settings.server.clone(), core.metrics.clone(), Arc::clone(&clock));
+        let http = Http::new(rules, core.metrics.clone(), Arc::clone(&clock));
         let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
         health.expect("journal");

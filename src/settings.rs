@@ -31,7 +31,7 @@ pub use kafka::{
     GroupProtocol, KafkaClient, KafkaSinkSettings, KafkaSourceSettings, OffsetLost, Start,
     partition_name,
 };
-pub use server::{Access, ServerSettings};
+pub use server::{Access, CertificateMark, JwtSettings, KeysFrom, Proof, ServerSettings};
 pub use sink::{Address, SinkKind, SinkSettings, WebhookSettings};
 pub use source::{SourceKind, SourceSettings};
 

@@ -14,6 +14,7 @@ need pkg-config pkg-config
 need_library openssl libssl-dev
 need_library zlib zlib1g-dev
 if [ "${1:-}" = tests ]; then
+	need openssl openssl
 	need prometheus prometheus
 	need amtool prometheus-alertmanager
 fi

@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (written, settings) = load(&args.config)?;
     let cluster = shape(args, &settings)?;
     if args.dry_run {
-        return approve(&settings);
+        return approve(&written, &settings);
     }
     let log = crate::telemetry::init(&settings.logging)
         .map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
@@ -111,7 +111,7 @@ fn code_of(error: &LiveError) -> u8 {
             ClusterError::Shape(_) | ClusterError::Differs(_) => exit::CONFIG,
             ClusterError::Gone { .. } => exit::AGAIN,
         },
-        LiveError::Sink(_) => exit::CONFIG,
+        LiveError::Config(_) | LiveError::Sink(_) => exit::CONFIG,
         LiveError::Source { .. } => exit::DATA,
         LiveError::Recover(RecoverError::Journal(_)) => exit::IO,
         LiveError::Recover(RecoverError::Entry(_) | RecoverError::Apart { .. }) => exit::DATA,

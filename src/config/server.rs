@@ -6,23 +6,35 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 
+pub mod jwt;
+pub mod tls;
+
+use jwt::Jwt;
+use tls::{CertificateName, Tls};
+
 /// The HTTP server.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Address and port to listen on.
-    /// Anything but a loopback address needs `tokens`, or `insecure: true`.
+    /// Anything but a loopback address needs `tokens`, `jwt`, client certificates that are
+    /// `required`, or `insecure: true`.
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Serve beyond this machine without authentication.
     /// Whoever reaches the port may then read and write everything.
     pub insecure: bool,
     /// Names under which this server is called besides its address.
-    /// Without tokens a request that names another host is refused, so that a web page
+    /// Where nobody has to prove who they are, a request that names another host is refused, so that a web page
     /// cannot reach a local server by pointing a name of its own at it.
     pub hosts: Vec<String>,
-    /// Who may call; empty means everyone who reaches the port.
+    /// Encryption; plain HTTP without it.
+    pub tls: Option<Tls>,
+    /// Who may call, each known by a token or by a client certificate. Where there are none and
+    /// no `jwt`, everyone may who reaches the port and has the certificate that `tls` requires.
     pub tokens: Vec<Token>,
+    /// Callers that an identity provider vouches for, besides `tokens`.
+    pub jwt: Option<Jwt>,
     /// How much one caller and all of them together may ask for.
     pub limits: ServerLimits,
 }
@@ -33,7 +45,9 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 9190)),
             insecure: false,
             hosts: Vec::new(),
+            tls: None,
             tokens: Vec::new(),
+            jwt: None,
             limits: ServerLimits::default(),
         }
     }
@@ -48,14 +62,18 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
     })
 }
 
-/// One caller's token.
+/// One caller, known by a token or by a client certificate.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     /// What the caller is called in logs.
     pub name: String,
     /// The token, by reference: `${env:NAME}` or `${file:/path}`; at least 16 characters.
-    pub token: Secret,
+    #[serde(default)]
+    pub token: Option<Secret>,
+    /// The client certificate, in place of a token.
+    #[serde(default)]
+    pub certificate: Option<CertificateName>,
     /// Whose data the caller sends and sees.
     #[serde(default = "default_tenant")]
     pub tenant: String,
@@ -76,7 +94,7 @@ fn default_roles() -> Vec<Role> {
     vec![Role::Ingest]
 }
 
-/// What a token allows.
+/// What a caller is allowed.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

@@ -48,11 +48,13 @@ pub fn document() -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A token that the configuration lists under `server.tokens`."},
+                "jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A token of the issuer that `server.jwt` names."},
+                "basic": {"type": "http", "scheme": "basic", "description": "Any name, and a token as password; not a JWT."},
+                "certificate": {"type": "mutualTLS", "description": "A client certificate that `server.tokens` lists; it counts where no `authorization` is sent."},
             },
         },
-        "security": [{"bearer": []}, {"basic": []}, {}],
+        "security": [{"bearer": []}, {"jwt": []}, {"basic": []}, {"certificate": []}, {}],
     })
 }
 

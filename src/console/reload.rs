@@ -86,9 +86,9 @@ pub async fn reload(
     CanOperate(_): CanOperate,
 ) -> Result<Response, Problem> {
     let settings = console.http.settings();
-    if settings.callers.is_empty() && !settings.listen.ip().is_loopback() {
+    if !settings.is_protected() && !settings.listen.ip().is_loopback() {
         let detail = "everyone who reaches this server could do that; send the process SIGHUP, or \
-                      configure `server.tokens`";
+                      configure `server.tokens` or `server.jwt`";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
     let unavailable =

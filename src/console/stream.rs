@@ -53,9 +53,15 @@ pub async fn follow(
     })?;
     let open = console.http.metrics.http.stream();
     let subscription = console.store.subscribe(position);
+    let time_left = caller.time_left(console.http.clock.now_seconds());
     let (sender, receiver) = mpsc::channel(BUFFER);
     tokio::spawn(async move {
-        forward(subscription, &matcher, &sender).await;
+        let forwarding = forward(subscription, &matcher, &sender);
+        match time_left {
+            None => forwarding.await,
+            // A token that has expired opens nothing more; its holder comes back with another.
+            Some(left) => drop(tokio::time::timeout(left, forwarding).await),
+        }
         drop((room, open));
     });
     let events =

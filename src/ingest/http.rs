@@ -1,15 +1,24 @@
 //! The HTTP server's receiving half: requests in, receipts out.
 //!
 //! ```text
-//!  connection ─► server (bounded, cut off when idle)
+//!  connection ─► server (bounded, cut off when idle) ─► socket (plain, or TLS) ─► peer
 //!                  └► gate (id, books, limit, time, panic) ─► auth ─► body ─► Reception
+//!                                                  token, certificate, JWT
 //! ```
 //!
 //! What can be read back, and what people change while the process runs, is in
 //! [`crate::console`], which puts its routes beside these.
 
 pub mod answer;
+mod files;
+pub mod tls;
+pub mod socket;
+pub mod peer;
+pub mod refusal;
+pub mod origin;
+pub mod jwt;
 pub mod auth;
+pub mod rules;
 pub mod body;
 pub mod gate;
 pub mod room;
@@ -28,6 +37,7 @@ use axum::extract::FromRef;
 use axum::routing::post;
 use gate::Gate;
 use idempotency::Keys;
+use rules::Rules;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -40,8 +50,8 @@ pub struct Http(Arc<Shared>);
 
 /// What is behind [`Http`].
 pub struct Shared {
-    /// Bounds and addresses, and who may call: they change together.
-    rules: RwLock<(Arc<ServerSettings>, Arc<Callers>)>,
+    /// Bounds, encryption and who may call: they change together.
+    rules: RwLock<Rules>,
     /// Requests under way.
     pub gate: Gate,
     /// Idempotency-Keys.
@@ -63,39 +73,50 @@ impl std::ops::Deref for Http {
 }
 
 impl Http {
-    /// What requests share under these settings.
-    pub fn new(settings: ServerSettings, metrics: Metrics, clock: SharedClock) -> Self {
+    /// What requests share under these rules. Must be called inside the tokio runtime.
+    pub fn new(rules: Rules, metrics: Metrics, clock: SharedClock) -> Self {
+        let settings = &rules.settings;
+        let gate = Gate::new(settings, &*clock);
+        let keys = Keys::new(
+            settings.idempotency_keys_max,
+            settings.idempotency_window,
+            metrics.http.clone(),
+        );
+        rules.callers.begin(None, &metrics.http, &clock);
         Http(Arc::new(Shared {
-            gate: Gate::new(&settings, &*clock),
-            keys: Keys::new(
-                settings.idempotency_keys_max,
-                settings.idempotency_window,
-                metrics.http.clone(),
-            ),
+            gate,
+            keys,
             repeats: Repeats::new(LOG_EVERY, Arc::clone(&clock)),
-            rules: RwLock::new((Arc::new(settings.clone()), Arc::new(Callers::new(&settings)))),
+            rules: RwLock::new(rules),
             metrics,
             clock,
         }))
     }
 
+    /// Bounds, encryption and who may call, as they are now.
+    pub fn rules(&self) -> Rules {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Bounds and addresses, as they are now.
     pub fn settings(&self) -> Arc<ServerSettings> {
-        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).0)
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).settings)
     }
 
     /// Who may call now.
     pub fn callers(&self) -> Arc<Callers> {
-        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).1)
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).callers)
     }
 
-    /// Goes on under other settings, the address aside, from the next request on. Must be called
-    /// inside the tokio runtime.
-    pub fn reconfigure(&self, settings: ServerSettings) {
-        self.gate.resize(&settings);
+    /// Goes on under other rules, the address aside: from the next request on, and from the next
+    /// connection on where they are about encryption. Must be called inside the tokio runtime.
+    pub fn reconfigure(&self, rules: Rules) {
+        let settings = &rules.settings;
+        self.gate.resize(settings);
         self.keys.resize(settings.idempotency_keys_max, settings.idempotency_window);
-        let rules = (Arc::new(settings.clone()), Arc::new(Callers::new(&settings)));
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        let mut held = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        rules.callers.begin(Some(&held.callers), &self.metrics.http, &self.clock);
+        *held = rules;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{DataDirError, SinkError};
 use crate::cluster::ClusterError;
+use crate::config::ConfigError;
 use crate::dlq;
 use crate::epoch::RecoverError;
 use crate::ingest::file::FileError;
@@ -66,6 +67,9 @@ pub enum LiveError {
     /// The engine could not start, or stopped.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// A file that the configuration names cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The server could not start, or stopped.
     #[error(transparent)]
     Server(#[from] ServerError),

@@ -7,7 +7,7 @@
 use crate::config::{Problem, Written};
 
 /// Changeable keys; those below them are as well.
-const CHANGEABLE: [&str; 11] = [
+const CHANGEABLE: [&str; 13] = [
     "dead_letters",
     "input_queue",
     "logging.filter",
@@ -15,7 +15,9 @@ const CHANGEABLE: [&str; 11] = [
     "rules",
     "server.hosts",
     "server.insecure",
+    "server.jwt",
     "server.limits",
+    "server.tls",
     "server.tokens",
     "silences",
     "topology",

@@ -1,7 +1,7 @@
 //! How processes that compute as one trust and notice each other.
 
 use super::checker::Checker;
-use super::server::TOKEN_BYTES_MIN;
+use super::server::callers::TOKEN_BYTES_MIN;
 use crate::config::cluster::Cluster;
 use crate::config::units::Secret;
 use std::time::Duration;

@@ -1,30 +1,37 @@
 //! Who may reach the server, and how much they may ask.
 
 use super::checker::Checker;
-use super::source::{SourceKind, SourceSettings};
-use crate::config::server::{Role, Server, ServerLimits, Token};
-use crate::config::units::Secret;
+use super::source::SourceSettings;
+use crate::config::server::tls::{ClientCertificates, Tls};
+use crate::config::server::{Role, Server, ServerLimits};
 use causeway_dataflows::model::SourceIndex;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The least length of a token, bytes: 16 random characters are beyond guessing over a network.
-pub(super) const TOKEN_BYTES_MIN: usize = 16;
+pub(super) mod callers;
+mod jwt;
+
+pub use callers::{CertificateMark, Proof};
+pub use jwt::{JwtSettings, KeysFrom};
 
 /// The HTTP server, checked.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Whether requests may name any host; only so that a local server without tokens is
-    /// not reached by the web pages of a browser.
+    /// Whether requests may name any host; only so that a local server to which nobody has to
+    /// prove who they are is not reached by the web pages of a browser.
     pub any_host: bool,
     /// Names of this server besides its address, in lower case.
     pub hosts: Vec<String>,
-    /// Who may call; empty means everyone.
+    /// Encryption, if any.
+    pub tls: Option<Tls>,
+    /// Who may call, besides those of `jwt`; with neither everyone may who gets a connection.
     pub callers: Vec<Access>,
+    /// Callers that an identity provider vouches for.
+    pub jwt: Option<JwtSettings>,
     /// Bytes of a request body as sent.
     pub body_bytes_max: usize,
     /// Bytes of a request body after decompression.
@@ -43,13 +50,13 @@ pub struct ServerSettings {
     pub idempotency_window: Duration,
 }
 
-/// What the holder of a token may do.
+/// What a caller may do.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// What the caller is called in logs.
     pub name: SmolStr,
-    /// The token.
-    pub token: Secret,
+    /// What it is known by.
+    pub proof: Proof,
     /// Whose data the caller sends and sees.
     pub tenant: SmolStr,
     /// What the caller may do, each role once.
@@ -58,14 +65,30 @@ pub struct Access {
     pub sources: BTreeSet<SourceIndex>,
 }
 
+impl ServerSettings {
+    /// Whether callers have to show a certificate of theirs before anything else.
+    pub fn requires_certificates(&self) -> bool {
+        let required = |tls: &Tls| tls.client_certificates == ClientCertificates::Required;
+        self.tls.as_ref().is_some_and(required)
+    }
+
+    /// Whether whoever calls has to prove who they are.
+    pub fn is_protected(&self) -> bool {
+        !self.callers.is_empty() || self.jwt.is_some() || self.requires_certificates()
+    }
+}
+
 pub(super) fn check(
     checker: &mut Checker<'_>,
     server: &Server,
     sources: &[SourceSettings],
 ) -> ServerSettings {
     let local = server.listen.ip().is_loopback();
-    let protected = !server.tokens.is_empty();
-    let known = checker.knows(&["server.listen", "server.tokens", "server.insecure"]);
+    let asked = server.tls.as_ref().map(|tls| tls.client_certificates).unwrap_or_default();
+    let required = asked == ClientCertificates::Required;
+    let protected = !server.tokens.is_empty() || server.jwt.is_some() || required;
+    let decides = ["listen", "tokens", "jwt", "tls", "insecure"].map(|key| format!("server.{key}"));
+    let known = decides.iter().all(|key| checker.knows(&[key]));
     if known && !local && !protected && !server.insecure {
         checker.wrong(
             "server.listen",
@@ -73,17 +96,23 @@ pub(super) fn check(
                 "{} can be reached from other machines and nobody has to prove who they are",
                 server.listen
             ),
-            "add `server.tokens`, listen on 127.0.0.1, or spell out `insecure: true`",
+            "add `server.tokens` or `server.jwt`, listen on 127.0.0.1, or spell out `insecure: true`",
         );
     }
     let limits = &server.limits;
     check_limits(checker, limits);
-    let callers = callers(checker, &server.tokens, sources);
+    if let Some(tls) = &server.tls {
+        check_tls(checker, tls);
+    }
+    let callers = callers::callers(checker, &server.tokens, asked, sources);
+    let jwt = server.jwt.as_ref().map(|jwt| jwt::check(checker, jwt));
     ServerSettings {
         listen: server.listen,
         any_host: protected || !local,
         hosts: server.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+        tls: server.tls.clone(),
         callers,
+        jwt,
         body_bytes_max: limits.body.as_usize(),
         decoded_bytes_max: limits.decoded.as_usize(),
         connections_max: limits.connections,
@@ -92,6 +121,28 @@ pub(super) fn check(
         timeout: limits.timeout.0,
         idempotency_keys_max: limits.idempotency_keys,
         idempotency_window: limits.idempotency_window.0,
+    }
+}
+
+fn check_tls(checker: &mut Checker<'_>, tls: &Tls) {
+    for (name, path) in [("certificate", &tls.certificate), ("key", &tls.key)] {
+        if path.0.as_os_str().is_empty() {
+            checker.wrong(&format!("server.tls.{name}"), "it is empty", "name a file");
+        }
+    }
+    if !checker.knows(&["server.tls"]) {
+        return;
+    }
+    match (tls.client_certificates, &tls.client_ca) {
+        (ClientCertificates::Off, Some(_)) => {
+            let remedy = "set `client_certificates` to `optional` or `required`, or take it out";
+            checker.wrong("server.tls.client_ca", "clients are not asked for any", remedy);
+        }
+        (ClientCertificates::Optional | ClientCertificates::Required, None) => {
+            let message = "nobody vouches for the certificates of clients";
+            checker.wrong("server.tls.client_certificates", message, "add `client_ca`");
+        }
+        _ => {}
     }
 }
 
@@ -111,67 +162,4 @@ fn check_limits(checker: &mut Checker<'_>, limits: &ServerLimits) {
             "make it at least as large: a body that is not compressed counts against both",
         );
     }
-}
-
-fn callers(checker: &mut Checker<'_>, tokens: &[Token], sources: &[SourceSettings]) -> Vec<Access> {
-    let mut callers: Vec<Access> = Vec::with_capacity(tokens.len());
-    for (i, token) in tokens.iter().enumerate() {
-        let key = format!("server.tokens.{i}");
-        checker.name(&format!("{key}.name"), &token.name);
-        checker.name(&format!("{key}.tenant"), &token.tenant);
-        if token.token.reveal().len() < TOKEN_BYTES_MIN {
-            checker.wrong(
-                &format!("{key}.token"),
-                format!("the token is shorter than {TOKEN_BYTES_MIN} characters"),
-                "make one with `openssl rand -hex 32`",
-            );
-        }
-        if let Some(other) = callers.iter().find(|other| other.token == token.token) {
-            let message = format!("the token is also that of `{}`", other.name);
-            checker.wrong(&format!("{key}.token"), message, "give each caller its own");
-        }
-        if callers.iter().any(|other| other.name == token.name) {
-            let message = format!("`{}` is the name of another token", token.name);
-            checker.wrong(&format!("{key}.name"), message, "rename one of the two");
-        }
-        if token.roles.is_empty() && checker.knows(&[&format!("{key}.roles")]) {
-            let remedy = "list some of `ingest`, `read`, `operate`";
-            checker.wrong(&format!("{key}.roles"), "the token allows nothing", remedy);
-        }
-        callers.push(Access {
-            name: SmolStr::new(&token.name),
-            token: token.token.clone(),
-            tenant: SmolStr::new(&token.tenant),
-            roles: token.roles.iter().copied().collect(),
-            sources: sources_of(checker, &key, token, sources),
-        });
-    }
-    callers
-}
-
-fn sources_of(
-    checker: &mut Checker<'_>,
-    key: &str,
-    token: &Token,
-    sources: &[SourceSettings],
-) -> BTreeSet<SourceIndex> {
-    let mut indices = BTreeSet::new();
-    for (i, name) in token.sources.iter().enumerate() {
-        let http = |source: &&SourceSettings| {
-            source.decode.name == name.as_str() && matches!(source.kind, SourceKind::Http { .. })
-        };
-        match sources.iter().find(http) {
-            Some(source) => {
-                indices.insert(source.decode.index);
-            }
-            // It may be one of those that could not be read.
-            None if !checker.knows(&[&format!("sources.{name}")]) => {}
-            None => checker.wrong(
-                &format!("{key}.sources.{i}"),
-                format!("`{name}` is not an HTTP source"),
-                "name one of `sources` whose type is `http`",
-            ),
-        }
-    }
-    indices
 }

@@ -27,6 +27,18 @@ struct Inner {
     streams: AtomicI64,
     cut_off: AtomicU64,
     keys_forgotten: AtomicU64,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+    handshakes_failed: AtomicU64,
+    jwks: Mutex<Option<JwksBooks>>,
+}
+
+/// How the keys of a JWT's issuer were fetched.
+#[derive(Clone, Copy, Default)]
+struct JwksBooks {
+    succeeded: u64,
+    failed: u64,
+    keys: usize,
+    success_seconds: i64,
 }
 
 /// Something that is under way until it is dropped.
@@ -73,6 +85,29 @@ impl HttpBooks {
     /// An Idempotency-Key was forgotten before its time.
     pub fn key_forgotten(&self) {
         self.0.keys_forgotten.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody is not believed to be who they say they are; reasons are a closed list.
+    pub fn refused(&self, reason: &'static str) {
+        *lock(&self.0.refused).entry(reason).or_default() += 1;
+    }
+
+    /// A TLS handshake failed.
+    pub fn handshake_failed(&self) {
+        self.0.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many keys were fetched from a JWT's issuer; `None` when that failed.
+    pub fn keys_fetched(&self, keys: Option<usize>, now_seconds: i64) {
+        let mut jwks = lock(&self.0.jwks);
+        let books = jwks.get_or_insert_default();
+        match keys {
+            Some(keys) => {
+                books.succeeded += 1;
+                (books.keys, books.success_seconds) = (keys, now_seconds);
+            }
+            None => books.failed += 1,
+        }
     }
 
     /// Live streams open now.
@@ -132,6 +167,7 @@ impl Collector for HttpBooks {
         }
         for (name, help, counter) in [
             ("http_connections_cut_off", "Connections closed for idling", &inner.cut_off),
+            ("http_tls_handshakes_failed", "TLS handshakes failed", &inner.handshakes_failed),
             ("idempotency_keys_forgotten", "Keys forgotten too early", &inner.keys_forgotten),
         ] {
             encoder
@@ -141,6 +177,47 @@ impl Collector for HttpBooks {
                     None,
                 )?;
         }
+        inner.encode_authentication(&mut encoder)
+    }
+}
+
+impl Inner {
+    /// Who was not believed, and the keys that JWTs are verified with.
+    fn encode_authentication(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let refused = lock(&self.refused).clone();
+        let help = "Requests of somebody who is not believed to be who they say they are";
+        let name = "http_authentication_refused";
+        encode_counts(encoder, (name, help, "reason"), refused)?;
+        let Some(jwks) = *lock(&self.jwks) else { return Ok(()) };
+        let results = [("failure", jwks.failed), ("success", jwks.succeeded)];
+        let help = "Fetches of the keys of a JWT's issuer";
+        encode_counts(encoder, ("http_jwks_fetches", help, "result"), results)?;
+        let keys = i64::try_from(jwks.keys).unwrap_or(i64::MAX);
+        for (name, help, gauge) in [
+            ("http_jwks_keys", "Keys that were last fetched", keys),
+            (
+                "http_jwks_success_timestamp_seconds",
+                "When they were, seconds since the Unix epoch",
+                jwks.success_seconds,
+            ),
+        ] {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&gauge)?;
+        }
         Ok(())
     }
+}
+
+/// A family of counters, one for each value of its label.
+fn encode_counts(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, label): (&str, &str, &str),
+    counts: impl IntoIterator<Item = (&'static str, u64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (value, count) in counts {
+        family
+            .encode_family(&[(label, value)])?
+            .encode_counter::<[(&str, &str); 0], _, f64>(&count, None)?;
+    }
+    Ok(())
 }

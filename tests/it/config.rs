@@ -32,6 +32,7 @@ fn files(directory: &str) -> Vec<PathBuf> {
 fn variable(name: &str) -> Option<String> {
     match name {
         "CAUSEWAY_TEST_TOKEN" => Some(TOKEN.to_owned()),
+        "CAUSEWAY_TEST_LONG" => Some(format!("{TOKEN}-{TOKEN}")),
         "CAUSEWAY_TEST_SHORT" => Some("short".to_owned()),
         _ => None,
     }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic here is a failure that names its line")]
 
 mod harness;
+mod encrypted;
+mod jwt;
 mod alertmanager;
 mod changes;
 mod events;

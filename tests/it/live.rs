@@ -2,6 +2,7 @@
 
 mod backup;
 mod cluster;
+mod encrypted;
 pub(crate) mod process;
 mod memory;
 mod reload;

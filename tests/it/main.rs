@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod canonical;
+mod certificates;
 mod committed;
 mod config;
 mod dlq;

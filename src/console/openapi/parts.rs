@@ -23,8 +23,11 @@ pub(super) fn problems(named: &mut Named<'_>, statuses: &[(&str, &str)]) -> Map<
     let schema = named.problem();
     let problem = |description: &str| json!({"description": description, "content": {"application/problem+json": {"schema": schema}}});
     let common = [
-        ("401", "No token, or one that is not known"),
-        ("403", "The token does not allow this"),
+        (
+            "401",
+            "Nothing shows who is asking, or it does not hold: the detail says which check failed",
+        ),
+        ("403", "The caller may not do this"),
         ("503", "Too much at once, or stopping; see Retry-After"),
     ];
     let all = common.iter().chain(statuses);

@@ -4,11 +4,15 @@
 //! first byte to the first byte of an answer, it must be done within the
 //! request's own limit and a little: drips of single bytes do not extend it.
 //! Otherwise it may be idle, for keep-alive, for some minutes; a live stream
-//! sends something every few seconds and so is never idle.
+//! sends something every few seconds and so is never idle. Of an encrypted
+//! connection the clocks see what is inside; its handshake counts as the
+//! reception of the first request.
 
 use super::Http;
 use super::gate::{panicked, pass};
+use super::peer::Peer;
 use super::room::Place;
+use super::socket::Socket;
 use crate::telemetry::http::UnderWay;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -19,7 +23,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::{Sleep, sleep};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -71,13 +75,12 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServerError> {
     let bounded = Bounded { http: http.clone(), listener };
-    axum::serve(bounded, guarded(http, routes))
-        .with_graceful_shutdown(stop)
-        .await
-        .map_err(ServerError::Serve)
+    let routes = guarded(http, routes).into_make_service_with_connect_info::<Peer>();
+    axum::serve(bounded, routes).with_graceful_shutdown(stop).await.map_err(ServerError::Serve)
 }
 
-struct Bounded {
+/// Accepts as many connections as there is room for.
+pub struct Bounded {
     listener: TcpListener,
     http: Http,
 }
@@ -93,7 +96,9 @@ impl axum::serve::Listener for Bounded {
                 Ok((stream, address)) => {
                     // Answers are written whole; waiting to fill a packet only delays them.
                     let _ = stream.set_nodelay(true);
-                    return (Watched::new(stream, &self.http, place), address);
+                    let encryption = self.http.rules().encryption.map(|tls| tls.config);
+                    let socket = Socket::new(stream, encryption, &self.http);
+                    return (Watched::new(socket, &self.http, place), address);
                 }
                 Err(error) => {
                     if let Some(more) = self.http.repeats.allow("accept") {
@@ -112,7 +117,7 @@ impl axum::serve::Listener for Bounded {
 
 /// A connection with its two clocks.
 pub struct Watched {
-    stream: TcpStream,
+    stream: Socket,
     receive_max: Duration,
     /// Runs out at the end of whichever clock is running.
     deadline: Pin<Box<Sleep>>,
@@ -124,7 +129,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    fn new(stream: TcpStream, http: &Http, place: Place) -> Self {
+    fn new(stream: Socket, http: &Http, place: Place) -> Self {
         let timeout = http.settings().timeout;
         let receive_max = timeout.saturating_add(timeout.min(RECEIVE_GRACE));
         // A connection that says nothing at first is as good as one that drips.
@@ -132,6 +137,11 @@ impl Watched {
         let open = http.metrics.http.connection();
         let http = http.clone();
         Watched { stream, receive_max, deadline, receiving: true, http, _open: open, _place: place }
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> &Peer {
+        &self.stream.peer
     }
 
     /// Nothing moves now; an error once the running clock is out.
@@ -202,10 +212,18 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_flush(context) {
+            Poll::Pending => this.out_of_time(context),
+            done => done,
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_shutdown(context) {
+            Poll::Pending => this.out_of_time(context),
+            done => done,
+        }
     }
 }
