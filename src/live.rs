@@ -77,7 +77,7 @@ const OUTSTANDING_MAX: usize = 2;
 const FORMED_MAX: usize = 2;
 /// The exit code when the journal cannot be written.
 const EXIT_IO: i32 = 74;
-/// How long a drain waits for sources that tell others of their end.
+/// How long a drain waits for sources that tell others of their end, and for clients.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// Between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -309,8 +309,11 @@ impl Live {
         let _ = tokio::task::spawn_blocking(finish).await;
         self.store.close();
         let _ = self.stop_server.send(());
-        if let Ok(Err(error)) = self.server.await {
-            tracing::warn!(%error, "the server did not stop cleanly");
+        // A client that does not answer must not make a drain of one that was cut off.
+        match tokio::time::timeout(LEAVE_MAX, self.server).await {
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "the server did not stop cleanly"),
+            Ok(_) => {}
+            Err(_) => tracing::warn!("clients do not take leave, their connections are cut"),
         }
         let seconds = (self.clock.monotonic_ns() - self.began_ns) as f64 / 1e9;
         let books = self.metrics.ingest.total().books(tally.books());
