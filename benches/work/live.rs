@@ -3,6 +3,8 @@
 
 use super::alerts::START_SECONDS;
 use super::groups::Standing;
+use super::ndjson::toggle;
+use crate::harness::RowDigest;
 use causeway::canonical::{Format, Framing, Origin};
 use causeway::clock::{ManualClock, SharedClock};
 use causeway::epoch::{Continued, Queue, Run, feed, keep};
@@ -29,6 +31,17 @@ const FORMED_MAX: usize = 2;
 /// Between two looks at whether there is room, or nothing left to do.
 const LOOK: Duration = Duration::from_micros(200);
 
+/// What was answered.
+#[derive(Default)]
+pub struct Answers {
+    /// What stands.
+    pub standing: Standing,
+    /// Net digest of the alerts, their dispositions left out.
+    pub alerts: RowDigest,
+    /// Epochs.
+    pub epochs: u64,
+}
+
 /// The parts, running.
 pub struct Live {
     clock: Arc<ManualClock>,
@@ -39,7 +52,7 @@ pub struct Live {
     offset: u64,
     keeper: JoinHandle<()>,
     feeder: JoinHandle<()>,
-    answers: JoinHandle<(Standing, u64)>,
+    answers: JoinHandle<Answers>,
 }
 
 impl Live {
@@ -80,13 +93,16 @@ impl Live {
         });
         let answered = books.clone();
         let answers = std::thread::spawn(move || {
-            let (mut standing, mut epochs) = (Standing::default(), 0);
+            let mut answers = Answers::default();
             while let (Some(output), Ok(tick)) = (collector.next_epoch(), ticks.recv()) {
-                standing.apply(output);
+                for (row, _) in &output.rows {
+                    toggle(&mut answers.alerts, &row.alert);
+                }
+                answers.standing.apply(output);
                 answered.done(tick.now, Shown::default());
-                epochs += 1;
+                answers.epochs += 1;
             }
-            (standing, epochs)
+            answers
         });
         let reception = Reception::internal("bench", around);
         let now = START_SECONDS;
@@ -139,12 +155,11 @@ impl Live {
         self.books.answered()
     }
 
-    /// Closes the queue, waits until everything is answered, and gives back what stands and the
-    /// number of epochs.
+    /// Closes the queue and waits until everything is answered.
     ///
     /// # Panics
     /// When a part panicked.
-    pub fn finish(self) -> (Standing, u64) {
+    pub fn finish(self) -> Answers {
         self.queue.close();
         self.keeper.join().expect("the journal's thread ends well");
         self.feeder.join().expect("the feeding thread ends well");
