@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a closed-loop sender rests when it is turned away.
-const REST: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_millis(250);
 /// Share of open-loop requests that may be turned away, or the run means nothing.
 const REFUSED_MAX: f64 = 0.001;
 
