@@ -223,7 +223,8 @@ impl Journey {
 /// The most and the latencies of every way with so many lines a message.
 pub fn all(args: &Args, lines: u64) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    for way in WAYS {
+    let only = args.common.only.as_deref().unwrap_or("");
+    for way in WAYS.into_iter().filter(|way| way.name.contains(only)) {
         let row = |what: String| {
             let row = format!("{}, {lines} a message, {what}", way.name);
             Outcome::new(&row, "", 2, args.common.seed)
