@@ -46,7 +46,7 @@ pub struct Args {
     #[command(flatten)]
     common: Common,
     /// Alerts that fire and repeat.
-    #[arg(long, default_value_t = 50_000)]
+    #[arg(long, default_value_t = 10_000)]
     keys: u64,
     /// Seconds of an open loop, and half as many of the search for the most.
     #[arg(long, default_value_t = 12)]

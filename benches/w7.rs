@@ -4,7 +4,7 @@
 //! Unit:     thousand events a second of wall; the same for each second of the server's own
 //!           processor time; milliseconds from due to answered
 //! Workload: W7 of BENCHMARKS.md: `causeway run` with journal and snapshots as they are by
-//!           default, fed NDJSON on `/v1/events` and arrays on `/api/v2/alerts`; 50,000 firing
+//!           default, fed NDJSON on `/v1/events` and arrays on `/api/v2/alerts`; 10,000 firing
 //!           alerts repeat by Zipf(1.1), so that taking them is what is measured and not what
 //!           a new alert costs, which is W2's
 //! Seed:     7
@@ -44,7 +44,7 @@ struct Args {
     #[command(flatten)]
     common: Common,
     /// Alerts that fire.
-    #[arg(long, default_value_t = 50_000)]
+    #[arg(long, default_value_t = 10_000)]
     keys: u64,
     /// Seconds of a closed loop, and twice as many of an open one.
     #[arg(long, default_value_t = 5)]

@@ -5,6 +5,7 @@ use crate::broker::Broker;
 use crate::harness::usage::Cpu;
 use crate::harness::{Outcome, args};
 use crate::stream::{PARTITIONS, Reader, Sender};
+use crate::work::firing::WARM;
 use crate::work::process::{Process, configure, metric};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -160,7 +161,7 @@ struct Journey {
 }
 
 impl Journey {
-    /// Starts all of them; every key has been heard of once, and nothing is under way.
+    /// Starts all of them; every key has been heard of some times, and nothing is under way.
     fn start(args: &Args, way: Way, lines: u64) -> Journey {
         let broker = Broker::start();
         let name = way.topic;
@@ -169,8 +170,9 @@ impl Journey {
         broker.topic(&format!("{name}-state"), 1);
         let mut sender = Sender::new(&broker.address, name, args.keys, lines, args.common.seed);
         let taker = Taker::start(way, &broker, name, lines);
-        sender.all(args.keys);
-        let enough = if way.is_floor() { args.keys.div_ceil(100) * lines } else { args.keys };
+        (0..WARM).for_each(|_| sender.all(args.keys));
+        let keys = if way.is_floor() { args.keys.div_ceil(100) * lines } else { args.keys };
+        let enough = keys * WARM;
         let journey = Journey { taker, sender, broker, name };
         journey.until_taken(enough);
         journey

@@ -1,6 +1,7 @@
 //! The servers that W7 feeds.
 
 use crate::harness::args;
+use crate::work::firing::WARM;
 use crate::work::process::{Process, configure};
 use crate::work::requests::{Request, once};
 use axum::Router;
@@ -39,7 +40,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one and has it take `known`, so that nothing in them is new any more.
+    /// Starts one and has it take `known` over and over, so that nothing in them is new any more.
     pub fn start(kind: Kind, known: &[Request]) -> Server {
         let folder = args::folder().join("w7-row");
         // A run that was cut off may have left its own.
@@ -53,7 +54,7 @@ impl Server {
             }
         };
         let server = Server { process, workers: FLOOR_THREADS, folder };
-        for request in known {
+        for request in (0..WARM).flat_map(|_| known) {
             while once(server.address(), request) != 200 {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }

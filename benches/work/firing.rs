@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 const LINE: usize = 360;
 /// How unevenly keys are repeated.
 const EXPONENT: f64 = 1.1;
+/// How often every alert has fired before a row counts: an alert changes whenever its count
+/// doubles, which from here on is rare.
+pub const WARM: u64 = 16;
 /// Keys on one entity.
 const KEYS_AN_ENTITY: u64 = 5;
 
