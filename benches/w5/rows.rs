@@ -85,7 +85,7 @@ impl Taker {
             "emission: {{settle: 0s, settle_max: 0s, revise_interval: 10s}}\n\
              sources:\n  events:\n    type: kafka\n    brokers: {at}\n    topics: {name}-in\n    \
              group: {name}\nsinks:\n  out:\n    type: kafka\n    brokers: {at}\n    \
-             topic: {name}-out\n    guarantee: {guarantee}\n{state}"
+             topic: {name}-out\n    guarantee: {guarantee}\n    queue: {{full: block}}\n{state}"
         );
         configure(&folder, 0, &config);
         Taker::Ours(Process::run(&folder, false))
