@@ -51,7 +51,13 @@ impl Default for Latencies {
 impl Latencies {
     /// Something that was due at `due`, in second `second` of the run, is answered now.
     pub fn record(&mut self, due: Instant, second: usize) {
-        let micros = due.elapsed().as_micros().min(3_600_000_000) as u64;
+        self.record_at(due, Instant::now(), second);
+    }
+
+    /// The same, answered at `answered`.
+    pub fn record_at(&mut self, due: Instant, answered: Instant, second: usize) {
+        let waited = answered.saturating_duration_since(due);
+        let micros = waited.as_micros().min(3_600_000_000) as u64;
         self.all.saturating_record(micros.max(1));
         while self.seconds.len() <= second {
             self.seconds.push(empty());

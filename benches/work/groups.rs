@@ -60,7 +60,8 @@ pub fn toggle_member(digest: &mut RowDigest, row: &AlertRow) {
 }
 
 impl Standing {
-    fn apply(&mut self, output: EpochOutput) {
+    /// Takes the answer of an epoch in.
+    pub fn apply(&mut self, output: EpochOutput) {
         for (row, diff) in &output.rows {
             self.changes += 1;
             self.digest.toggle_alert(row, None);

@@ -1,6 +1,6 @@
 //! Bytes to alerts: decoders and the dedup operator on timely workers.
 
-use super::lines::Chunk;
+use super::lines::{Input as Stream, ReadAhead};
 use crate::harness::RowDigest;
 use causeway::canonical::{Decoded, Decoder, Format, Framing, Input as Call, Mode, Origin, Source};
 use causeway_dataflows::dedup::dedup;
@@ -61,6 +61,8 @@ pub struct Heard {
     pub counts: Vec<(u64, [u64; 2])>,
     /// Refused lines.
     pub rejected: u64,
+    /// What reading ahead took.
+    pub read_ahead: ReadAhead,
 }
 
 /// Adds an alert to a digest, or takes it away.
@@ -113,6 +115,7 @@ impl Heard {
         self.changes.extend(other.changes);
         self.counts.extend(other.counts);
         self.rejected += other.rejected;
+        self.read_ahead.add(other.read_ahead);
     }
 }
 
@@ -121,14 +124,14 @@ impl Heard {
 ///
 /// # Panics
 /// When timely cannot start its threads.
-pub fn run(chunks: Vec<Chunk>, workers: usize, params: &Params) -> Heard {
-    let chunks = Arc::new(chunks);
+pub fn run(stream: &Stream, workers: usize, params: &Params) -> Heard {
+    let stream = stream.clone();
     let params = params.clone();
     let config = match workers {
         1 => timely::Config::thread(),
         _ => timely::Config::process(workers),
     };
-    let guards = timely::execute(config, move |worker| drive(worker, &chunks, &params))
+    let guards = timely::execute(config, move |worker| drive(worker, &stream, &params))
         .expect("timely starts its threads");
     let mut all = Heard::default();
     for heard in guards.join() {
@@ -137,17 +140,18 @@ pub fn run(chunks: Vec<Chunk>, workers: usize, params: &Params) -> Heard {
     all
 }
 
-fn drive(worker: &mut Worker, chunks: &[Chunk], params: &Params) -> Heard {
+fn drive(worker: &mut Worker, stream: &Stream, params: &Params) -> Heard {
     let heard = Rc::new(RefCell::new(Heard::default()));
     let probe: ProbeHandle<Epoch> = ProbeHandle::new();
     let (mut batches, mut ticks) = build(worker, params, &heard, &probe);
     let (index, peers) = (worker.index(), worker.peers());
     let mut lines = Lines::new(peers);
+    let mut reading = stream.read(index, peers);
     let mut epoch = 0;
-    for group in chunks.chunks(peers) {
-        let tick = group.last().map_or(0, |chunk| chunk.tick);
-        if let Some(chunk) = group.get(index) {
+    for tick in stream.ticks(peers) {
+        if let Some(chunk) = reading.next() {
             let decoded = lines.decode(&chunk.bytes, tick);
+            drop(chunk);
             heard.borrow_mut().rejected += decoded.counts.rejected;
             for batch in decoded.segments.into_iter().flat_map(|segment| segment.alerts) {
                 batches.send(batch);
@@ -161,10 +165,11 @@ fn drive(worker: &mut Worker, chunks: &[Chunk], params: &Params) -> Heard {
         ticks.flush();
         worker.step_while(|| probe.less_than(&epoch.saturating_sub(OUTSTANDING_MAX)));
     }
-    ticks.send(Tick { now: chunks.last().map_or(0, |chunk| chunk.tick), drain: true });
+    ticks.send(Tick { now: stream.end(), drain: true });
     drop((batches, ticks));
     worker.step_while(|| !probe.done());
-    heard.take()
+    let read_ahead = reading.finish();
+    Heard { read_ahead, ..heard.take() }
 }
 
 type Handle<T> = InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<T>>>;
