@@ -7,7 +7,7 @@ use super::ndjson::toggle;
 use crate::harness::RowDigest;
 use causeway::canonical::{Format, Framing, Origin};
 use causeway::clock::{ManualClock, SharedClock};
-use causeway::epoch::{Continued, Queue, Run, feed, keep};
+use causeway::epoch::{Continued, Keeping, Queue, Run, feed};
 use causeway::ingest::Intake;
 use causeway::ingest::chunk::Chunk;
 use causeway::ingest::reception::{Reception, Surroundings};
@@ -85,7 +85,8 @@ impl Live {
         let (notes, ticks) = unbounded();
         let waiting = Arc::clone(&queue);
         let keeper = std::thread::spawn(move || {
-            keep(&waiting, (journal, None), None, &shared, &next).expect("the disk works");
+            let keeping = Keeping { queue: waiting, journal, letters: None, clock: shared, next };
+            keeping.lead(None, None).expect("the disk works");
         });
         let waiting = Arc::clone(&queue);
         let feeder = std::thread::spawn(move || {
