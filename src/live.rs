@@ -167,22 +167,21 @@ impl Live {
         let settings = given.settings.clone();
         // Taken first, so that a wrong address is told before anything has begun.
         let listener = bind(settings.server.listen).await?;
-        let cluster = given.cluster.clone();
         let mut core = Core::start(&settings, data_dir, &clock)?;
-        let around = core.surroundings(&settings, cluster.as_ref(), &clock);
+        let around = core.surroundings(&settings, given.cluster.as_ref(), &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
         let http = Http::new(rules, core.metrics.clone(), Arc::clone(&clock));
         let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
         health.expect("journal");
         let address = listener.local_addr()?;
-        let follows = cluster.as_ref().is_some_and(|shape| shape.process > 0);
-        let app = app(&settings, &http, &store, &core, &receptions, &health, (reloads, follows));
+        let shape = given.cluster.as_ref();
+        let app = app(&settings, &http, &store, &core, &receptions, &health, (reloads, shape));
         // Answers probes from here on, and everything else once the journal is read.
         let (stop_server, server) = serving(http.clone(), listener, app);
         let (stop, stopped) = mpsc::unbounded_channel();
         let known = tokio::task::block_in_place(|| {
-            let company = Company::gather(&settings, cluster.as_ref(), &clock)?;
+            let company = Company::gather(&settings, shape, &clock)?;
             go_on(&settings, data_dir, &core, &store, (&receptions, &http), (company, &stop))
         })?;
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
@@ -190,9 +189,7 @@ impl Live {
         health.set("journal", Condition::Well);
         http.gate.open();
         cluster::all_ready(&role);
-        if role.tells() {
-            standing_context(&settings, &mut core, &clock)?;
-        }
+        standing_context(&settings, &mut core, &clock)?;
         let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal, orders)?;
         memory::limit(&settings, &core)?;
         let (ends, ended) = mpsc::unbounded_channel();

@@ -46,6 +46,9 @@ pub(super) struct Hello {
     pub(super) from: usize,
     to: usize,
     processes: usize,
+    /// Of data: the gathering that it belongs to.
+    #[serde(default)]
+    round: u64,
     number: String,
 }
 
@@ -56,6 +59,9 @@ struct Proof {
     /// Why there will be no connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    /// Whether there may be one later: the other side belongs to another gathering.
+    #[serde(default)]
+    later: bool,
 }
 
 /// Greets the process `to` on a new connection.
@@ -65,19 +71,23 @@ struct Proof {
 pub(super) fn greet(
     stream: &mut TcpStream,
     purpose: Purpose,
-    (from, to, processes): (usize, usize, usize),
+    (from, to, processes, round): (usize, usize, usize, u64),
     secret: &Secret,
 ) -> io::Result<()> {
     prepare(stream)?;
-    let hello = Hello { causeway: VERSION, purpose, from, to, processes, number: number() };
+    let hello = Hello { causeway: VERSION, purpose, from, to, processes, round, number: number() };
     put(stream, &hello)?;
-    let Proof { number, code, refused } = get(stream)?;
+    let Proof { number, code, refused, later } = get(stream)?;
     if let Some(refused) = refused {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, refused));
+        let kind = match later {
+            true => io::ErrorKind::ConnectionRefused,
+            false => io::ErrorKind::InvalidData,
+        };
+        return Err(io::Error::new(kind, refused));
     }
     check(secret, "listens", &hello, &number, &code)?;
     let code = hex(code_of(secret, "connects", &hello, &number).finalize().into_bytes().as_slice());
-    put(stream, &Proof { number, code, refused: None })?;
+    put(stream, &Proof { number, code, refused: None, later: false })?;
     stream.set_read_timeout(None)
 }
 
@@ -87,12 +97,13 @@ pub(super) fn greet(
 /// When the other side is none of them, or cannot prove that it has the secret.
 pub(super) fn answer(
     stream: &mut TcpStream,
-    (own, processes): (usize, usize),
+    (own, processes, round): (usize, usize, u64),
     secret: &Secret,
 ) -> io::Result<Hello> {
     prepare(stream)?;
     let hello: Hello = get(stream)?;
     let number = number();
+    let later = hello.purpose == Purpose::Data && hello.round != round;
     let wrong = if hello.causeway != VERSION {
         Some(format!("it is of another version: it says {}, not {VERSION}", hello.causeway))
     } else if (hello.to, hello.processes) != (own, processes) || hello.from >= processes {
@@ -100,16 +111,18 @@ pub(super) fn answer(
             "it takes this for process {} of {}, which is process {own} of {processes}",
             hello.to, hello.processes
         ))
+    } else if later {
+        Some("it is of another gathering".to_owned())
     } else {
         None
     };
     if let Some(wrong) = wrong {
         let refused = Some(wrong.clone());
-        put(stream, &Proof { number, code: String::new(), refused })?;
+        put(stream, &Proof { number, code: String::new(), refused, later })?;
         return Err(io::Error::new(io::ErrorKind::InvalidData, wrong));
     }
     let code = hex(code_of(secret, "listens", &hello, &number).finalize().into_bytes().as_slice());
-    put(stream, &Proof { number: number.clone(), code, refused: None })?;
+    put(stream, &Proof { number: number.clone(), code, refused: None, later: false })?;
     let Proof { code, .. } = get(stream)?;
     check(secret, "connects", &hello, &number, &code)?;
     stream.set_read_timeout(None)?;
@@ -191,10 +204,10 @@ mod tests {
         let (ours, theirs) = (Secret::new(secrets.0), Secret::new(secrets.1));
         let connecting = std::thread::spawn(move || {
             let mut stream = TcpStream::connect(address).unwrap();
-            greet(&mut stream, Purpose::Control, who, &ours)
+            greet(&mut stream, Purpose::Control, (who.0, who.1, who.2, 0), &ours)
         });
         let mut stream = listener.accept().unwrap().0;
-        let answered = answer(&mut stream, (0, 3), &theirs);
+        let answered = answer(&mut stream, (0, 3, 0), &theirs);
         drop(stream);
         (connecting.join().unwrap(), answered)
     }
@@ -225,7 +238,7 @@ mod tests {
         let mut stranger = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut stream = listener.accept().unwrap().0;
         stranger.write_all(&[b'x'; 2000]).unwrap();
-        let told = answer(&mut stream, (0, 2), &Secret::default()).unwrap_err();
+        let told = answer(&mut stream, (0, 2, 0), &Secret::default()).unwrap_err();
         assert_eq!(told.to_string(), "it is no causeway");
     }
 }

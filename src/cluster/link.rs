@@ -43,6 +43,8 @@ pub(super) struct Link {
     pub(super) other: usize,
     stream: Mutex<TcpStream>,
     watch: Watch,
+    /// Nothing is heard of the other process any more.
+    is_lost: AtomicBool,
 }
 
 impl Link {
@@ -56,7 +58,8 @@ impl Link {
         // One that does not read is as good as gone.
         stream.set_write_timeout(Some(watch.silence))?;
         let reading = stream.try_clone()?;
-        let link = Arc::new(Link { other, stream: Mutex::new(stream), watch });
+        let is_lost = AtomicBool::new(false);
+        let link = Arc::new(Link { other, stream: Mutex::new(stream), watch, is_lost });
         let (heard, messages) = unbounded();
         let own = Arc::clone(&link);
         let named = |what: &str| std::thread::Builder::new().name(format!("{what}-{other}"));
@@ -79,7 +82,13 @@ impl Link {
         }
     }
 
+    /// Whether nothing is heard of the other process any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Acquire)
+    }
+
     fn gone(&self, problem: &str) {
+        self.is_lost.store(true, Ordering::Release);
         if !self.watch.ending.has_begun() {
             let problem = problem.to_owned();
             (self.watch.lost)(ClusterError::Gone { process: self.other, problem });
@@ -110,7 +119,7 @@ impl Link {
     }
 
     fn beat(&self) {
-        while !self.watch.ending.has_begun() {
+        while !self.watch.ending.has_begun() && !self.is_lost() {
             self.send(&Message::Beat);
             std::thread::sleep(self.watch.silence / BEATS);
         }

@@ -26,6 +26,8 @@ pub enum Message {
     Stop,
 
     // From process 0 to the others.
+    /// All are there: connect to each other, under this number.
+    Gather(u64),
     /// What to go on with.
     Begin(Box<Beginning>),
     /// We cannot go on together.

@@ -237,7 +237,7 @@ pub(super) fn app(
     core: &Core,
     receptions: &Receptions,
     health: &Health,
-    (reloads, follows): (Requests, bool),
+    (reloads, shape): (Requests, Option<&Shape>),
 ) -> Router {
     let receiving = routes(http, &settings.sources, |source| receptions.of(source));
     let console = Console::new(Parts {
@@ -250,7 +250,7 @@ pub(super) fn app(
         reloads,
         started_ns: http.clock.now_ns(),
     });
-    console.app(receiving, follows)
+    console.app(receiving, shape.is_some_and(|shape| shape.process > 0))
 }
 
 fn named(name: &str) -> std::thread::Builder {
@@ -318,6 +318,10 @@ pub(super) fn standing_context(
     core: &mut Core,
     clock: &SharedClock,
 ) -> Result<(), LiveError> {
+    if !core.listing.role().tells() {
+        // Another process says it for all.
+        return Ok(());
+    }
     let now_ns = clock.now_ns();
     let standing::Held { events, refused, failed } = standing::read(settings, now_ns);
     if let Some((_, error)) = failed.into_iter().next() {
