@@ -111,8 +111,14 @@ impl Link {
             }
             match serde_json::from_slice(&line) {
                 Ok(Message::Beat) => {}
-                // Nobody listens any more when all is over.
-                Ok(message) => drop(heard.send(message)),
+                Ok(message) => {
+                    if matches!(message, Message::Refused(_)) {
+                        // Its end says no more than that.
+                        self.watch.ending.begin();
+                    }
+                    // Nobody listens any more when all is over.
+                    drop(heard.send(message));
+                }
                 Err(error) => return self.gone(&format!("says what nobody knows: {error}")),
             }
         }

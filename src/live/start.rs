@@ -319,7 +319,6 @@ pub(super) fn standing_context(
     clock: &SharedClock,
 ) -> Result<(), LiveError> {
     if !core.listing.role().tells() {
-        // Another process says it for all.
         return Ok(());
     }
     let now_ns = clock.now_ns();
