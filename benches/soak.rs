@@ -5,23 +5,27 @@
 //!           of what it takes at most: alerts on a window of entities that moves on, relations
 //!           and silences that come and go
 //! Seed:     the number of each batch; nothing is drawn
-//! Command:  `cargo bench --bench soak [-- --seconds 300 --warm-up 180]`, after
-//!           `cargo build --release`
+//! Command:  `cargo bench --bench soak [-- --seconds 300 --warm-up 180]`
 //!
 //! The first three minutes are left out: a key is forgotten two minutes after its last event,
 //! and until then tables and buffers find their size. The binary is `CAUSEWAY_BIN`, else the
-//! release build.
+//! one built with this bench.
+
+#[allow(dead_code, unused_imports, reason = "each bench uses its part")]
+mod harness;
+#[allow(dead_code, reason = "each bench uses its part")]
+mod work;
 
 use causeway_loadgen::send::{Batch, Options, send};
 use clap::Parser;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use work::process::{Process, configure};
 
 /// Growth over the measured stretch beyond which the run has failed, per cent.
 const GROWTH_MAX: f64 = 2.0;
@@ -81,7 +85,8 @@ type Failure = Box<dyn std::error::Error>;
 
 fn soak(args: &Args) -> Result<bool, Failure> {
     let directory = tempfile::tempdir()?;
-    let process = Process::start(directory.path())?;
+    configure(directory.path(), 0, CONFIG);
+    let process = Process::run(directory.path(), false);
     let mut load = Load::default();
     let rate = match args.rate {
         Some(rate) => rate,
@@ -90,7 +95,7 @@ fn soak(args: &Args) -> Result<bool, Failure> {
     let seconds = args.warm_up + args.seconds;
     println!("{rate:.0} events/s for {seconds} s, of which the first {} warm up", args.warm_up);
     let done = Arc::new(AtomicBool::new(false));
-    let pid = process.child.id();
+    let pid = process.id();
     let sampler = {
         let done = Arc::clone(&done);
         std::thread::spawn(move || sample(pid, &done))
@@ -233,52 +238,4 @@ fn plot(samples: &[f64]) -> String {
     };
     let line: String = samples.chunks(samples.len().div_ceil(80)).map(bar).collect();
     format!("{line} {:.1} MB at most", most / 1e6)
-}
-
-/// The program under load; ends with this one.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(directory: &Path) -> Result<Process, Failure> {
-        let binary = std::env::var_os("CAUSEWAY_BIN").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/causeway"),
-            PathBuf::from,
-        );
-        let config = directory.join("causeway.yaml");
-        let text = format!(
-            "version: 1\ndata_dir: {}/data\nserver: {{listen: \"127.0.0.1:0\"}}\n{CONFIG}",
-            directory.display()
-        );
-        std::fs::write(&config, text)?;
-        let mut child = Command::new(&binary)
-            .args(["run", "-c"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("{}: {e}; cargo build --release first", binary.display()))?;
-        let stderr = child.stderr.take().ok_or("no standard error")?;
-        let mut lines = BufReader::new(stderr).lines();
-        while let Some(line) = lines.next().transpose()? {
-            let record: serde_json::Value = serde_json::from_str(&line).map_err(|_| line)?;
-            if record["message"] == "ready" {
-                let address = record["address"].as_str().unwrap_or_default().parse()?;
-                // Read on, so that the process can go on writing.
-                std::thread::spawn(move || lines.for_each(drop));
-                return Ok(Process { child, address });
-            }
-        }
-        Err("the process ended before it was ready".into())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

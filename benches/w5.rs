@@ -23,7 +23,8 @@ mod harness;
 #[allow(dead_code, reason = "each bench uses its part")]
 mod work;
 
-#[path = "w5/broker.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "the broker is that of the tests")]
+#[path = "../tests/it/kafka/broker.rs"]
 mod broker;
 #[path = "w5/forward.rs"]
 mod forward;

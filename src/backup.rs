@@ -23,7 +23,7 @@ pub use manifest::{Listed, Manifest, schema};
 pub use restore::{Damage, restore};
 pub use take::take;
 
-use crate::cluster::Place;
+use crate::cluster::Membership;
 use crate::{disk, dlq, journal, snapshot};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -52,7 +52,7 @@ pub struct Restored {
 }
 
 /// Files that are copied where they are.
-const FILES: [&str; 2] = [SUMMARY, Place::FILE];
+const FILES: [&str; 2] = [SUMMARY, Membership::FILE];
 /// Directories that are copied.
 const DIRECTORIES: [&str; 4] = [POSITIONS, snapshot::DIRECTORY, journal::DIRECTORY, dlq::DIRECTORY];
 

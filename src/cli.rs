@@ -35,7 +35,7 @@ pub mod exit {
     /// Something could not be read or written.
     pub const IO: u8 = 74;
     /// Another process is gone; started again, this one may go on.
-    pub const AGAIN: u8 = 75;
+    pub const AGAIN: u8 = crate::cluster::EXIT_GONE;
     /// The configuration is wrong.
     pub const CONFIG: u8 = 78;
 }

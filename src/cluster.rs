@@ -31,12 +31,13 @@ mod link;
 mod message;
 mod shape;
 
-pub use agree::{Agreed, Seated, State, Table};
-pub use connect::connect;
+pub use agree::{Seated, Table};
+pub use connect::{EXIT_GONE, connect};
 pub use error::ClusterError;
 pub use follow::Follower;
 pub use lead::Leader;
-pub use shape::{Place, Shape};
+pub use message::{Agreed, State};
+pub use shape::{Membership, Shape};
 
 use std::sync::Arc;
 

@@ -7,6 +7,8 @@ pub mod config;
 pub mod settings;
 pub mod clock;
 pub mod disk;
+mod hex;
+mod chance;
 pub mod telemetry;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -40,14 +40,13 @@ use crate::emit::store::Store;
 use crate::emit::summary::Summary;
 use crate::epoch::Queue;
 use crate::ingest::http::Http;
-use crate::ingest::http::rules::Rules;
 use crate::ingest::http::server::{ServerError, bind};
+use crate::ingest::http::terms::Terms;
 use crate::ingest::receptions::Receptions;
 use crate::runtime::RuntimeError;
 use crate::settings::{Settings, SourceKind, SourceSettings};
 use crate::telemetry::process::peak_resident_bytes;
 use crate::telemetry::{EngineBooks, LogFilter, Metrics, Repeats};
-use cluster::Company;
 use cut::AtHand;
 use data_dir::DataDir;
 use emitter::Kept;
@@ -112,7 +111,7 @@ pub struct Given {
 /// When a part cannot start, or the engine, the server or a source fails.
 pub fn run(given: Given, clock: SharedClock, drain_max: Duration) -> Result<Outcome, LiveError> {
     let settings = &given.settings;
-    let rules = Rules::of(&settings.server, &given.written)?;
+    let terms = Terms::of(&settings.server, &given.written)?;
     let data_dir = DataDir::open(&settings.data_dir)?;
     data_dir.is_of(given.cluster.as_ref(), settings.workers)?;
     let tokio = tokio::runtime::Builder::new_multi_thread()
@@ -120,7 +119,7 @@ pub fn run(given: Given, clock: SharedClock, drain_max: Duration) -> Result<Outc
         .enable_all()
         .build()?;
     let outcome = tokio.block_on(async {
-        let live = Live::start(given, rules, &data_dir, clock).await?;
+        let live = Live::start(given, terms, &data_dir, clock).await?;
         live.until_stopped(&data_dir, drain_max).await
     });
     // A reader that waits for standard input would hold the process for ever.
@@ -158,7 +157,7 @@ struct Live {
 impl Live {
     async fn start(
         given: Given,
-        rules: Rules,
+        terms: Terms,
         data_dir: &DataDir,
         clock: SharedClock,
     ) -> Result<Live, LiveError> {
@@ -170,7 +169,7 @@ impl Live {
         let mut core = Core::start(&settings, data_dir, &clock)?;
         let around = core.surroundings(&settings, given.cluster.as_ref(), &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
-        let http = Http::new(rules, core.metrics.clone(), Arc::clone(&clock));
+        let http = Http::new(terms, core.metrics.clone(), Arc::clone(&clock));
         let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
         health.expect("journal");
@@ -181,8 +180,8 @@ impl Live {
         let (stop_server, server) = serving(http.clone(), listener, app);
         let (stop, stopped) = mpsc::unbounded_channel();
         let known = tokio::task::block_in_place(|| {
-            let company = Company::gather(&settings, shape, &clock)?;
-            go_on(&settings, data_dir, &core, &store, (&receptions, &http), (company, &stop))
+            let others = cluster::gather(&settings, shape, &clock)?;
+            go_on(&settings, data_dir, &core, &store, (&receptions, &http), (others, &stop))
         })?;
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
         let role = core.listing.role();

@@ -64,6 +64,18 @@ enum Taker {
     Floor { child: Child, passed: Arc<AtomicU64>, lines: u64 },
 }
 
+/// Processor time of the broker itself so far: it is a shell's child.
+fn broker_cpu(broker: &Broker) -> Cpu {
+    let shell = broker.shell_id();
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+    let children = children.unwrap_or_default();
+    let ids = children.split_whitespace().filter_map(|id| id.parse().ok());
+    ids.map(Cpu::of_process).fold(Cpu::default(), |sum, one: Cpu| Cpu {
+        user_s: sum.user_s + one.user_s,
+        system_s: sum.system_s + one.system_s,
+    })
+}
+
 impl Taker {
     fn start(way: Way, broker: &Broker, name: &str, lines: u64) -> Taker {
         match way.guarantee {
@@ -77,7 +89,7 @@ impl Taker {
             "exactly_once" => format!("    state_topic: {name}-state\n"),
             _ => String::new(),
         };
-        let at = &broker.address;
+        let at = broker.address();
         let folder = args::folder().join("w5-row");
         // A run that was cut off may have left its own.
         let _ = std::fs::remove_dir_all(&folder);
@@ -94,7 +106,7 @@ impl Taker {
     fn floor(broker: &Broker, name: &str, lines: u64) -> Taker {
         let own = std::env::current_exe().expect("a process knows its own program");
         let mut child = Command::new(own)
-            .args(["--row", name, "--brokers", &broker.address])
+            .args(["--row", name, "--brokers", &broker.address()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -165,10 +177,12 @@ impl Journey {
     fn start(args: &Args, way: Way, lines: u64) -> Journey {
         let broker = Broker::start();
         let name = way.topic;
-        broker.topic(&format!("{name}-in"), PARTITIONS);
-        broker.topic(&format!("{name}-out"), 1);
-        broker.topic(&format!("{name}-state"), 1);
-        let mut sender = Sender::new(&broker.address, name, args.keys, lines, args.common.seed);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime starts");
+        for (topic, partitions) in [("in", PARTITIONS), ("out", 1), ("state", 1)] {
+            runtime.block_on(broker.create(&format!("{name}-{topic}"), partitions));
+        }
+        let mut sender = Sender::new(&broker.address(), name, args.keys, lines, args.common.seed);
         let taker = Taker::start(way, &broker, name, lines);
         (0..WARM).for_each(|_| sender.all(args.keys));
         let keys = if way.is_floor() { args.keys.div_ceil(100) * lines } else { args.keys };
@@ -192,7 +206,8 @@ impl Journey {
         outcome: Outcome,
         run: impl FnOnce(&mut Sender, &Taker) -> Outcome,
     ) -> Outcome {
-        let spent = |journey: &Journey| (journey.taker.cpu(), journey.broker.cpu(), Cpu::of_self());
+        let spent =
+            |journey: &Journey| (journey.taker.cpu(), broker_cpu(&journey.broker), Cpu::of_self());
         let (taker, broker, own) = spent(self);
         let began = Instant::now();
         let done = run(&mut self.sender, &self.taker);
@@ -272,7 +287,7 @@ fn latency(
     time: Duration,
     meanwhile: impl FnOnce() + Send,
 ) -> Outcome {
-    let reader = Reader::start(&journey.broker.address, journey.name);
+    let reader = Reader::start(&journey.broker.address(), journey.name);
     let probes = args.probes;
     journey.measured(outcome.clone(), |sender, _| {
         let (latencies, events, void) = std::thread::scope(|scope| {

@@ -2,9 +2,9 @@
 
 use crate::work::alerts::{Faults, Planned};
 use crate::work::graph::{Graph, reference};
-use crate::work::requests::{Connection, Request};
 use causeway_loadgen::instant::push_rfc3339;
 use causeway_loadgen::rng::Rng;
+use causeway_loadgen::send::{Connection, SendError};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -48,12 +48,10 @@ impl World {
     /// # Panics
     /// When they are refused.
     pub fn load(&self, address: SocketAddr) {
-        let mut connection = Connection::open(address).expect("the server listens");
-        let mut send = |body: &str, events: usize| {
-            let request =
-                Request::post("/v1/events", "application/x-ndjson", body.as_bytes(), events as u64);
+        let mut connection = connect(address).expect("the server listens");
+        let mut send = |body: &str| {
             loop {
-                match connection.ask(&request).expect("the server answers") {
+                match connection.post(body.as_bytes()).expect("the server answers") {
                     200 => break,
                     429 | 503 => std::thread::sleep(Duration::from_millis(5)),
                     status => panic!("answered with {status}"),
@@ -62,11 +60,11 @@ impl World {
         };
         for edges in self.graph.edges.chunks(LINES * 4) {
             let body: String = edges.iter().map(|edge| relation(*edge)).collect();
-            send(&body, edges.len());
+            send(&body);
         }
         for alerts in self.alerts.chunks(LINES * 4) {
             let body: String = alerts.iter().map(|alert| line(*alert)).collect();
-            send(&body, alerts.len());
+            send(&body);
         }
     }
 
@@ -91,9 +89,8 @@ impl World {
                 NEW, entity
             );
         }
-        let request = Request::post("/v1/events", "application/x-ndjson", body.as_bytes(), 2);
-        let mut connection = Connection::open(address).expect("the server listens");
-        while connection.ask(&request).expect("the server answers") != 200 {
+        let mut connection = connect(address).expect("the server listens");
+        while connection.post(body.as_bytes()).expect("the server answers") != 200 {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -115,6 +112,10 @@ impl World {
     }
 }
 
+fn connect(address: SocketAddr) -> Result<Connection, SendError> {
+    Connection::open(address, "/v1/events", "application/x-ndjson")
+}
+
 /// A steady stream of repetitions that outlives the server.
 pub struct Pressure {
     over: Arc<AtomicBool>,
@@ -126,19 +127,15 @@ impl Pressure {
     pub fn start(address: SocketAddr, world: &World, rate: f64) -> Pressure {
         let mut rng = Rng::stream(7, "pressure");
         let hot: Vec<Planned> = world.alerts.iter().rev().take(HOT).copied().collect();
-        let requests: Vec<Request> = (0..40)
-            .map(|_| {
-                let body: String = (0..LINES).map(|_| line(*rng.pick(&hot))).collect();
-                Request::post("/v1/events", "application/x-ndjson", body.as_bytes(), LINES as u64)
-            })
-            .collect();
+        let bodies: Vec<String> =
+            (0..40).map(|_| (0..LINES).map(|_| line(*rng.pick(&hot))).collect()).collect();
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
             let step = Duration::from_secs_f64(LINES as f64 / rate);
             let (mut acked, mut due) = (0, Instant::now());
             let mut connection = None;
-            for request in requests.iter().cycle() {
+            for body in bodies.iter().cycle() {
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 due += step;
                 if seen.load(Ordering::Relaxed) {
@@ -146,13 +143,13 @@ impl Pressure {
                 }
                 let mut open = match connection.take() {
                     Some(open) => open,
-                    None => match Connection::open(address) {
+                    None => match connect(address) {
                         Ok(open) => open,
                         Err(_) => continue,
                     },
                 };
                 // Once it is killed nobody answers, and the end is near.
-                if let Ok(status) = open.ask(request) {
+                if let Ok(status) = open.post(body.as_bytes()) {
                     acked += if status == 200 { LINES as u64 } else { 0 };
                     connection = Some(open);
                 }

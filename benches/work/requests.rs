@@ -1,11 +1,11 @@
 //! Requests over HTTP from several connections: as fast as answers come, or when they are due.
 //!
-//! Requests are whole before the clock starts, so that a sender does little but write, on
-//! cores that it shares with the server.
+//! Bodies are made before the clock starts, so that a sender does little but write, on cores
+//! that it shares with the server.
 
 use crate::harness::latency::{Latencies, Schedule, too_slow};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use causeway_loadgen::send::{Connection, SendError};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,20 +16,33 @@ const REFUSED_MAX: f64 = 0.001;
 
 /// A request with its body, and how many events it carries.
 pub struct Request {
-    bytes: Vec<u8>,
+    path: &'static str,
+    media_type: &'static str,
+    body: Vec<u8>,
     /// Events in it.
     pub events: u64,
 }
 
 impl Request {
     /// A POST.
-    pub fn post(path: &str, media_type: &str, body: &[u8], events: u64) -> Request {
-        let length = body.len();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {media_type}\r\n\
-             Content-Length: {length}\r\n\r\n"
-        );
-        Request { bytes: [head.as_bytes(), body].concat(), events }
+    pub fn post(path: &'static str, media_type: &'static str, body: &[u8], events: u64) -> Request {
+        Request { path, media_type, body: body.to_vec(), events }
+    }
+
+    /// A connection for requests to the same path.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn connect(&self, address: SocketAddr) -> Result<Connection, SendError> {
+        Connection::open(address, self.path, self.media_type)
+    }
+
+    /// Sends it; the status of the answer.
+    ///
+    /// # Errors
+    /// When the server hangs up, or what comes is no answer.
+    pub fn ask(&self, connection: &mut Connection) -> Result<u16, SendError> {
+        connection.post(&self.body)
     }
 }
 
@@ -52,12 +65,6 @@ pub struct Sent {
     pub void: Option<String>,
 }
 
-/// One connection.
-pub struct Connection {
-    reader: BufReader<TcpStream>,
-    line: String,
-}
-
 /// What became of one request of an open loop.
 struct Answered {
     number: u64,
@@ -66,56 +73,13 @@ struct Answered {
     status: u16,
 }
 
-impl Connection {
-    /// Connects.
-    ///
-    /// # Errors
-    /// When nobody listens.
-    pub fn open(address: SocketAddr) -> std::io::Result<Connection> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Connection { reader: BufReader::new(stream), line: String::new() })
-    }
-
-    /// Sends a request and reads its answer to the end; the status.
-    ///
-    /// # Errors
-    /// When the server hangs up, or what comes is no answer.
-    pub fn ask(&mut self, request: &Request) -> std::io::Result<u16> {
-        self.reader.get_mut().write_all(&request.bytes)?;
-        let broken = || std::io::Error::other("the answer cannot be read");
-        let (mut status, mut length) = (None, 0);
-        loop {
-            self.line.clear();
-            if self.reader.read_line(&mut self.line)? == 0 {
-                return Err(broken());
-            }
-            let line = self.line.trim_end();
-            if line.is_empty() {
-                break;
-            }
-            match status {
-                None => status = line.split(' ').nth(1).and_then(|word| word.parse().ok()),
-                Some(_) => {
-                    let (name, value) = line.split_once(':').unwrap_or((line, ""));
-                    if name.eq_ignore_ascii_case("content-length") {
-                        length = value.trim().parse().map_err(|_| broken())?;
-                    }
-                }
-            }
-        }
-        std::io::copy(&mut self.reader.by_ref().take(length), &mut std::io::sink())?;
-        status.ok_or_else(broken)
-    }
-}
-
 /// Sends one request on a connection of its own; the status.
 ///
 /// # Panics
 /// When nobody answers.
 pub fn once(address: SocketAddr, request: &Request) -> u16 {
-    let connection = Connection::open(address);
-    connection.expect("the server listens").ask(request).expect("the server answers")
+    let mut connection = request.connect(address).expect("the server listens");
+    request.ask(&mut connection).expect("the server answers")
 }
 
 /// Sends `requests` over and over on `connections` for as long as `time`, each as soon as the
@@ -132,14 +96,14 @@ pub fn closed(
     let next = AtomicU64::new(0);
     let began = Instant::now();
     let run = || {
-        let (mut connection, mut sent) = (connect(address), Sent::default());
+        let (mut connection, mut sent) = (connect(address, requests), Sent::default());
         while began.elapsed() < time {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let request = &requests[number as usize % requests.len()];
             loop {
                 sent.requests += 1;
                 sent.events += request.events;
-                match connection.ask(request).expect("the server answers") {
+                match request.ask(&mut connection).expect("the server answers") {
                     200 => break sent.acked += request.events,
                     429 | 503 => sent.refused += 1,
                     status => panic!("answered with {status}"),
@@ -180,7 +144,7 @@ pub fn open(
     let schedule = Schedule::now(rate);
     let began = schedule.due(0);
     let run = || {
-        let (mut connection, mut answers) = (connect(address), Vec::new());
+        let (mut connection, mut answers) = (connect(address, requests), Vec::new());
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= total {
@@ -190,7 +154,7 @@ pub fn open(
             std::thread::sleep(wait);
             let sent = Instant::now();
             let request = &requests[number as usize % requests.len()];
-            let status = connection.ask(request).expect("the server answers");
+            let status = request.ask(&mut connection).expect("the server answers");
             answers.push(Answered { number, sent, at: Instant::now(), status });
         }
     };
@@ -219,8 +183,9 @@ pub fn open(
     all
 }
 
-fn connect(address: SocketAddr) -> Connection {
-    Connection::open(address).expect("the server listens")
+/// A connection; all requests of a run go to one path.
+fn connect(address: SocketAddr, requests: &[Request]) -> Connection {
+    requests[0].connect(address).expect("the server listens")
 }
 
 fn on_threads<T: Send>(count: usize, run: impl Fn() -> T + Sync) -> Vec<T> {

@@ -8,6 +8,7 @@
 mod http;
 mod report;
 
+pub use http::Connection;
 pub use report::{Report, Second};
 
 use std::net::SocketAddr;
@@ -112,7 +113,8 @@ pub fn send(batches: &[Batch], options: &Options) -> Result<Report, SendError> {
     let due = due_times(batches, options.rate);
     let mut connections = Vec::with_capacity(options.connections);
     for _ in 0..options.connections {
-        connections.push(http::Connection::open(options)?);
+        let Options { address, path, content_type, .. } = options;
+        connections.push(Connection::open(*address, path, content_type)?);
     }
     let next = AtomicUsize::new(0);
     let start = Instant::now();
@@ -158,7 +160,7 @@ fn due_times(batches: &[Batch], rate: f64) -> Vec<Duration> {
 
 /// Takes the next batch, waits until it is due, sends it, waits for the answer; until all are sent.
 fn run(
-    mut connection: http::Connection,
+    mut connection: Connection,
     batches: &[Batch],
     due: &[Duration],
     next: &AtomicUsize,

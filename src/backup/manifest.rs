@@ -1,9 +1,9 @@
 //! The list of a copy's files: names, sizes, checksums, and what wrote them.
 
 use super::{BackupError, DIRECTORIES, FILES, MANIFEST};
-use crate::canonical::reject::hex;
 use crate::disk::write_whole;
 use crate::emit::schema::schema_of;
+use crate::hex::hex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -4,8 +4,8 @@ use super::manifest::{Listed, Manifest, hash};
 use super::{
     BackupError, DIRECTORIES, FILES, RESTORED, RESTORING, Restored, is_empty, sync_directory,
 };
-use crate::canonical::reject::hex;
 use crate::disk::write_whole;
+use crate::hex::hex;
 use crate::journal;
 use sha2::{Digest, Sha256};
 use std::fmt;

@@ -1,5 +1,6 @@
 //! Why an event is refused or repaired, and what is kept of a refused one.
 
+use crate::hex::hex;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -248,11 +249,6 @@ impl Reject {
             },
         }
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A refused event as the dead-letter store keeps it: CloudEvents, structured mode.

@@ -3,7 +3,7 @@
 use super::output::put;
 use super::{Failure, exit};
 use crate::config::{Surroundings, Written};
-use crate::ingest::http::rules::Rules;
+use crate::ingest::http::terms::Terms;
 use crate::settings::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ pub fn validate(args: &Args) -> Result<ExitCode, Failure> {
 
 /// Says that a configuration can be used, with the files of the server that it names.
 pub(super) fn approve(written: &Written, settings: &Settings) -> Result<ExitCode, Failure> {
-    Rules::of(&settings.server, written).map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
+    Terms::of(&settings.server, written).map_err(|e| Failure::with(exit::CONFIG)(e.into()))?;
     put(&format!("ok: {} sources, {} sinks\n", settings.sources.len(), settings.sinks.len()))
 }
 

@@ -4,28 +4,15 @@ use super::ClusterError;
 use super::follow::Follower;
 use super::lead::Leader;
 use super::link::{Ending, Link};
-use super::message::{Beginning, Message};
+use super::message::{Agreed, Message, State};
 use crate::epoch::Order;
 use crossbeam_channel::Receiver;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use super::message::Held as State;
-
 /// Epochs that a journal may lack: far more than are ever under way, and far fewer than one
 /// lacks that is a copy of an older one.
 const MISSING_MAX: u64 = 10_000;
-
-/// What is agreed on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Agreed {
-    /// The journal's name.
-    pub journal: String,
-    /// The epoch after whose snapshot all go on.
-    pub snapshot: Option<u64>,
-    /// Epochs that this journal lacks.
-    pub missing: Vec<Order>,
-}
 
 /// The links of a process, before it is known what each has.
 pub struct Table {
@@ -98,8 +85,8 @@ impl Table {
                 let epochs = missing.len();
                 tracing::info!(process = link.other, epochs, "epochs never got there");
             }
-            let beginning = Beginning { journal: journal.clone(), snapshot: common, missing };
-            link.send(&Message::Begin(Box::new(beginning)));
+            let agreed = Agreed { journal: journal.clone(), snapshot: common, missing };
+            link.send(&Message::Begin(Box::new(agreed)));
         }
         Ok(Agreed { journal, snapshot: common, missing: Vec::new() })
     }
@@ -108,10 +95,7 @@ impl Table {
         let Some((link, heard)) = self.links.first() else { return Err(unexpected(0)) };
         link.send(&Message::State(Box::new(own.clone())));
         match heard.recv() {
-            Ok(Message::Begin(beginning)) => {
-                let Beginning { journal, snapshot, missing } = *beginning;
-                Ok(Agreed { journal, snapshot, missing })
-            }
+            Ok(Message::Begin(agreed)) => Ok(*agreed),
             Ok(Message::Refused(problem)) => Err(ClusterError::Differs(problem)),
             _ => Err(unexpected(0)),
         }

@@ -5,13 +5,13 @@ use super::greeting::{Purpose, answer, greet};
 use super::link::{Ending, Link, Lost, Watch};
 use super::message::Message;
 use super::{ClusterError, Shape};
+use crate::chance::unguessable;
 use crate::clock::SharedClock;
 use crate::config::units::Secret;
 use crate::runtime::Mesh;
 use crate::settings::ClusterSettings;
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// Between two log lines about somebody who is waited for.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The exit code when another process is gone: started again, it may go on.
-const EXIT_GONE: i32 = 75;
+pub const EXIT_GONE: u8 = 75;
 /// Threads in which timely speaks to other processes are named so.
 const TIMELY_SENDS: &str = "timely:send";
 const TIMELY_RECEIVES: &str = "timely:recv";
@@ -100,7 +100,7 @@ fn gather(
         let problem = "ended".to_owned();
         return Err(ClusterError::Gone { process: *other, problem });
     }
-    let round = RandomState::new().build_hasher().finish() | 1;
+    let round = unguessable() | 1;
     links.values().for_each(|(link, _)| link.send(&Message::Gather(round)));
     Ok((links, ending, round))
 }
@@ -186,7 +186,7 @@ fn accept(
 /// Ends this process.
 fn end(error: &ClusterError) {
     tracing::error!(%error, "the process ends");
-    std::process::exit(EXIT_GONE);
+    std::process::exit(i32::from(EXIT_GONE));
 }
 
 /// Timely's threads panic when another process is gone, which workers do not notice.
@@ -199,7 +199,7 @@ fn end_when_timely_does() {
             let problem = panic.payload_as_str().unwrap_or_default();
             let process = name.rsplit('-').next().unwrap_or_default();
             tracing::error!(process, problem, "another process is gone, the process ends");
-            std::process::exit(EXIT_GONE);
+            std::process::exit(i32::from(EXIT_GONE));
         }
         before(panic);
     }));

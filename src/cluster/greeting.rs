@@ -10,13 +10,13 @@
 //! Without a secret the codes are made under an empty one, and only keep apart what does not
 //! belong together.
 
-use crate::canonical::reject::hex;
+use crate::chance::unguessable;
 use crate::config::units::Secret;
+use crate::hex::{hex, unhex};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -146,7 +146,7 @@ fn code_of(secret: &Secret, side: &str, hello: &Hello, number: &str) -> Hmac<Sha
 }
 
 fn check(secret: &Secret, side: &str, hello: &Hello, number: &str, told: &str) -> io::Result<()> {
-    let told = unhex(told).unwrap_or_default();
+    let told: [u8; 32] = unhex(told).unwrap_or_default();
     code_of(secret, side, hello, number).verify_slice(&told).map_err(|_| {
         io::Error::new(io::ErrorKind::PermissionDenied, "it has another `cluster.secret`")
     })
@@ -154,15 +154,7 @@ fn check(secret: &Secret, side: &str, hello: &Hello, number: &str, told: &str) -
 
 /// Differs from every other: the codes must not be those of an older connection.
 fn number() -> String {
-    let part = || format!("{:016x}", RandomState::new().build_hasher().finish());
-    format!("{}{}", part(), part())
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 == 1 {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    format!("{:016x}{:016x}", unguessable(), unguessable())
 }
 
 fn put(stream: &mut TcpStream, line: &impl Serialize) -> io::Result<()> {

@@ -13,7 +13,7 @@ pub enum Message {
 
     // From the others to process 0.
     /// What I have on disk.
-    State(Box<Held>),
+    State(Box<State>),
     /// Context that I know or have taken, so that it can be listed.
     Context(Vec<ContextEvent>),
     /// I have read my journal.
@@ -29,7 +29,7 @@ pub enum Message {
     /// All are there: connect to each other, under this number.
     Gather(u64),
     /// What to go on with.
-    Begin(Box<Beginning>),
+    Begin(Box<Agreed>),
     /// We cannot go on together.
     Refused(String),
     /// An epoch.
@@ -40,7 +40,7 @@ pub enum Message {
 
 /// What a process has on disk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Held {
+pub struct State {
     /// Who writes its journal; the journal's name is empty when it is new.
     pub run: Run,
     /// Worker threads.
@@ -53,13 +53,13 @@ pub struct Held {
     pub next: u64,
 }
 
-/// What a process goes on with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Beginning {
+/// What is agreed on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
     /// The journal's name.
     pub journal: String,
-    /// The snapshot to go on after.
+    /// The epoch after whose snapshot all go on.
     pub snapshot: Option<u64>,
-    /// Epochs that its journal lacks.
+    /// Epochs that the journal of the process lacks.
     pub missing: Vec<Order>,
 }

@@ -79,7 +79,7 @@ impl Shape {
 
 /// A process of several, as its data directory knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Membership {
     /// Which.
     pub process: usize,
     /// Of how many.
@@ -88,7 +88,7 @@ pub struct Place {
     pub workers: usize,
 }
 
-impl Place {
+impl Membership {
     /// Name of its file in the data directory.
     pub const FILE: &str = "cluster.json";
 
@@ -96,8 +96,8 @@ impl Place {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn of(data_dir: &Path) -> io::Result<Option<Place>> {
-        match fs::read(data_dir.join(Place::FILE)) {
+    pub fn of(data_dir: &Path) -> io::Result<Option<Membership>> {
+        match fs::read(data_dir.join(Membership::FILE)) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -105,9 +105,9 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { process, processes, workers } = self;
+        let Membership { process, processes, workers } = self;
         write!(f, "process {process} of {processes} with {workers} workers each")
     }
 }

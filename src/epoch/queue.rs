@@ -184,9 +184,7 @@ impl Queue {
 
     /// What is there now.
     pub(super) fn take_now(&self) -> Waiting {
-        let taken = self.lock().take();
-        self.wake.notify_all();
-        taken
+        self.lock().take()
     }
 }
 
@@ -198,8 +196,6 @@ impl Queue {
         waiting.context.append(&mut rest.context);
         (waiting.closed, waiting.count) = (rest.closed, rest.count);
         rest.told = false;
-        drop(rest);
-        self.wake.notify_all();
     }
 }
 

@@ -18,7 +18,7 @@ pub mod refusal;
 pub mod origin;
 pub mod jwt;
 pub mod auth;
-pub mod rules;
+pub mod terms;
 pub mod body;
 pub mod gate;
 pub mod room;
@@ -37,9 +37,9 @@ use axum::extract::FromRef;
 use axum::routing::post;
 use gate::Gate;
 use idempotency::Keys;
-use rules::Rules;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use terms::Terms;
 
 /// Between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ pub struct Http(Arc<Shared>);
 /// What is behind [`Http`].
 pub struct Shared {
     /// Bounds, encryption and who may call: they change together.
-    rules: RwLock<Rules>,
+    terms: RwLock<Terms>,
     /// Requests under way.
     pub gate: Gate,
     /// Idempotency-Keys.
@@ -73,50 +73,50 @@ impl std::ops::Deref for Http {
 }
 
 impl Http {
-    /// What requests share under these rules. Must be called inside the tokio runtime.
-    pub fn new(rules: Rules, metrics: Metrics, clock: SharedClock) -> Self {
-        let settings = &rules.settings;
+    /// What requests share under these terms. Must be called inside the tokio runtime.
+    pub fn new(terms: Terms, metrics: Metrics, clock: SharedClock) -> Self {
+        let settings = &terms.settings;
         let gate = Gate::new(settings, &*clock);
         let keys = Keys::new(
             settings.idempotency_keys_max,
             settings.idempotency_window,
             metrics.http.clone(),
         );
-        rules.callers.begin(None, &metrics.http, &clock);
+        terms.callers.begin(None, &metrics.http, &clock);
         Http(Arc::new(Shared {
             gate,
             keys,
             repeats: Repeats::new(LOG_EVERY, Arc::clone(&clock)),
-            rules: RwLock::new(rules),
+            terms: RwLock::new(terms),
             metrics,
             clock,
         }))
     }
 
     /// Bounds, encryption and who may call, as they are now.
-    pub fn rules(&self) -> Rules {
-        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn terms(&self) -> Terms {
+        self.terms.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Bounds and addresses, as they are now.
     pub fn settings(&self) -> Arc<ServerSettings> {
-        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).settings)
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner).settings)
     }
 
     /// Who may call now.
     pub fn callers(&self) -> Arc<Callers> {
-        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner).callers)
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner).callers)
     }
 
-    /// Goes on under other rules, the address aside: from the next request on, and from the next
+    /// Goes on under other terms, the address aside: from the next request on, and from the next
     /// connection on where they are about encryption. Must be called inside the tokio runtime.
-    pub fn reconfigure(&self, rules: Rules) {
-        let settings = &rules.settings;
+    pub fn reconfigure(&self, terms: Terms) {
+        let settings = &terms.settings;
         self.gate.resize(settings);
         self.keys.resize(settings.idempotency_keys_max, settings.idempotency_window);
-        let mut held = self.rules.write().unwrap_or_else(PoisonError::into_inner);
-        rules.callers.begin(Some(&held.callers), &self.metrics.http, &self.clock);
-        *held = rules;
+        let mut held = self.terms.write().unwrap_or_else(PoisonError::into_inner);
+        terms.callers.begin(Some(&held.callers), &self.metrics.http, &self.clock);
+        *held = terms;
     }
 }
 

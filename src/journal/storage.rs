@@ -2,10 +2,10 @@
 //!
 //! Each call is one that a machine may die in, and that [`super::testing`] lets fail.
 
+use crate::chance::unguessable;
 use crate::disk::sync_directory;
 use std::fmt::Debug;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -190,7 +190,7 @@ impl Storage for Disk {
 
     fn salt(&self) -> u64 {
         // The standard library seeds this from the system's random numbers.
-        RandomState::new().hash_one(0_u64)
+        unguessable()
     }
 
     fn path(&self, name: &str) -> PathBuf {

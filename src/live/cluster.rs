@@ -21,23 +21,14 @@ use tokio::sync::mpsc::UnboundedSender;
 /// Context that is told at once.
 const CONTEXT_MAX: usize = 1_000;
 
-/// What a process computes with the others by.
-pub(super) struct Company {
-    pub(super) mesh: Mesh,
-    pub(super) table: Table,
-}
-
-impl Company {
-    /// Waits for the others, if there are any.
-    pub(super) fn gather(
-        settings: &Settings,
-        shape: Option<&Shape>,
-        clock: &SharedClock,
-    ) -> Result<Option<Company>, LiveError> {
-        let Some(shape) = shape else { return Ok(None) };
-        let (mesh, table) = cluster::connect(shape, &settings.cluster, clock)?;
-        Ok(Some(Company { mesh, table }))
-    }
+/// Waits for the others, if there are any.
+pub(super) fn gather(
+    settings: &Settings,
+    shape: Option<&Shape>,
+    clock: &SharedClock,
+) -> Result<(Option<Mesh>, Option<Table>), LiveError> {
+    let gathered = shape.map(|shape| cluster::connect(shape, &settings.cluster, clock));
+    Ok(gathered.transpose()?.unzip())
 }
 
 /// Lists context where it is read back: here, or in the process that readers ask.

@@ -1,7 +1,7 @@
 //! The directory of everything that outlasts the process, used by one process at a time.
 
 use crate::backup::{RESTORED, RESTORING, Restored, SUMMARY};
-use crate::cluster::{Place, Shape};
+use crate::cluster::{Membership, Shape};
 use crate::disk::write_whole;
 use crate::emit::summary::Summary;
 use std::fs::{self, File, TryLockError};
@@ -93,20 +93,21 @@ impl DataDir {
         cluster: Option<&Shape>,
         workers: usize,
     ) -> Result<(), DataDirError> {
-        let path = self.path.join(Place::FILE);
+        let path = self.path.join(Membership::FILE);
         let refuse = |source| DataDirError::Io { path: path.clone(), source };
-        let own = cluster.map(|shape| Place {
+        let own = cluster.map(|shape| Membership {
             process: shape.process,
             processes: shape.processes(),
             workers,
         });
-        let before = Place::of(&self.path).map_err(refuse)?;
+        let before = Membership::of(&self.path).map_err(refuse)?;
         if before == own {
             return Ok(());
         }
         let Some(own) = own.filter(|_| before.is_none() && !self.has_journal()) else {
-            let told =
-                |place: Option<&Place>| place.map_or("one alone".to_owned(), Place::to_string);
+            let told = |place: Option<&Membership>| {
+                place.map_or("one alone".to_owned(), Membership::to_string)
+            };
             let problem = format!(
                 "it is of {}, this is {}; start it as that, or set another `data_dir`",
                 told(before.as_ref()),

@@ -25,7 +25,7 @@ use crate::epoch::Queue;
 use crate::ingest::Durable;
 use crate::ingest::file::FileError;
 use crate::ingest::http::Http;
-use crate::ingest::http::rules::Rules;
+use crate::ingest::http::terms::Terms;
 use crate::settings::{Settings, fixed};
 use crate::telemetry::{LogFilter, ReloadBooks};
 use std::io;
@@ -157,11 +157,11 @@ impl Reloader {
         let held = standing::read(&settings, now_ns);
         let mut mistakes = fixed(&running, &written);
         mistakes.extend(mistakes_in(&held, &written));
-        let rules = Rules::read(settings.server.clone());
-        let rules = rules.map_err(|unusable| {
+        let terms = Terms::read(settings.server.clone());
+        let terms = terms.map_err(|unusable| {
             mistakes.extend(unusable.into_iter().map(|why| why.in_configuration(&written)));
         });
-        let (Ok(rules), true) = (rules, mistakes.is_empty()) else {
+        let (Ok(terms), true) = (terms, mistakes.is_empty()) else {
             return Err(Refusal::Wrong(mistakes));
         };
         let (mut said, mut taken_back, mut durable) = (0, 0, Durable::now());
@@ -172,14 +172,14 @@ impl Reloader {
                 standing::hand_on(change, &self.registry, &self.queue).map_err(Refusal::Busy)?;
         }
         let changed = running.differing(&written);
-        let without_effect = self.apply(&settings, rules, &changed);
+        let without_effect = self.apply(&settings, terms, &changed);
         *running = written;
         Ok((Reloaded { changed, said, taken_back, without_effect }, durable))
     }
 
     /// Goes on under `settings`; keys that have no effect.
-    fn apply(&self, settings: &Settings, rules: Rules, changed: &[String]) -> Vec<String> {
-        self.http.reconfigure(rules);
+    fn apply(&self, settings: &Settings, terms: Terms, changed: &[String]) -> Vec<String> {
+        self.http.reconfigure(terms);
         self.queue.resize(settings.input_queue_bytes);
         self.letters.reconfigure(letter_limits(&settings.dead_letters));
         for outbox in &self.outboxes {

@@ -1,6 +1,6 @@
 //! The parts of a live process, each begun in its turn.
 
-use super::cluster::{Company, Listing, seat};
+use super::cluster::{Listing, seat};
 use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
 use super::journal::Opened;
@@ -10,7 +10,7 @@ use super::snapshots::{Past, Snapshots};
 use super::standing;
 use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX};
 use crate::clock::SharedClock;
-use crate::cluster::{Role, Shape};
+use crate::cluster::{Role, Shape, Table};
 use crate::console::reload::Requests;
 use crate::console::{Console, Health, Parts, Registry};
 use crate::dlq;
@@ -187,10 +187,9 @@ pub(super) fn go_on(
     core: &Core,
     store: &Store,
     (receptions, http): (&Arc<Receptions>, &Http),
-    (company, stop): (Option<Company>, &UnboundedSender<()>),
+    ((mesh, table), stop): ((Option<Mesh>, Option<Table>), &UnboundedSender<()>),
 ) -> Result<GoneOn, LiveError> {
     let clock = &http.clock;
-    let (mesh, table) = company.map(|company| (company.mesh, company.table)).unzip();
     let books = (&core.metrics, &core.snapshots);
     let mut opened = Opened::at(settings, data_dir, clock, books, table.as_ref())?;
     let orders = match table {

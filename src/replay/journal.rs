@@ -15,7 +15,7 @@ use super::finals::Kept;
 use super::{Keeper, Note, Outlet, emit};
 use crate::canonical::Counts;
 use crate::clock::WallClock;
-use crate::cluster::Place;
+use crate::cluster::Membership;
 use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::standing::Tally;
 use crate::epoch::{Listeners, RecoverError, Recovered, recover};
@@ -106,7 +106,7 @@ pub fn find_all(directories: &[PathBuf]) -> Result<Vec<PathBuf>, JournalReplayEr
     for (at, directory) in directories.iter().enumerate() {
         let path = find(directory)?;
         let beside = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
-        let place = beside.and_then(|data_dir| Place::of(&data_dir).ok().flatten());
+        let place = beside.and_then(|data_dir| Membership::of(&data_dir).ok().flatten());
         let (process, processes) = place.map_or((0, 1), |place| (place.process, place.processes));
         if (process, processes) != (at, directories.len()) {
             return Err(JournalReplayError::Together(format!(

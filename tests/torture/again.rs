@@ -1,22 +1,25 @@
 //! A journal read again inside of the test: what it leads to, without a process or a clock.
 
 use causeway::canonical::Reject;
-use causeway::clock::WallClock;
+use causeway::clock::{SharedClock, WallClock};
 use causeway::config::{self, load_text};
 use causeway::emit::ledger::{Emission, Ledger};
 use causeway::emit::standing::{Standing, Tally};
 use causeway::emit::wire::Message;
+use causeway::epoch::{Listeners, RecoverError, Recovered, recover_from};
 use causeway::ingest::reception::Surroundings;
 use causeway::ingest::receptions::Receptions;
 use causeway::ingest::{Busy, BusyReason, Durable, Intake, Submission};
+use causeway::journal::Reader;
+use causeway::journal::storage::Storage;
 use causeway::replay::Outlet;
 use causeway::replay::journal::{JournalReplayError, Plan, replay};
-use causeway::runtime::Collector;
+use causeway::runtime::{Collector, Feeder};
 use causeway::settings::Settings;
 use causeway::telemetry::Metrics;
 use causeway_dataflows::model::{AlertCount, AlertKey, AlertRow, Disposition};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,16 +88,34 @@ pub(super) fn read_all_again(
     })
 }
 
+/// What receptions work in without a process around them.
+pub(super) fn surroundings(
+    intake: Arc<dyn Intake>,
+    clock: SharedClock,
+    workers: usize,
+) -> Surroundings {
+    Surroundings { intake, listener: None, metrics: Metrics::new(&*clock), clock, workers }
+}
+
+/// Feeds a journal again, as a start does.
+pub(super) fn feed_again<S: Storage>(
+    journal: Reader<S>,
+    receptions: &Receptions,
+    feeder: &mut Feeder,
+    notes: &Sender<Tick>,
+) -> Result<Recovered, RecoverError> {
+    let mut listeners = Listeners {
+        reception: &|_, name| receptions.named(name),
+        context: &mut |_| {},
+        submission: &mut |_, _| {},
+        answered: &mut |_, _| {},
+    };
+    recover_from(vec![journal], feeder, notes, &mut listeners)
+}
+
 /// The ids of the dead letters of everything that the journal in `directory` refuses.
 pub(super) fn letters(directory: &Path, settings: &Settings) -> BTreeSet<String> {
-    let clock = WallClock::shared();
-    let around = Surroundings {
-        intake: Arc::new(Nobody),
-        listener: None,
-        metrics: Metrics::new(&*clock),
-        clock,
-        workers: 1,
-    };
+    let around = surroundings(Arc::new(Nobody), WallClock::shared(), 1);
     let receptions = Receptions::new(settings, &around);
     let mut ids = BTreeSet::new();
     let plan = Plan { settings, workers: 1, rows: false };

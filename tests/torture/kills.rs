@@ -131,16 +131,12 @@ async fn torture(seed: u64, kills: u64) -> Round {
 /// told, how large files grow, and whether snapshots are written.
 fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
     let mut rng = Rng::stream(seed, "configuration");
-    let workers = 1 + rng.below(2);
-    let emission = match rng.chance(0.5) {
-        true => "emission: {settle: 0s, settle_max: 0s, revise_interval: 0s}\n",
-        false => "",
-    };
+    let engine = engine(&mut rng);
     let rotate = *rng.pick(&["0", "64KiB", "1MiB"]);
     // Snapshots change nothing of what is told; all is kept, so that the witness can read it.
     let snapshots = if rng.chance(0.7) { ", snapshot_bytes: 64KiB, forget: false" } else { "" };
     format!(
-        "workers: {workers}\n{emission}journal: {{segment: 1MiB{snapshots}}}\n\
+        "{engine}journal: {{segment: 1MiB{snapshots}}}\n\
          sources:\n  http: {{type: http}}\n  \
          tail: {{type: file, path: \"{0}/events.ndjson\", follow: true, poll: 5ms}}\n\
          sinks:\n  stdout: {{type: stdout, queue: {{full: block}}}}\n  \
@@ -151,6 +147,16 @@ fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
         path.display(),
         receiver.address,
     )
+}
+
+/// The part of a configuration that decides what is told when.
+pub(super) fn engine(rng: &mut Rng) -> String {
+    let workers = 1 + rng.below(2);
+    let emission = match rng.chance(0.5) {
+        true => "emission: {settle: 0s, settle_max: 0s, revise_interval: 0s}\n",
+        false => "",
+    };
+    format!("workers: {workers}\n{emission}")
 }
 
 /// What is known of the kills of a round.

@@ -1,15 +1,15 @@
 //! A process without a process: queue, journal and engine in this one, and a clock that is told.
 
-use super::again::{Again, emit};
+use super::again::{Again, emit, feed_again, surroundings};
 use causeway::canonical::Format;
 use causeway::clock::{ManualClock, SharedClock};
-use causeway::epoch::{Continued, Keeping, Listeners, Queue, Run, feed, recover};
-use causeway::ingest::reception::{Delivery, Surroundings};
+use causeway::epoch::{Continued, Keeping, Queue, Run, feed};
+use causeway::ingest::reception::Delivery;
 use causeway::ingest::receptions::Receptions;
-use causeway::journal::{JournalError, Options, Writer};
+use causeway::journal::{JournalError, Options, Reader, Writer};
 use causeway::runtime::{RuntimeError, start};
 use causeway::settings::Settings;
-use causeway::telemetry::{EngineBooks, JournalBooks, Metrics};
+use causeway::telemetry::{EngineBooks, JournalBooks};
 use crossbeam_channel::{bounded, unbounded};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -50,21 +50,10 @@ impl Life {
         });
         let queue = Queue::new(settings.input_queue_bytes, EngineBooks::default(), true);
         let shared: SharedClock = clock.clone();
-        let around = Surroundings {
-            intake: Arc::clone(&queue) as _,
-            listener: None,
-            metrics: Metrics::new(&**clock),
-            clock: Arc::clone(&shared),
-            workers,
-        };
+        let around = surroundings(Arc::clone(&queue) as _, Arc::clone(&shared), workers);
         let receptions = Receptions::new(settings, &around);
-        let mut listeners = Listeners {
-            reception: &|_, name| receptions.named(name),
-            context: &mut |_| {},
-            submission: &mut |_, _| {},
-            answered: &mut |_, _| {},
-        };
-        let recovered = recover(&[directory], None, &mut feeder, &notes, &mut listeners).unwrap();
+        let reader = Reader::open_oldest(directory).unwrap();
+        let recovered = feed_again(reader, &receptions, &mut feeder, &notes).unwrap();
         let word = |text: &str| text.to_owned();
         let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
         let (next, formed) = bounded(2);

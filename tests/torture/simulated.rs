@@ -10,22 +10,19 @@
 //!
 //! The parts are those of the process; what is here is what is around them, and who is next.
 
-use super::again::{Again, emit, settings};
+use super::again::{Again, emit, feed_again, settings, surroundings};
 use super::history::{BEGINS, draw, yaml};
 use super::outside::{Log, Sender, Sink, Turns};
 use super::witness::Told;
 use causeway::clock::{ManualClock, SharedClock};
 use causeway::emit::ledger::{Emission, Ledger};
-use causeway::epoch::{
-    Continued, Formed, Keeping, Leading, Listeners, Queue, Run, feed_one, recover_from,
-};
-use causeway::ingest::reception::Surroundings;
+use causeway::epoch::{Continued, Formed, Keeping, Leading, Queue, RecoverError, Run, feed_one};
 use causeway::ingest::receptions::Receptions;
 use causeway::journal::testing::{Fault, Sim};
 use causeway::journal::{JournalError, Options, Reader, Writer};
 use causeway::runtime::{Collector, Feeder, start, start_paced};
 use causeway::settings::Settings;
-use causeway::telemetry::{EngineBooks, JournalBooks, Metrics};
+use causeway::telemetry::{EngineBooks, JournalBooks};
 use causeway_dataflows::ops::epochs::Tick;
 use causeway_loadgen::rng::Rng;
 use crossbeam_channel::{Receiver, unbounded};
@@ -209,23 +206,11 @@ impl World {
         let (notes, ticks) = unbounded();
         let queue = Queue::new(self.settings.input_queue_bytes, EngineBooks::default(), true);
         let clock: SharedClock = self.clock.clone();
-        let around = Surroundings {
-            intake: Arc::clone(&queue) as _,
-            listener: None,
-            metrics: Metrics::new(&*self.clock),
-            clock: Arc::clone(&clock),
-            workers,
-        };
+        let around = surroundings(Arc::clone(&queue) as _, Arc::clone(&clock), workers);
         let receptions = Receptions::new(&self.settings, &around);
-        let mut listeners = Listeners {
-            reception: &|_, name| receptions.named(name),
-            context: &mut |_| {},
-            submission: &mut |_, _| {},
-            answered: &mut |_, _| {},
-        };
-        let recovered = match recover_from(vec![reader], &mut feeder, &notes, &mut listeners) {
+        let recovered = match feed_again(reader, &receptions, &mut feeder, &notes) {
             Ok(recovered) => recovered,
-            Err(causeway::epoch::RecoverError::Journal(error)) => {
+            Err(RecoverError::Journal(error)) => {
                 turns.free();
                 drop(feeder);
                 return Err(error);
@@ -326,22 +311,11 @@ impl World {
         let settings = &self.settings;
         let (mut feeder, mut collector) = start(2, &settings.params, OUTSTANDING_MAX).unwrap();
         let (notes, ticks) = unbounded();
-        let around = Surroundings {
-            intake: Queue::new(settings.input_queue_bytes, EngineBooks::default(), true) as _,
-            listener: None,
-            metrics: Metrics::new(&*self.clock),
-            clock: self.clock.clone(),
-            workers: 2,
-        };
-        let receptions = Receptions::new(settings, &around);
-        let mut listeners = Listeners {
-            reception: &|_, name| receptions.named(name),
-            context: &mut |_| {},
-            submission: &mut |_, _| {},
-            answered: &mut |_, _| {},
-        };
+        let queue = Queue::new(settings.input_queue_bytes, EngineBooks::default(), true);
+        let receptions =
+            Receptions::new(settings, &surroundings(queue as _, self.clock.clone(), 2));
         let reader = Reader::open_in(self.disk.clone(), None).unwrap();
-        recover_from(vec![reader], &mut feeder, &notes, &mut listeners).unwrap();
+        feed_again(reader, &receptions, &mut feeder, &notes).unwrap();
         drop(feeder);
         emit(&mut collector, &ticks, settings, &mut |_| {})
     }

@@ -10,7 +10,7 @@
 
 use super::again::{self, read_all_again};
 use super::changes::{changer, compare};
-use super::kills::{Round, differ, drained, letters, logged, settled};
+use super::kills::{Round, differ, drained, engine, letters, logged, settled};
 use super::known::Known;
 use super::load::{Load, begin, sender};
 use super::victim::{DEADLINE, Place, Victim, free_port};
@@ -107,14 +107,10 @@ async fn torture(seed: u64, kills: u64) -> (Round, Duration) {
 /// The configuration of a process: the same for all but for its directory.
 fn yaml(seed: u64, path: &Path) -> String {
     let mut rng = Rng::stream(seed, "configuration");
-    let workers = 1 + rng.below(2);
-    let emission = match rng.chance(0.5) {
-        true => "emission: {settle: 0s, settle_max: 0s, revise_interval: 0s}\n",
-        false => "",
-    };
+    let engine = engine(&mut rng);
     let snapshots = if rng.chance(0.7) { ", snapshot_bytes: 64KiB, forget: false" } else { "" };
     format!(
-        "workers: {workers}\n{emission}journal: {{segment: 1MiB{snapshots}}}\n\
+        "{engine}journal: {{segment: 1MiB{snapshots}}}\n\
          sources:\n  http: {{type: http}}\n  \
          tail: {{type: file, path: \"{0}/events.ndjson\", follow: true, poll: 5ms}}\n\
          sinks:\n  stdout: {{type: stdout, queue: {{full: block}}}}\n  \

@@ -1,14 +1,14 @@
 //! Just enough of an HTTP/1.1 client: one kept-alive connection, POST, a status back.
 
-use super::{Options, SendError};
+use super::SendError;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// Longest line of a header that is read.
 const HEADER_MAX: u64 = 64 << 10;
 
-/// One connection.
-pub(super) struct Connection {
+/// One connection, for requests to one path.
+pub struct Connection {
     address: SocketAddr,
     /// The request up to the length of its body.
     head: String,
@@ -17,8 +17,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub fn open(options: &Options) -> Result<Connection, SendError> {
-        let address = options.address;
+    /// Connects for bodies of a media type.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn open(
+        address: SocketAddr,
+        path: &str,
+        content_type: &str,
+    ) -> Result<Connection, SendError> {
         let connect = || {
             let stream = TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
@@ -26,13 +33,16 @@ impl Connection {
         };
         let stream = connect().map_err(|source| SendError::Connection { address, source })?;
         let head = format!(
-            "POST {} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {}\r\nContent-Length: ",
-            options.path, options.content_type
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n\
+             Content-Length: "
         );
         Ok(Connection { address, head, request: Vec::new(), reader: BufReader::new(stream) })
     }
 
     /// Sends one request and reads its answer to the end; returns the status.
+    ///
+    /// # Errors
+    /// When the receiver hangs up, or what comes is no answer.
     pub fn post(&mut self, body: &[u8]) -> Result<u16, SendError> {
         self.request.clear();
         self.request.extend_from_slice(self.head.as_bytes());

@@ -16,6 +16,7 @@ use super::origin::HostRule;
 use super::peer::Peer;
 use super::refusal::Refusal;
 use super::tls::Trust;
+use crate::chance::unguessable;
 use crate::clock::SharedClock;
 use crate::config::server::Role;
 use crate::config::units::Secret;
@@ -216,10 +217,9 @@ impl Callers {
 /// Sixty-four bits of the process's own randomness four times over. It decides nothing that
 /// leaves the process; it only has to be unknown to callers.
 fn comparison_key() -> [u8; 32] {
-    use std::hash::{BuildHasher, Hasher, RandomState};
     let mut key = [0; 32];
     for part in key.chunks_mut(8) {
-        part.copy_from_slice(&RandomState::new().build_hasher().finish().to_le_bytes());
+        part.copy_from_slice(&unguessable().to_le_bytes());
     }
     key
 }

@@ -1,6 +1,6 @@
 //! Certificates and keys from PEM files, and other small files that a configuration names.
 
-use super::rules::Unusable;
+use super::terms::Unusable;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs::File;

@@ -18,7 +18,7 @@ mod tests;
 use super::auth::Caller;
 use super::files;
 use super::refusal::Refusal;
-use super::rules::Unusable;
+use super::terms::Unusable;
 use crate::clock::SharedClock;
 use crate::config::server::jwt::Algorithm;
 use crate::settings::{JwtSettings, KeysFrom};
@@ -27,7 +27,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{DecodingKey, Validation, decode};
-use keys::{Chosen, Keys};
+use keys::Keys;
 use serde_json::{Map, Value};
 use source::Source;
 use std::sync::Arc;
@@ -111,16 +111,15 @@ impl Jwt {
         books: &HttpBooks,
         clock: &SharedClock,
     ) -> Result<DecodingKey, Refusal> {
-        if let Chosen::One(key) = self.source.keys().choose(algorithm, name) {
+        if let Some(key) = self.source.keys().choose(algorithm, name) {
             return Ok(key);
         }
         self.source.fetch_again(books, clock).await;
         let keys = self.source.keys();
-        match keys.choose(algorithm, name) {
-            Chosen::One(key) => Ok(key),
-            Chosen::Nothing if keys.is_empty() => Err(Refusal::NoKeys),
-            Chosen::Nothing => Err(Refusal::Key),
-        }
+        keys.choose(algorithm, name).ok_or(match keys.is_empty() {
+            true => Refusal::NoKeys,
+            false => Refusal::Key,
+        })
     }
 }
 

@@ -96,7 +96,7 @@ impl axum::serve::Listener for Bounded {
                 Ok((stream, address)) => {
                     // Answers are written whole; waiting to fill a packet only delays them.
                     let _ = stream.set_nodelay(true);
-                    let encryption = self.http.rules().encryption.map(|tls| tls.config);
+                    let encryption = self.http.terms().encryption.map(|tls| tls.config);
                     let socket = Socket::new(stream, encryption, &self.http);
                     return (Watched::new(socket, &self.http, place), address);
                 }

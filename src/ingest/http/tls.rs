@@ -4,7 +4,7 @@
 //! the authorities of now, see [`super::peer`].
 
 use super::files;
-use super::rules::{Unusable, noted};
+use super::terms::{Unusable, noted};
 use crate::config::server::tls::{ClientCertificates, Tls};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};

@@ -3,6 +3,7 @@
 use crate::config::server::Token;
 use crate::config::server::tls::{CertificateName, ClientCertificates};
 use crate::config::units::Secret;
+use crate::hex::unhex;
 use crate::settings::checker::Checker;
 use crate::settings::source::{SourceKind, SourceSettings};
 use causeway_dataflows::model::SourceIndex;
@@ -144,16 +145,7 @@ fn mark(checker: &mut Checker<'_>, key: &str, name: &CertificateName) -> Option<
 
 /// Thirty-two bytes in hexadecimal digits, with or without colons.
 fn digest(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
-    let mut digest = [0; 32];
-    if digits.len() != 2 * digest.len() {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(digits.chunks(2)) {
-        let digit = |at: usize| char::from(pair[at]).to_digit(16);
-        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
-    }
-    Some(digest)
+    unhex(&text.replace(':', ""))
 }
 
 fn sources_of(

@@ -3,7 +3,7 @@
 use super::harness::{Server, TOKEN, alert};
 use crate::certificates::{Authority, Files, Open, Signed, client_of};
 use causeway::ingest::http::peer::Names;
-use causeway::ingest::http::rules::Rules;
+use causeway::ingest::http::terms::Terms;
 use causeway::settings::CertificateMark;
 use sha2::{Digest, Sha256};
 
@@ -121,7 +121,7 @@ async fn files_are_read_again_under_open_connections() {
     let files = Files::write(directory.path(), &first, &clients);
     let server = Server::with(&format!("server: {{{}}}\n", files.section("required"))).await;
     let http = server.console.http.clone();
-    let read_again = || Rules::read((*http.settings()).clone());
+    let read_again = || Terms::read((*http.settings()).clone());
     let (shown, new_shown) = (clients.client("a"), others.client("b"));
     let mut open = Open::dial(server.address, &own, Some(&shown)).await.unwrap();
     assert_eq!(open.get("/v1/incidents").await.unwrap(), 200, "whoever is vouched for may");
@@ -137,7 +137,7 @@ async fn files_are_read_again_under_open_connections() {
 
     // Files that are broken are named, each of them, and nothing changes.
     files.put("server.key", &first.key);
-    let told = |unusable: Vec<causeway::ingest::http::rules::Unusable>| {
+    let told = |unusable: Vec<causeway::ingest::http::terms::Unusable>| {
         unusable.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let error = told(read_again().err().unwrap());

@@ -8,7 +8,7 @@ use causeway::console::{Console, Health, Parts, Registry, SOURCE};
 use causeway::dlq::{Keeper, LetterLimits, Letters, Store as DeadLetters, StoreLimits};
 use causeway::emit::store::{Store, StoreLimits as IncidentLimits};
 use causeway::emit::wire::{AlertRow, Message, Revision};
-use causeway::ingest::http::rules::Rules;
+use causeway::ingest::http::terms::Terms;
 use causeway::ingest::http::{Http, routes, server};
 use causeway::ingest::reception::{Reception, Surroundings as Around};
 use causeway::ingest::{Busy, BusyReason, Durable, Intake, Reservation, Submission};
@@ -148,8 +148,8 @@ impl Server {
             clock: clock.clone(),
             workers: 2,
         };
-        let rules = Rules::read(settings.server.clone()).unwrap();
-        let http = Http::new(rules, metrics, clock.clone());
+        let terms = Terms::read(settings.server.clone()).unwrap();
+        let http = Http::new(terms, metrics, clock.clone());
         http.gate.open();
         let receiving = routes(&http, &settings.sources, |source| {
             Arc::new(Reception::new(source, around.clone()))

@@ -97,6 +97,12 @@ impl Broker {
         }
     }
 
+    /// The number of the shell whose child it is.
+    #[allow(dead_code, reason = "the bench of Kafka asks, tests do not")]
+    pub(super) fn shell_id(&self) -> u32 {
+        self.shell.id()
+    }
+
     pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0])
     }

@@ -35,14 +35,6 @@ enum Kind {
     Ed25519,
 }
 
-/// What was found for a token.
-pub(super) enum Chosen {
-    /// The one key that fits.
-    One(DecodingKey),
-    /// None, or several of which the token does not say which.
-    Nothing,
-}
-
 /// A key as it is written.
 #[derive(Deserialize)]
 struct Written {
@@ -87,16 +79,15 @@ impl Keys {
         self.0.is_empty()
     }
 
-    /// The key of that name; without a name the only one that fits the algorithm.
-    pub(super) fn choose(&self, algorithm: Algorithm, name: Option<&str>) -> Chosen {
+    /// The key of that name; without a name the only one that fits the algorithm. None when
+    /// several fit, of which the token does not say which.
+    pub(super) fn choose(&self, algorithm: Algorithm, name: Option<&str>) -> Option<DecodingKey> {
         let fits = |key: &&Key| {
             key.fits(algorithm) && name.is_none_or(|name| key.name.as_deref() == Some(name))
         };
         let mut fitting = self.0.iter().filter(fits);
-        match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Chosen::One(key.key.clone()),
-            _ => Chosen::Nothing,
-        }
+        let first = fitting.next()?;
+        fitting.next().is_none().then(|| first.key.clone())
     }
 }
 

@@ -6,7 +6,7 @@
 use super::keys::Keys;
 use crate::clock::{NANOS, SharedClock};
 use crate::ingest::http::files;
-use crate::ingest::http::rules::Unusable;
+use crate::ingest::http::terms::Unusable;
 use crate::telemetry::http::HttpBooks;
 use reqwest::{Certificate, Client, Url};
 use std::path::Path;

@@ -319,7 +319,7 @@ fn a_set_of_keys_is_read_with_care() {
     let twice = keys["keys"][0].clone();
     keys["keys"].as_array_mut().unwrap().push(twice);
     let keys = Keys::parse(keys.to_string().as_bytes()).unwrap();
-    let chosen = |how, name| matches!(keys.choose(how, Some(name)), Chosen::One(_));
+    let chosen = |how, name| keys.choose(how, Some(name)).is_some();
     assert!(chosen(Algorithm::PS256, "rsa") && !chosen(Algorithm::RS256, "rsa"));
     assert!(chosen(Algorithm::EdDSA, "rsa") && !chosen(Algorithm::ES256, "curve"));
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What requests and connections are held against.
 #[derive(Clone)]
-pub struct Rules {
+pub struct Terms {
     /// Bounds and addresses.
     pub settings: Arc<ServerSettings>,
     /// Who may call.
@@ -54,23 +54,23 @@ pub(super) fn noted<T>(result: Result<T, Unusable>, unusable: &mut Vec<Unusable>
     result.map_err(|why| unusable.push(why)).ok()
 }
 
-impl Rules {
+impl Terms {
     /// The same for a process that begins, or for somebody who wants to know whether it can.
     ///
     /// # Errors
     /// With each file that cannot be used, and the place that names it.
-    pub fn of(settings: &ServerSettings, written: &Written) -> Result<Rules, ConfigError> {
-        Rules::read(settings.clone()).map_err(|unusable| {
+    pub fn of(settings: &ServerSettings, written: &Written) -> Result<Terms, ConfigError> {
+        Terms::read(settings.clone()).map_err(|unusable| {
             let problems = unusable.into_iter().map(|why| why.in_configuration(written));
             ConfigError::invalid(problems.collect())
         })
     }
 
-    /// The rules that the settings give, with the files that they name.
+    /// The terms that the settings give, with the files that they name.
     ///
     /// # Errors
     /// With each file that cannot be used.
-    pub fn read(settings: ServerSettings) -> Result<Rules, Vec<Unusable>> {
+    pub fn read(settings: ServerSettings) -> Result<Terms, Vec<Unusable>> {
         let mut unusable = Vec::new();
         let encryption = match settings.tls.as_ref().map(tls::read) {
             Some(Ok(encryption)) => Some(encryption),
@@ -86,6 +86,6 @@ impl Rules {
         }
         let trust = encryption.as_ref().and_then(|encryption| encryption.trust.clone());
         let callers = Arc::new(Callers::new(&settings, trust, jwt.map(Arc::new)));
-        Ok(Rules { settings: Arc::new(settings), callers, encryption })
+        Ok(Terms { settings: Arc::new(settings), callers, encryption })
     }
 }
