@@ -205,7 +205,7 @@ impl Replay {
             self.tick = Some(tick);
             let mut context = std::mem::take(&mut self.rows);
             context.extend(segment.context);
-            let input = EpochInput { alerts: segment.alerts, context };
+            let input = EpochInput { alerts: segment.alerts, signals: segment.heard, context };
             self.submit(Tick { now: tick, drain: false }, input)?;
         }
         Ok(())

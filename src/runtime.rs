@@ -20,7 +20,7 @@ pub use mesh::Mesh;
 pub use pace::{Pace, Turn};
 
 use crate::canonical::Decoded;
-use causeway_dataflows::model::{AlertBatch, ContextEvent};
+use causeway_dataflows::model::{AlertBatch, ContextEvent, SignalBatch};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;
 use causeway_dataflows::pipeline::Saved;
@@ -38,6 +38,8 @@ use timely::worker::Worker;
 pub struct EpochInput {
     /// Alert events; each batch names its worker.
     pub alerts: Vec<AlertBatch>,
+    /// Numbers, lines, calls and signs of life; each batch names its worker.
+    pub signals: Vec<SignalBatch>,
     /// Everything else that matters.
     pub context: Vec<ContextEvent>,
 }
@@ -47,6 +49,7 @@ impl EpochInput {
     pub fn add(&mut self, decoded: Decoded) {
         for segment in decoded.segments {
             self.alerts.extend(segment.alerts);
+            self.signals.extend(segment.heard);
             self.context.extend(segment.context);
         }
     }
@@ -57,6 +60,7 @@ struct Share {
     epoch: Epoch,
     tick: Tick,
     alerts: Vec<AlertBatch>,
+    signals: Vec<SignalBatch>,
     context: Vec<ContextEvent>,
     /// Whether what is remembered after it is to be handed out.
     save: bool,
@@ -266,9 +270,15 @@ impl Feeder {
         for batch in input.alerts.into_iter().filter(|batch| !batch.events.is_empty()) {
             alerts[self.place.near(batch.worker)].push(batch);
         }
-        for ((queue, thread), alerts) in self.queues.iter().zip(&self.threads).zip(alerts) {
+        let mut signals: Vec<Vec<SignalBatch>> = vec![Vec::new(); self.queues.len()];
+        for batch in input.signals.into_iter().filter(|batch| !batch.is_empty()) {
+            signals[self.place.near(batch.worker)].push(batch);
+        }
+        let workers = self.queues.iter().zip(&self.threads);
+        for ((queue, thread), (alerts, signals)) in workers.zip(alerts.into_iter().zip(signals)) {
             // One worker brings the context in; the dataflow sends it where it belongs.
-            let share = Share { epoch, tick, alerts, context: std::mem::take(&mut context), save };
+            let context = std::mem::take(&mut context);
+            let share = Share { epoch, tick, alerts, signals, context, save };
             queue.send(share).map_err(|_| RuntimeError::Stopped)?;
             thread.unpark();
         }

@@ -106,7 +106,7 @@ impl Engine {
         let decoded = self.lines.decode(lines, tick);
         assert_eq!(decoded.counts.rejected, 0, "every line of these benches is sound");
         let alerts = decoded.segments.into_iter().flat_map(|segment| segment.alerts).collect();
-        let input = EpochInput { alerts, context };
+        let input = EpochInput { alerts, context, ..EpochInput::default() };
         let tick = Tick { now: tick, drain: false };
         self.submitted = self.feeder.submit(tick, input).expect("the workers run") + 1;
         self.submitted - 1

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod severity;
 pub mod labels;
 pub mod event;
+pub mod signal;
 pub mod context;
 pub mod known;
 pub mod alert;
@@ -34,3 +35,4 @@ pub use incident::{
 pub use known::{Edge, Live, PlacedChange, Profile};
 pub use labels::Labels;
 pub use severity::Severity;
+pub use signal::{Call, Line, Measure, Sample, SignalBatch, Stamp};

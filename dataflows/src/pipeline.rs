@@ -5,7 +5,9 @@ use crate::context::{SavedThing, context};
 use crate::correlate::{Fact, SavedTenant, correlate};
 use crate::dedup::{SavedKey, dedup};
 use crate::history::{SavedHistory, history};
-use crate::model::{AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey};
+use crate::model::{
+    AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey, SignalBatch,
+};
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
 use crate::ops::shelf::Shelf;
@@ -27,6 +29,8 @@ use xxhash_rust::xxh3::xxh3_64;
 pub struct Inputs<'scope> {
     /// Alert events, already split by fingerprint.
     pub alerts: Stream<'scope, Epoch, Vec<AlertBatch>>,
+    /// Numbers, lines, calls and signs of life, split likewise.
+    pub signals: Stream<'scope, Epoch, Vec<SignalBatch>>,
     /// Everything else that matters.
     pub context: Stream<'scope, Epoch, Vec<ContextEvent>>,
     /// The time.
@@ -161,7 +165,7 @@ pub fn pipeline<'scope>(
     params: &Params,
     memory: &Memory,
 ) -> Outputs<'scope> {
-    let Inputs { alerts, context: events, ticks } = inputs;
+    let Inputs { alerts, signals: _, context: events, ticks } = inputs;
     let deduped = dedup(alerts, ticks.clone(), params, memory.keys.clone());
     let known = context(events, ticks.clone(), params, memory.things.clone());
     let placed = resolve(

@@ -81,7 +81,7 @@ struct Catalogue<'a> {
 impl<'a> Catalogue<'a> {
     fn document(&mut self, document: &Document) -> Result<(), Refusal> {
         if !document.is_entity() {
-            self.intake.signal(self.common(), Kind::Other);
+            self.intake.count_signal(self.common(), Kind::Other);
             return Ok(());
         }
         let relations = self.relations(document)?;

@@ -157,13 +157,13 @@ fn dispatch(intake: &mut Intake, common: Common<'_>, subject: &Subject<'_>) -> R
         }
         ("incident", "detected" | "reported" | "resolved") => incident(intake, common, subject),
         (kind, _) if PIPELINE.contains(&kind) => {
-            intake.signal(common, Kind::Other);
+            intake.count_signal(common, Kind::Other);
             Ok(())
         }
         _ => match named_entity(subject) {
             Some(entity) => change(intake, common, subject, &entity, ChangeKind::Other, finished),
             None => {
-                intake.signal(common, Kind::Other);
+                intake.count_signal(common, Kind::Other);
                 Ok(())
             }
         },

@@ -178,7 +178,7 @@ fn log(intake: &mut Intake, attributes: &Attributes<'_>, place: Place<'_>) {
         observed: None,
         quality: place.quality,
     };
-    intake.signal(common, Kind::Log);
+    intake.count_signal(common, Kind::Log);
 }
 
 /// Header values may be percent-encoded (HTTP binding, section 3.1.3.2).

@@ -2,7 +2,7 @@
 
 use super::reject::{Code, Reject};
 use crate::emit::summary::Books;
-use causeway_dataflows::model::{AlertBatch, ContextEvent, Seconds};
+use causeway_dataflows::model::{AlertBatch, ContextEvent, Seconds, SignalBatch};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -95,7 +95,7 @@ impl Kind {
         }
     }
 
-    /// Whether events of this kind are signals, which are counted and not yet read further.
+    /// Whether events of this kind are signals, of which alerts are made only when they are out of the ordinary.
     pub fn is_signal(self) -> bool {
         matches!(self, Kind::Log | Kind::Metric | Kind::Span | Kind::Heartbeat | Kind::Other)
     }
@@ -300,7 +300,9 @@ pub struct Segment {
     pub alerts: Vec<AlertBatch>,
     /// In order of arrival.
     pub context: Vec<ContextEvent>,
-    /// How many of which.
+    /// One batch for each worker likewise, of what can be told of by more than a number.
+    pub heard: Vec<SignalBatch>,
+    /// How many signals of which kind.
     pub signals: ByKind,
 }
 
@@ -309,6 +311,7 @@ impl Segment {
     pub fn is_empty(&self) -> bool {
         self.context.is_empty()
             && self.signals.total() == 0
+            && self.heard.iter().all(SignalBatch::is_empty)
             && self.alerts.iter().all(|batch| batch.events.is_empty())
     }
 }

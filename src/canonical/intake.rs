@@ -3,8 +3,8 @@
 //! Decoders of all formats end here. They hand in drafts that borrow from the
 //! text; this module derives what is missing (name, id, entity, fingerprint,
 //! receipt), repairs or refuses what is wrong, keeps the books, and packs the
-//! rest: alerts into one arena-backed batch for each worker, context events as
-//! they are, signals as numbers.
+//! rest: alerts and signals into one arena-backed batch each for each worker,
+//! context events as they are.
 //!
 //! For an alert whose fingerprint is known nothing is allocated: its strings go
 //! to the batch's arena, its identity is a place in the batch's list.
@@ -20,6 +20,7 @@ mod ids;
 mod labels;
 mod moment;
 mod segment;
+mod signal;
 mod ticks;
 
 pub use draft::{AlertDraft, Common, Known, Payload, Said, SeverityGiven, Spelling, When};
@@ -27,6 +28,7 @@ pub use entity::DEFAULT_NAMESPACE;
 pub use ids::{IdWindow, SavedIds};
 pub use labels::{Labels, cut};
 pub use leap::Leap;
+pub use signal::{Measured, SignalDraft};
 pub use ticks::Mode;
 
 use super::decoded::{Decoded, Kind, Segment};
@@ -67,7 +69,7 @@ const SKEW_NS_MAX: i64 = 2 * NANOS;
 /// How much a decoder keeps between calls; each has a bound in [`super::source::Limits`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Identities of alerts, in both generations.
+    /// Identities of alerts and signals, in both generations.
     pub identities: usize,
     /// Lines without an id whose repeats are told apart.
     pub ordinals: usize,
@@ -83,6 +85,8 @@ pub struct Intake {
     workers: u64,
     ids: Option<Arc<Mutex<IdWindow>>>,
     identities: Identities,
+    /// Those of signals.
+    series: Identities,
     ordinals: Ordinals,
     ticks: Ticks,
     leaps: Leaps,
@@ -114,6 +118,10 @@ impl Intake {
             ids,
             // An alert that was not heard of for longer has ended.
             identities: Identities::new(
+                limits.identities_max,
+                source.lateness_seconds.saturating_add(source.resolve_timeout_seconds),
+            ),
+            series: Identities::new(
                 limits.identities_max,
                 source.lateness_seconds.saturating_add(source.resolve_timeout_seconds),
             ),
@@ -184,7 +192,7 @@ impl Intake {
             .as_ref()
             .map_or(0, |ids| ids.lock().unwrap_or_else(PoisonError::into_inner).len());
         Kept {
-            identities: self.identities.len(),
+            identities: self.identities.len() + self.series.len(),
             ordinals: self.ordinals.len(),
             ids,
             buffer_bytes: self.scratch.capacity() + self.entity.capacity(),
@@ -242,26 +250,6 @@ impl Intake {
     /// Counts fields that the schema does not have.
     pub fn add_unknown_fields(&mut self, count: u64) {
         self.out.counts.unknown_fields += count;
-    }
-
-    /// Takes a signal, which is only counted.
-    pub fn signal(&mut self, common: Common<'_>, kind: Kind) {
-        if self.refuses_kind(&common, kind) {
-            return;
-        }
-        let mut quality = common.quality;
-        let Some((observed_ns, _)) = self.instants(&common, false, &mut quality) else {
-            return self.reject_timeless(&common);
-        };
-        if !quality.is_clean() && refuses(&self.source, quality) {
-            return self.reject_repaired(&common, quality);
-        }
-        if self.ids.is_some() && !common.id.is_empty() && self.repeats(&common, observed_ns) {
-            return;
-        }
-        self.segment.signals.add_one(kind);
-        self.out.counts.signals += 1;
-        self.accept(kind, quality);
     }
 
     /// Refuses an event.

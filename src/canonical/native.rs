@@ -156,14 +156,14 @@ fn read_plain_signal(
     line: u64,
     text: &[u8],
 ) -> bool {
-    let keys_max = intake.source().limits.keys_max;
-    let Some(quality) = signal::plain(plain, marks, keys_max) else { return false };
+    let Some(read) = signal::plain(intake, plain, marks) else { return false };
     let payload = Payload::Raw(text);
-    match checked(intake, plain) {
-        Ok(kind) => {
-            intake.signal(common(plain, line, payload, quality, Defaults::default()), kind);
-        }
-        Err(refusal) => refusal.record(intake, line, payload),
+    let done = checked(intake, plain).and_then(|_| {
+        let common = common(plain, line, payload, read.quality, Defaults::default());
+        signal::take_plain(intake, plain, read, common)
+    });
+    if let Err(refusal) = done {
+        refusal.record(intake, line, payload);
     }
     true
 }

@@ -2,7 +2,7 @@
 
 use super::collect::{Report, Updates};
 use super::{Share, Start};
-use causeway_dataflows::model::{AlertBatch, ContextEvent};
+use causeway_dataflows::model::{AlertBatch, ContextEvent, SignalBatch};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;
 use causeway_dataflows::pipeline::{Inputs, Memory, pipeline};
@@ -18,9 +18,10 @@ use timely::worker::Worker;
 /// Updates by epoch, shared by the taps of one worker.
 type Taps = Rc<RefCell<BTreeMap<Epoch, Updates>>>;
 
-/// The worker's three inputs, advanced together: an idle one would hold all the rest.
+/// The worker's inputs, advanced together: an idle one would hold all the rest.
 struct Sources {
     alerts: InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<AlertBatch>>>,
+    signals: InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<SignalBatch>>>,
     context: InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<ContextEvent>>>,
     ticks: InputHandle<Epoch, timely::container::CapacityContainerBuilder<Vec<Tick>>>,
 }
@@ -93,9 +94,11 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
 impl Sources {
     fn advance_to(&mut self, epoch: Epoch) {
         self.alerts.advance_to(epoch);
+        self.signals.advance_to(epoch);
         self.context.advance_to(epoch);
         self.ticks.advance_to(epoch);
         self.alerts.flush();
+        self.signals.flush();
         self.context.flush();
         self.ticks.flush();
     }
@@ -104,6 +107,9 @@ impl Sources {
 fn feed(sources: &mut Sources, share: Share) {
     for batch in share.alerts {
         sources.alerts.send(batch);
+    }
+    for batch in share.signals {
+        sources.signals.send(batch);
     }
     for event in share.context {
         sources.context.send(event);
@@ -121,10 +127,16 @@ fn build(
 ) -> Sources {
     timely.dataflow_named("causeway", |scope| {
         let (alerts, alert_stream) = scope.new_input();
+        let (signals, signal_stream) = scope.new_input();
         let (context, context_stream) = scope.new_input();
         let (ticks, tick_stream) = scope.new_input();
         let outputs = pipeline(
-            Inputs { alerts: alert_stream, context: context_stream, ticks: tick_stream },
+            Inputs {
+                alerts: alert_stream,
+                signals: signal_stream,
+                context: context_stream,
+                ticks: tick_stream,
+            },
             params,
             memory,
         );
@@ -151,6 +163,6 @@ fn build(
         rows.inner.probe_with(probe);
         sealed.inner.probe_with(probe);
         counts.probe_with(probe);
-        Sources { alerts, context, ticks }
+        Sources { alerts, signals, context, ticks }
     })
 }

@@ -3,7 +3,7 @@
 use super::Intake;
 use crate::canonical::decoded::Segment;
 use crate::canonical::time::seconds_of;
-use causeway_dataflows::model::AlertBatch;
+use causeway_dataflows::model::{AlertBatch, SignalBatch};
 
 impl Intake {
     /// The tick has moved: what comes next is another segment.
@@ -15,7 +15,9 @@ impl Intake {
     }
 
     pub(super) fn open_segment(&mut self) {
-        self.identities.begin_batch(self.ticks.now_ns().map(seconds_of));
+        let now = self.ticks.now_ns().map(seconds_of);
+        self.identities.begin_batch(now);
+        self.series.begin_batch(now);
         let (events, text) = self.room;
         let batch = |worker| AlertBatch {
             worker,
@@ -23,9 +25,11 @@ impl Intake {
             events: Vec::with_capacity(events),
             text: String::with_capacity(text),
         };
+        let heard = |worker| SignalBatch { worker, ..SignalBatch::default() };
         self.segment = Segment {
             tick: self.ticks.tick(),
             alerts: (0..self.workers).map(batch).collect(),
+            heard: (0..self.workers).map(heard).collect(),
             ..Segment::default()
         };
     }

@@ -118,7 +118,11 @@ pub(in crate::canonical) fn push_labels<'a>(
 }
 
 #[inline]
-fn push_envelope<'a>(labels: &mut Labels<'a>, fields: &impl Lookup<'a>, quality: &mut Quality) {
+pub(super) fn push_envelope<'a>(
+    labels: &mut Labels<'a>,
+    fields: &impl Lookup<'a>,
+    quality: &mut Quality,
+) {
     for (field, key) in [
         (Field::Service, "service"),
         (Field::Env, "env"),

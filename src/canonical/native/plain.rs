@@ -11,6 +11,7 @@
 
 use super::fields::{Field, field_of};
 use super::lookup::{Lookup, known_schema};
+use super::signal::{Own, nanoseconds};
 use super::walk::{Span, Value, Walk};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::{Labels, SeverityGiven};
@@ -30,8 +31,10 @@ pub(super) struct Plain<'a> {
     labels: Option<Span>,
     /// Where the metric is.
     metric: Option<Span>,
-    /// Whether there is a span.
-    pub(super) has_span: bool,
+    /// Where the span is.
+    span: Option<Span>,
+    /// The number of a metric.
+    value: Option<f64>,
     unknown: u64,
 }
 
@@ -46,7 +49,8 @@ impl<'a> Plain<'a> {
             kind: Kind::Other,
             labels: None,
             metric: None,
-            has_span: false,
+            span: None,
+            value: None,
             unknown: 0,
         };
         let mut walk = Walk { text, marks, at: 0 };
@@ -101,14 +105,16 @@ impl<'a> Plain<'a> {
                 return Some(());
             }
             Field::Metric => self.metric = None,
-            Field::Span => self.has_span = byte == b'{',
+            Field::Span if byte == b'{' => {
+                self.span = Some(walk.flat()?);
+                return Some(());
+            }
+            Field::Span => self.span = None,
             // A value that is no number is worth a word.
             Field::Value if byte == b'"' => return None,
             Field::Value => {
-                return match walk.value()? {
-                    Value::Other => None,
-                    _ => Some(()),
-                };
+                self.value = walk.number()?;
+                return Some(());
             }
             _ => {}
         }
@@ -141,26 +147,43 @@ impl<'a> Plain<'a> {
     /// Whether what was only stepped over is sound: of a signal nobody takes it apart later.
     #[inline]
     pub(super) fn is_sound(&self, marks: &[u32]) -> bool {
-        [self.labels, self.metric].iter().flatten().all(|span| {
+        [self.labels, self.metric, self.span].iter().flatten().all(|span| {
             let mut walk = Walk { text: self.text, marks, at: span.mark as usize };
             walk.skip().is_some() && walk.is_behind(span)
         })
     }
 
-    /// The unit of the metric, if it has one; `None` where the tape has to look.
-    pub(super) fn unit(&self, marks: &[u32], keys_max: usize) -> Option<Option<&'a str>> {
-        let mut unit = None;
-        if let Some(span) = self.metric {
-            let mut walk = Walk { text: self.text, marks, at: span.mark as usize };
-            walk.members(keys_max, |walk, key| {
-                if key != "unit" {
-                    return walk.skip();
+    /// What the metric or the span says; `None` where the tape has to look.
+    pub(super) fn own(&self, marks: &[u32], keys_max: usize) -> Option<Own<'a>> {
+        let mut own = Own { value: self.value, ..Own::default() };
+        let part = if self.kind == Kind::Span { self.span } else { self.metric };
+        let Some(part) = part else { return Some(own) };
+        let mut walk = Walk { text: self.text, marks, at: part.mark as usize };
+        walk.members(keys_max, |walk, key| {
+            let text = match key {
+                "name" => &mut own.name,
+                "type" => &mut own.r#type,
+                "temporality" => &mut own.temporality,
+                "status" => &mut own.status,
+                "peer" => &mut own.peer,
+                "unit" => {
+                    own.unit = Some(walk.string()?);
+                    return Some(());
                 }
-                unit = Some(walk.string()?);
-                Some(())
-            })?;
-        }
-        Some(unit)
+                "monotonic" => {
+                    own.monotonic = walk.bool()?;
+                    return Some(());
+                }
+                "duration_ns" => {
+                    own.duration_ns = walk.number()?.and_then(nanoseconds);
+                    return Some(());
+                }
+                _ => return walk.skip(),
+            };
+            *text = walk.string()?;
+            Some(())
+        })?;
+        walk.is_behind(&part).then_some(own)
     }
 
     /// The labels, taken apart; `None` when they are none of the short way's.

@@ -148,6 +148,32 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// The number at the current mark, or nothing for `null`; goes behind it.
+    #[inline]
+    pub(super) fn number(&mut self) -> Option<Option<f64>> {
+        let start = *self.marks.get(self.at)? as usize;
+        match self.value()? {
+            Value::Integer(number) => Some(Some(number as f64)),
+            Value::Fraction => {
+                let end = *self.marks.get(self.at)? as usize;
+                self.text.get(start..end)?.trim_ascii_end().parse().ok().map(Some)
+            }
+            Value::Null => Some(None),
+            Value::Other => None,
+        }
+    }
+
+    /// The truth value at the current mark, or nothing for `null`; goes behind it.
+    pub(super) fn bool(&mut self) -> Option<Option<bool>> {
+        let given = match self.byte()? {
+            b't' => Some(true),
+            b'f' => Some(false),
+            b'n' => None,
+            _ => return None,
+        };
+        self.bare().map(|_| given)
+    }
+
     /// A number, a truth value or `null`.
     fn bare(&mut self) -> Option<Value> {
         let (start, next) = (*self.marks.get(self.at)?, *self.marks.get(self.at + 1)?);

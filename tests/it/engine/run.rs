@@ -86,7 +86,7 @@ pub fn input(epoch: &Epoch, workers: usize) -> EpochInput {
             }
         }
     }
-    EpochInput { alerts: batches, context }
+    EpochInput { alerts: batches, context, ..EpochInput::default() }
 }
 
 pub fn params(history: &History) -> Params {
@@ -229,7 +229,7 @@ pub fn check_against_oracle(history: &History) -> Result<(), String> {
     while let Some(output) = collector.next_epoch() {
         let epoch = &epochs[output.epoch as usize];
         standing.apply(output)?;
-        let EpochInput { alerts: batches, context: heard } = input(epoch, 1);
+        let EpochInput { alerts: batches, context: heard, .. } = input(epoch, 1);
         told.extend(batches.iter().flat_map(alerts::told));
         context.extend(heard);
         let alerts = alerts::alerts(&told, epoch.tick.now, &params);

@@ -1,0 +1,111 @@
+//! What decoders hand to detection: samples, log lines, calls and signs of life, in batches.
+
+use super::event::{Identity, SourceIndex};
+use super::ids::Seconds;
+use super::severity::Severity;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What the numbers of a metric are.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// A level, which goes up and down.
+    #[default]
+    Level,
+    /// A total since some start, which only grows until it starts again.
+    Total,
+    /// What was added since the sample before.
+    Added,
+}
+
+/// Where and when a signal belongs; the first part of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Index into [`SignalBatch::identities`].
+    pub identity: u32,
+    /// Which source's policy applies.
+    pub source: SourceIndex,
+    /// Event time.
+    pub time: Seconds,
+}
+
+/// One number of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The series and the time.
+    pub stamp: Stamp,
+    /// What the value is.
+    pub measure: Measure,
+    /// Finite.
+    pub value: f64,
+}
+
+/// One line of a log; its identity is the entity that wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The writer and the time.
+    pub stamp: Stamp,
+    /// As given; info where nothing was.
+    pub severity: Severity,
+    /// Where the line begins in [`SignalBatch::text`].
+    pub text_at: u32,
+    /// Its bytes.
+    pub text_len: u32,
+}
+
+/// One span: its identity is the entity that answers or asks, the operation, and as a label
+/// `peer` whom it asks, if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Whose it is, and when it began.
+    pub stamp: Stamp,
+    /// How long it took, nanoseconds.
+    pub duration_ns: u64,
+    /// Whether it went wrong.
+    pub failed: bool,
+}
+
+/// The signals of one stretch of input that go to one worker.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SignalBatch {
+    /// The worker that owns these identities: `fingerprint.low64() % peers`.
+    pub worker: u64,
+    /// One entry per distinct series, writer, operation or beating entity of the batch.
+    pub identities: Vec<Arc<Identity>>,
+    /// Numbers, in order of arrival.
+    pub samples: Vec<Sample>,
+    /// Lines, likewise.
+    pub lines: Vec<Line>,
+    /// Spans, likewise.
+    pub calls: Vec<Call>,
+    /// Signs of life, likewise.
+    pub beats: Vec<Stamp>,
+    /// The lines, back to back.
+    pub text: String,
+}
+
+impl SignalBatch {
+    /// Whether it holds no signal.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+            && self.lines.is_empty()
+            && self.calls.is_empty()
+            && self.beats.is_empty()
+    }
+
+    /// The text of `line`.
+    pub fn text(&self, line: &Line) -> &str {
+        let at = line.text_at as usize;
+        &self.text[at..at + line.text_len as usize]
+    }
+
+    /// Appends a line with its text.
+    pub fn push_line(&mut self, stamp: Stamp, severity: Severity, text: &str) {
+        let (text_at, text_len) = (self.text.len() as u32, text.len() as u32);
+        self.text.push_str(text);
+        self.lines.push(Line { stamp, severity, text_at, text_len });
+    }
+}
