@@ -22,6 +22,7 @@ pub mod server;
 pub mod cluster;
 pub mod source;
 pub mod stages;
+pub mod detection;
 pub mod sink;
 pub mod kafka;
 mod node;
@@ -77,6 +78,9 @@ pub struct Config {
     /// Files of entities and relations that are read before the first event.
     #[serde(default)]
     pub topology: OneOrMore<FilePath>,
+    /// What is looked for in metrics, logs, spans and signs of life.
+    #[serde(default)]
+    pub detection: detection::Detection,
     /// What keeps alerts out of incidents besides silences, windows and rules.
     #[serde(default)]
     pub suppression: stages::Suppression,
@@ -216,6 +220,7 @@ impl Default for Config {
             cluster: cluster::Cluster::default(),
             sources: BTreeMap::new(),
             topology: OneOrMore::default(),
+            detection: detection::Detection::default(),
             suppression: stages::Suppression::default(),
             history: stages::History::default(),
             correlation: stages::Correlation::default(),

@@ -19,6 +19,7 @@ mod server;
 mod cluster;
 mod kafka;
 mod source;
+mod detection;
 mod stages;
 mod context;
 mod sink;

@@ -7,6 +7,7 @@
 pub mod model;
 pub mod params;
 pub mod ops;
+pub mod detect;
 pub mod dedup;
 pub mod context;
 pub mod suppress;

@@ -13,6 +13,7 @@ pub mod event;
 pub mod signal;
 pub mod context;
 pub mod known;
+pub mod finding;
 pub mod alert;
 pub mod incident;
 pub mod group;
@@ -26,6 +27,7 @@ pub use context::{
     Silence, TimeInterval,
 };
 pub use event::{AlertBatch, AlertEvent, AlertFlags, Identity, SourceIndex};
+pub use finding::Finding;
 pub use group::{Group, GroupChange, GroupEdge, GroupEntity, GroupMember};
 pub use ids::{AlertKey, EntityId, EntityRef, EventId, Fingerprint, IncidentKey, NameId, Seconds};
 pub use incident::{

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Params {
     /// One entry per configured source, by [`crate::model::SourceIndex`].
     pub sources: Vec<SourceParams>,
+    /// What is watched in signals.
+    pub detect: DetectParams,
     /// Dedup, flapping included.
     pub dedup: DedupParams,
     /// Topology and other context.
@@ -23,6 +25,7 @@ impl Default for Params {
     fn default() -> Self {
         Params {
             sources: vec![SourceParams::default()],
+            detect: DetectParams::default(),
             dedup: DedupParams::default(),
             context: ContextParams::default(),
             history: HistoryParams::default(),
@@ -46,6 +49,54 @@ pub struct SourceParams {
 impl Default for SourceParams {
     fn default() -> Self {
         SourceParams { quiet_seconds: 300, lateness_seconds: 300, fold_late: true }
+    }
+}
+
+/// How signals are watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectParams {
+    /// Series, writers, operations and beating entities that one worker watches; signals of
+    /// others are counted.
+    pub series_max: usize,
+    /// What nobody spoke of for so long is forgotten, seconds of tick.
+    pub idle_seconds: i64,
+    /// Signs of life.
+    pub beat: BeatParams,
+}
+
+impl Default for DetectParams {
+    fn default() -> Self {
+        DetectParams { series_max: 1 << 20, idle_seconds: 6 * 3600, beat: BeatParams::default() }
+    }
+}
+
+/// When a silence is out of the ordinary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeatParams {
+    /// Beats before anything is expected.
+    pub beats_min: u32,
+    /// The shortest silence that counts, seconds.
+    pub silence_min_seconds: i64,
+    /// The longest that does not, seconds.
+    pub silence_max_seconds: i64,
+    /// A silence is said again after this, seconds.
+    pub repeat_seconds: i64,
+    /// What is silent for longer is taken to be gone, seconds.
+    pub forget_seconds: i64,
+    /// How bad a silence is, 1 to 24.
+    pub severity: u8,
+}
+
+impl Default for BeatParams {
+    fn default() -> Self {
+        BeatParams {
+            beats_min: 5,
+            silence_min_seconds: 60,
+            silence_max_seconds: 6 * 3600,
+            repeat_seconds: 60,
+            forget_seconds: 3600,
+            severity: 13,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::cause::kinds::Kinds;
 use crate::context::{SavedThing, context};
 use crate::correlate::{Fact, SavedTenant, correlate};
 use crate::dedup::{SavedKey, dedup};
+use crate::detect::{SavedWatch, detect};
 use crate::history::{SavedHistory, history};
 use crate::model::{
     AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey, SignalBatch,
@@ -21,8 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline as PipelinePact;
-use timely::dataflow::operators::Exchange;
 use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::{Concat, Exchange};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What goes in; every worker gets a tick for every epoch.
@@ -66,6 +67,7 @@ impl Outputs<'_> {
 /// What the operators of one worker begin with and remember.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
+    watches: Shelf<Vec<SavedWatch>>,
     keys: Shelf<Vec<SavedKey>>,
     things: Shelf<Vec<SavedThing>>,
     history: Shelf<SavedHistory>,
@@ -75,6 +77,8 @@ pub struct Memory {
 /// All that a computation remembers after an epoch, and what the rest of it follows from.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
+    /// What is watched in signals.
+    pub watches: Vec<SavedWatch>,
     /// Alerts by fingerprint.
     pub keys: Vec<SavedKey>,
     /// Topology, changes, silences, windows, rules, weights.
@@ -88,10 +92,11 @@ pub struct Saved {
 impl Memory {
     /// The memory of a worker that begins with `saved`, its share of a computation.
     pub fn after(saved: Option<Saved>) -> Memory {
-        let Some(Saved { keys, things, history, tenants }) = saved else {
+        let Some(Saved { watches, keys, things, history, tenants }) = saved else {
             return Memory::default();
         };
         Memory {
+            watches: Shelf::with(Some(watches)),
             keys: Shelf::with(Some(keys)),
             things: Shelf::with(Some(things)),
             history: Shelf::with(Some(history)),
@@ -101,6 +106,7 @@ impl Memory {
 
     /// Asks for what is remembered after `epoch`, before it is fed.
     pub fn want(&self, epoch: Epoch) {
+        self.watches.want(epoch);
         self.keys.want(epoch);
         self.things.want(epoch);
         self.history.want(epoch);
@@ -110,12 +116,17 @@ impl Memory {
     /// What was remembered after `epoch`, once all of it was handed out: the computation is
     /// through with the epoch by then, and perhaps with later ones.
     pub fn take(&self, epoch: Epoch) -> Option<Saved> {
-        let Memory { keys, things, history, tenants } = self;
-        let all = keys.has(epoch) && things.has(epoch) && history.has(epoch) && tenants.has(epoch);
+        let Memory { watches, keys, things, history, tenants } = self;
+        let all = watches.has(epoch)
+            && keys.has(epoch)
+            && things.has(epoch)
+            && history.has(epoch)
+            && tenants.has(epoch);
         if !all {
             return None;
         }
         Some(Saved {
+            watches: watches.take(epoch)?,
             keys: keys.take(epoch)?,
             things: things.take(epoch)?,
             history: history.take(epoch)?,
@@ -129,6 +140,10 @@ impl Saved {
     pub fn split(self, workers: usize) -> Vec<Saved> {
         let mut shares = vec![Saved::default(); workers.max(1)];
         let peers = shares.len() as u64;
+        for watch in self.watches {
+            let home = (watch.fingerprint().low64() % peers) as usize;
+            shares[home].watches.push(watch);
+        }
         for key in self.keys {
             shares[(key.fingerprint().low64() % peers) as usize].keys.push(key);
         }
@@ -151,6 +166,7 @@ impl Saved {
 
     /// Adds another worker's share.
     pub fn add(&mut self, other: Saved) {
+        self.watches.extend(other.watches);
         self.keys.extend(other.keys);
         self.things.extend(other.things);
         self.history.seen.extend(other.history.seen);
@@ -165,7 +181,9 @@ pub fn pipeline<'scope>(
     params: &Params,
     memory: &Memory,
 ) -> Outputs<'scope> {
-    let Inputs { alerts, signals: _, context: events, ticks } = inputs;
+    let Inputs { alerts, signals, context: events, ticks } = inputs;
+    let found = detect(signals, ticks.clone(), params, memory.watches.clone());
+    let (alerts, events) = (alerts.concat(found.alerts), events.concat(found.context));
     let deduped = dedup(alerts, ticks.clone(), params, memory.keys.clone());
     let known = context(events, ticks.clone(), params, memory.things.clone());
     let placed = resolve(

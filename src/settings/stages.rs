@@ -24,6 +24,7 @@ pub(super) fn params(
     params.dedup.disorder_seconds = DISORDER_SECONDS;
     params.context.tombstone_seconds = lateness + DISORDER_SECONDS;
     params.history.lateness_seconds = lateness + DISORDER_SECONDS;
+    super::detection::detection(checker, &config.detection, &mut params.detect);
     flap(checker, &config.suppression.flap, &mut params);
     history(checker, &config.history, &mut params);
     correlation(checker, &config.correlation, &mut params);

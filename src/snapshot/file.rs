@@ -87,10 +87,11 @@ enum Tag {
     Sequence = 13,
     Source = 14,
     Idempotency = 15,
+    Watches = 16,
     End = 255,
 }
 
-const TAGS: [Tag; 16] = [
+const TAGS: [Tag; 17] = [
     Tag::Head,
     Tag::Keys,
     Tag::Things,
@@ -106,6 +107,7 @@ const TAGS: [Tag; 16] = [
     Tag::Sequence,
     Tag::Source,
     Tag::Idempotency,
+    Tag::Watches,
     Tag::End,
 ];
 
@@ -118,7 +120,8 @@ pub(super) fn write(snapshot: &Snapshot, to: impl Write) -> io::Result<u64> {
     out.put(&MAGIC)?;
     out.put(&VERSION.to_le_bytes())?;
     out.block(Tag::Head, &snapshot.head)?;
-    let Saved { keys, things, history, tenants } = &snapshot.engine;
+    let Saved { watches, keys, things, history, tenants } = &snapshot.engine;
+    out.list(Tag::Watches, watches)?;
     out.list(Tag::Keys, keys)?;
     out.list(Tag::Things, things)?;
     out.each(Tag::Seen, &history.seen)?;
@@ -217,6 +220,7 @@ pub(super) fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
         let block = reader.block()?;
         match block.tag {
             Tag::Head => head = Some(reader.value(&block)?),
+            Tag::Watches => reader.more(&block, &mut saved.watches)?,
             Tag::Keys => reader.more(&block, &mut saved.keys)?,
             Tag::Things => reader.more(&block, &mut saved.things)?,
             Tag::Seen => saved.history.seen.push(reader.value(&block)?),

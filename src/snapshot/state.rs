@@ -36,8 +36,9 @@ impl Snapshot {
         // Alerts name their source by its place, which a change of the configuration moves.
         let now = |name: &SmolStr| settings.sources.iter().position(|of| of.name() == name);
         let moved: Vec<Option<usize>> = self.head.source_names.iter().map(now).collect();
-        for key in &mut saved.keys {
-            let source = key.source_mut();
+        let keys = saved.keys.iter_mut().map(|key| key.source_mut());
+        let watches = saved.watches.iter_mut().map(|watch| watch.source_mut());
+        for source in keys.chain(watches) {
             let place = moved.get(usize::from(*source)).copied().flatten();
             // Of a source that is no more, the policy of the first applies.
             *source = place.and_then(|place| SourceIndex::try_from(place).ok()).unwrap_or(0);

@@ -82,6 +82,16 @@ impl Entry {
         })
     }
 
+    /// Takes back the firing event or the resolve; whether nothing is left.
+    pub fn withdraw(&mut self, resolved: bool) -> bool {
+        if resolved {
+            self.resolved = false;
+        } else if self.count > 0 {
+            *self = Entry { resolved: self.resolved, ..Entry::blank(self.second) };
+        }
+        self.count == 0 && !self.resolved && self.rest.is_none()
+    }
+
     /// Adds a late event.
     pub fn add_late(&mut self) {
         self.rest_mut().late += 1;

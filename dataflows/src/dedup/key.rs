@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 mod counts;
 mod saved;
+mod withdraw;
 
 pub use saved::SavedKey;
 
@@ -123,6 +124,9 @@ impl Key {
     #[inline]
     pub fn insert(&mut self, event: &AlertEvent, id: &str, summary: &str, quiet: Seconds) {
         let late = event.flags.has(AlertFlags::LATE);
+        if event.flags.has(AlertFlags::WITHDRAWN) {
+            return self.withdraw(event);
+        }
         if late || event.flags.has(AlertFlags::RESOLVED) || !self.continues(event, quiet) {
             let second = if late { event.observed } else { event.time };
             self.insert_slow(event, id, summary, second, late);

@@ -71,6 +71,10 @@ impl AlertFlags {
     /// Older than its source's lateness bound when it was received (SEMANTICS rule 5).
     pub const LATE: AlertFlags = AlertFlags(2);
 
+    /// What fired or resolved at this second did not, as is known by now; only findings, of
+    /// which there is one a second, are taken back so.
+    pub const WITHDRAWN: AlertFlags = AlertFlags(4);
+
     /// Whether all bits of `other` are set.
     #[inline]
     pub fn has(self, other: AlertFlags) -> bool {

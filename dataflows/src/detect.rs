@@ -1,0 +1,17 @@
+//! Signals become findings: alerts that Causeway raises itself.
+//!
+//! One operator keeps the state of every series, writer, operation and beating entity. Only what
+//! is out of the ordinary leaves it, as firing events that dedup folds like those of others; what
+//! a late signal changes is taken back and said anew, so arrival order inside the lateness bound
+//! never matters.
+
+pub mod beat;
+mod keeper;
+mod operator;
+mod raise;
+mod watch;
+#[cfg(test)]
+mod tests;
+
+pub use keeper::SavedWatch;
+pub use operator::{Detected, detect};

@@ -1,0 +1,212 @@
+//! All that one worker watches: a table, a wheel, and what changed in an epoch.
+
+use super::beat::BeatWatch;
+use super::raise::{Out, Subject};
+use super::watch::{Around, SavedState, State, Watch};
+use crate::model::{Fingerprint, Identity, Seconds, SignalBatch, SourceIndex, Stamp};
+use crate::ops::wheel::Wheel;
+use crate::params::{DetectParams, Params, SourceParams};
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One watch between two epochs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedWatch {
+    identity: Arc<Identity>,
+    source: SourceIndex,
+    heard: Seconds,
+    state: SavedState,
+}
+
+impl SavedWatch {
+    /// What it is about, which decides where it is kept.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.identity.fingerprint
+    }
+
+    /// The source whose policy applies.
+    pub fn source_mut(&mut self) -> &mut SourceIndex {
+        &mut self.source
+    }
+}
+
+/// The watches of one worker.
+pub(super) struct Keeper {
+    params: DetectParams,
+    sources: Vec<SourceParams>,
+    disorder_seconds: Seconds,
+    index: HashTable<u32>,
+    slots: Vec<Option<Watch>>,
+    free: Vec<u32>,
+    dirty: Vec<u32>,
+    wheel: Wheel<u32>,
+    /// Signals that found no room.
+    unwatched: u64,
+}
+
+impl Keeper {
+    pub(super) fn new(params: &Params) -> Keeper {
+        Keeper {
+            params: params.detect.clone(),
+            sources: params.sources.clone(),
+            disorder_seconds: params.dedup.disorder_seconds,
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            dirty: Vec::new(),
+            wheel: Wheel::new(),
+            unwatched: 0,
+        }
+    }
+
+    /// Goes on with what was saved after the epoch of the tick.
+    pub(super) fn restore(&mut self, saved: Vec<SavedWatch>, now: Seconds) {
+        for SavedWatch { identity, source, heard, state } in saved {
+            let around = Around {
+                now,
+                params: &self.params,
+                sources: &self.sources,
+                disorder_seconds: self.disorder_seconds,
+            };
+            let state = match state {
+                SavedState::Beat(beat) => {
+                    let subject = Subject::new(&identity, source, "HeartbeatMissing", "heartbeat");
+                    State::Beat(BeatWatch::restore(subject, beat, &around))
+                }
+            };
+            let mut watch = Watch::of(&identity, source, state);
+            watch.heard = heard;
+            let slot = self.open(watch);
+            self.mark(slot);
+        }
+    }
+
+    /// What has to be remembered.
+    pub(super) fn save(&self) -> Vec<SavedWatch> {
+        let saved = |watch: &Watch| SavedWatch {
+            identity: watch.identity.clone(),
+            source: watch.source,
+            heard: watch.heard,
+            state: match &watch.state {
+                State::Beat(beat) => SavedState::Beat(beat.save()),
+            },
+        };
+        self.slots.iter().flatten().map(saved).collect()
+    }
+
+    /// Takes in the signals of an epoch and says what they come to.
+    pub(super) fn epoch(&mut self, batches: Vec<SignalBatch>, now: Seconds, out: &mut Out) {
+        for batch in &batches {
+            self.beats(batch, now);
+        }
+        while let Some(due) = self.wheel.pop_due(now) {
+            for slot in due {
+                let is_due = |watch: &Watch| watch.scheduled <= now;
+                if self.slots[slot as usize].as_ref().is_some_and(is_due) {
+                    self.mark(slot);
+                }
+            }
+        }
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            self.update(slot, now, out);
+        }
+        self.dirty = dirty;
+    }
+
+    fn beats(&mut self, batch: &SignalBatch, now: Seconds) {
+        for stamp in &batch.beats {
+            let Some(slot) = self.slot(batch, stamp, Watch::beat) else { continue };
+            let Some(watch) = self.slots[slot as usize].as_mut() else { continue };
+            watch.heard = now;
+            let State::Beat(beat) = &mut watch.state;
+            if beat.beat(stamp.time) {
+                self.mark(slot);
+            }
+        }
+    }
+
+    /// The slot of a signal's identity, opened when it is new and there is room.
+    fn slot(
+        &mut self,
+        batch: &SignalBatch,
+        stamp: &Stamp,
+        open: impl FnOnce(&Arc<Identity>, SourceIndex) -> Watch,
+    ) -> Option<u32> {
+        let identity = &batch.identities[stamp.identity as usize];
+        let fingerprint = identity.fingerprint;
+        let slots = &self.slots;
+        let same = |slot: &u32| {
+            let watch = slots[*slot as usize].as_ref();
+            watch.is_some_and(|watch| watch.identity.fingerprint == fingerprint)
+        };
+        if let Some(slot) = self.index.find(fingerprint.low64(), same) {
+            return Some(*slot);
+        }
+        if self.index.len() >= self.params.series_max {
+            self.unwatched += 1;
+            return None;
+        }
+        Some(self.open(open(identity, stamp.source)))
+    }
+
+    fn open(&mut self, watch: Watch) -> u32 {
+        let hash = watch.identity.fingerprint.low64();
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = Some(watch);
+                slot
+            }
+            None => {
+                self.slots.push(Some(watch));
+                self.slots.len() as u32 - 1
+            }
+        };
+        let slots = &self.slots;
+        let hash_of = |slot: &u32| {
+            let watch = slots[*slot as usize].as_ref();
+            watch.map_or(0, |watch| watch.identity.fingerprint.low64())
+        };
+        self.index.insert_unique(hash, slot, hash_of);
+        slot
+    }
+
+    fn mark(&mut self, slot: u32) {
+        if let Some(watch) = self.slots[slot as usize].as_mut()
+            && !std::mem::replace(&mut watch.is_dirty, true)
+        {
+            self.dirty.push(slot);
+        }
+    }
+
+    fn update(&mut self, slot: u32, now: Seconds, out: &mut Out) {
+        let Some(watch) = self.slots[slot as usize].as_mut() else { return };
+        let around = Around {
+            now,
+            params: &self.params,
+            sources: &self.sources,
+            disorder_seconds: self.disorder_seconds,
+        };
+        watch.is_dirty = false;
+        watch.update(&around, out);
+        if watch.heard.saturating_add(self.params.idle_seconds) <= now {
+            return self.forget(slot);
+        }
+        let due = watch.due(&around).max(now + 1);
+        if watch.scheduled <= now || due < watch.scheduled {
+            watch.scheduled = due;
+            self.wheel.schedule(due, slot);
+        }
+    }
+
+    /// Nobody has spoken of it for long.
+    fn forget(&mut self, slot: u32) {
+        let Some(watch) = self.slots[slot as usize].take() else { return };
+        let hash = watch.identity.fingerprint.low64();
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
+            entry.remove();
+        }
+        self.free.push(slot);
+    }
+}

@@ -1,0 +1,96 @@
+//! The detect operator: signals and ticks in, findings and discovered topology out.
+
+use super::keeper::{Keeper, SavedWatch};
+use super::raise::Out;
+use crate::model::{AlertBatch, ContextEvent, SignalBatch};
+use crate::ops::epochs::{Epoch, Stash, Tick};
+use crate::ops::shelf::Shelf;
+use crate::params::Params;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// What detection brings.
+pub struct Detected<'scope> {
+    /// Firing events of findings, and what is taken back of them.
+    pub alerts: Stream<'scope, Epoch, Vec<AlertBatch>>,
+    /// Topology that signals tell of.
+    pub context: Stream<'scope, Epoch, Vec<ContextEvent>>,
+}
+
+/// Watches signals.
+///
+/// Shape:    batches of signals, ticks (one per worker and epoch) -> alert events, context events
+/// Time:     compares event time; says at the epoch that brought the signal or the tick
+/// Units:    seconds of event time; scores in parts per million
+/// State:    one watch per series, writer, operation or beating entity
+/// Retracts: what a late signal inside the bound makes untrue
+/// Source:   ALGORITHMS.md 1 and 2, DESIGN.md section 5
+pub fn detect<'scope>(
+    batches: Stream<'scope, Epoch, Vec<SignalBatch>>,
+    ticks: Stream<'scope, Epoch, Vec<Tick>>,
+    params: &Params,
+    memory: Shelf<Vec<SavedWatch>>,
+) -> Detected<'scope> {
+    let peers = batches.scope().peers();
+    let mut builder = OperatorBuilder::new("detect: watch".to_owned(), batches.scope());
+    let mut batches = builder.new_input(batches, Exchange::new(|batch: &SignalBatch| batch.worker));
+    let mut ticks = builder.new_input(ticks, Pipeline);
+    let (alerts, alerts_stream) = builder.new_output();
+    let mut alerts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(alerts);
+    let (context, context_stream) = builder.new_output();
+    let mut context = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(context);
+    let mut keeper = Keeper::new(params);
+    let mut begin = memory.begin();
+    builder.build(move |mut capabilities| {
+        let mut context_capability = capabilities.pop();
+        let mut alerts_capability = capabilities.pop();
+        let mut stash = Stash::<SignalBatch>::default();
+        let mut stashed_ticks = Stash::<Tick>::default();
+        move |frontiers| {
+            batches.for_each(|cap, data| {
+                if let Some(epoch) = cap.least() {
+                    stash.extend(*epoch, data.drain(..));
+                }
+            });
+            ticks.for_each(|cap, data| {
+                if let Some(epoch) = cap.least() {
+                    stashed_ticks.extend(*epoch, data.drain(..));
+                }
+            });
+            let (Some(alerts_cap), Some(context_cap)) =
+                (alerts_capability.as_mut(), context_capability.as_mut())
+            else {
+                return;
+            };
+            while let Some(epoch) = stashed_ticks.ready(frontiers[1].frontier()) {
+                if frontiers[0].frontier().less_equal(&epoch) {
+                    break;
+                }
+                alerts_cap.downgrade(&epoch);
+                context_cap.downgrade(&epoch);
+                let Some(tick) = Tick::of_all(stashed_ticks.take(epoch)) else { continue };
+                begin.take().into_iter().for_each(|saved| keeper.restore(saved, tick.now));
+                let mut out = Out::new(tick.now, peers);
+                keeper.epoch(stash.take(epoch), tick.now, &mut out);
+                memory.leave(epoch, || keeper.save());
+                out.alerts.retain(|batch| !batch.events.is_empty());
+                alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
+                context.activate().session(context_cap).give_container(&mut out.context);
+            }
+            match frontiers.iter().filter_map(|f| f.frontier().first().copied()).min() {
+                Some(next) => {
+                    alerts_cap.downgrade(&next);
+                    context_cap.downgrade(&next);
+                }
+                None => {
+                    alerts_capability = None;
+                    context_capability = None;
+                }
+            }
+        }
+    });
+    Detected { alerts: alerts_stream, context: context_stream }
+}
