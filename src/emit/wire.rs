@@ -174,6 +174,28 @@ pub struct AlertRow {
     pub tenant: SmolStr,
     /// Its identity labels.
     pub labels: BTreeMap<SmolStr, SmolStr>,
+    /// What Causeway saw in signals, when it raised the alert itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingRow>,
+}
+
+/// What a detector saw when the alert began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingRow {
+    /// What is out of the ordinary.
+    pub what: SmolStr,
+    /// What it was, in the unit of the signal.
+    pub value: SmolStr,
+    /// What was expected; left out where there is no such number.
+    #[serde(default, skip_serializing_if = "SmolStr::is_empty")]
+    pub expected: SmolStr,
+    /// How sure the detector is.
+    pub score: Ppm,
+    /// How far from the usual, in robust deviations; left out where there is no such number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Milli>,
+    /// The detector and the version of its model.
+    pub model: SmolStr,
 }
 
 /// Whether an alert still fires.

@@ -1,6 +1,6 @@
 //! Findings on their way to dedup.
 
-use crate::model::finding::SIGNAL;
+use crate::model::finding::{FINDING_ID, SIGNAL};
 use crate::model::{
     AlertBatch, AlertEvent, AlertFlags, ContextEvent, Finding, Fingerprint, Identity, Labels,
     Seconds, Severity, SourceIndex,
@@ -104,7 +104,7 @@ impl Out {
             flags,
         };
         let summary = raised.finding.as_ref().map(Finding::to_string).unwrap_or_default();
-        batch.push(event, &format!("finding/{fingerprint}/{time}"), &summary);
+        batch.push(event, &format!("{FINDING_ID}{fingerprint}/{time}"), &summary);
     }
 }
 

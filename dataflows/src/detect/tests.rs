@@ -105,8 +105,7 @@ fn silence_is_found_and_ends_with_the_next_beat() {
     assert_eq!(silences[..6], expected);
     let said = bench.stands.values().next().and_then(Clone::clone).unwrap_or_default();
     assert_eq!(
-        said,
-        "silence, seconds is 61, expected 10 (score 1.000, model beat/1)",
+        said, "silence, seconds is 61, expected 10 (score 1.000, model beat/1)",
         "what people read"
     );
 }

@@ -9,6 +9,9 @@ use std::fmt;
 /// The label that tells a finding from alerts of others, and what it was found in.
 pub const SIGNAL: &str = "signal";
 
+/// What the ids of the events that tell of findings begin with.
+pub const FINDING_ID: &str = "finding/";
+
 /// What a detector saw.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {

@@ -2,11 +2,14 @@
 
 use super::value::{Home, Milli, Ppm, SeverityWord, Time};
 use super::{
-    AlertRow, CandidateRow, CauseRow, ChangeRow, CounterfactualRow, ExplanationRow, HopRow,
-    Lineage, MemberRow, Revision, RevisionEvent, StatusWord, SuppressedRow, difference, words,
+    AlertRow, CandidateRow, CauseRow, ChangeRow, CounterfactualRow, ExplanationRow, FindingRow,
+    HopRow, Lineage, MemberRow, Revision, RevisionEvent, StatusWord, SuppressedRow, difference,
+    words,
 };
+use causeway_dataflows::model::finding::{FINDING_ID, SIGNAL};
 use causeway_dataflows::model::{
-    self, AlertCount, AlertKey, Because, ChangeKind, Counterfactual, Disposition, Incident, Status,
+    self, AlertCount, AlertKey, Because, ChangeKind, Counterfactual, Disposition, Finding,
+    Incident, Status,
 };
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::BTreeSet;
@@ -141,7 +144,17 @@ pub fn alert_row(row: &model::AlertRow, home: Home, count: Option<AlertCount>) -
             .iter()
             .map(|(name, value)| (SmolStr::new(name), SmolStr::new(value)))
             .collect(),
+        finding: finding_row(alert),
     }
+}
+
+/// What a detector saw, if the alert is its finding.
+fn finding_row(alert: &model::Alert) -> Option<FindingRow> {
+    alert.identity.label(SIGNAL).filter(|_| alert.first_event_id.0.starts_with(FINDING_ID))?;
+    let Finding { what, value, expected, score_ppm, step_milli, model } =
+        Finding::read(&alert.summary)?;
+    let step = (step_milli != 0).then_some(Milli(step_milli.into()));
+    Some(FindingRow { what, value, expected, score: Ppm(score_ppm), step, model })
 }
 
 /// The word of a change's kind on the wire.

@@ -1,0 +1,160 @@
+//! Lines of one writer: templates mined from them, and what is unusual about those.
+//!
+//! Lines wait until their minute is over and a little longer, and are then read in order of
+//! time and text, so that the order in which they came does not matter. What comes later still
+//! is counted and not read.
+
+use super::log::{LogModel, LogService, Miner, ReadingKind, Templates};
+use super::raise::{Out, Raised, Subject};
+use super::watch::Around;
+use crate::model::{Finding, Identity, Labels, Seconds, Severity, SourceIndex};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+
+const MINUTE: Seconds = 60;
+/// Bytes of a line that a finding quotes.
+const QUOTED_BYTES_MAX: usize = 200;
+
+/// A line that waits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Waiting {
+    time: Seconds,
+    text: SmolStr,
+    severity: u8,
+}
+
+/// What is remembered of a writer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LineState {
+    waiting: Vec<Waiting>,
+    /// Minutes before this one are read.
+    read: Seconds,
+    miner: Miner,
+    service: LogService,
+    /// Lines of minutes that were read before they came, and lines that found no room to wait.
+    late: u64,
+    crowded: u64,
+}
+
+impl LineState {
+    /// Nothing heard yet.
+    pub fn new(params: &crate::params::LineParams) -> LineState {
+        LineState {
+            waiting: Vec::new(),
+            read: Seconds::MIN,
+            miner: Miner::new(params.merge, params.limits),
+            service: LogService::default(),
+            late: 0,
+            crowded: 0,
+        }
+    }
+}
+
+/// One writer.
+#[derive(Clone, Debug)]
+pub struct LineWatch {
+    state: LineState,
+    identity: Identity,
+    source: SourceIndex,
+}
+
+impl LineWatch {
+    /// A writer that goes on from `state`.
+    pub fn new(identity: &Identity, source: SourceIndex, state: LineState) -> LineWatch {
+        LineWatch { state, identity: identity.clone(), source }
+    }
+
+    /// What has to be remembered.
+    pub fn save(&self) -> LineState {
+        self.state.clone()
+    }
+
+    /// A line.
+    pub fn line(&mut self, time: Seconds, severity: Severity, text: &str, waiting_max: usize) {
+        if time < self.state.read {
+            self.state.late += 1;
+        } else if self.state.waiting.len() >= waiting_max {
+            self.state.crowded += 1;
+        } else {
+            let text = SmolStr::new(text);
+            self.state.waiting.push(Waiting { time, text, severity: severity.0 });
+        }
+    }
+
+    /// Reads minutes that are over.
+    pub fn update(&mut self, around: &Around<'_>, out: &mut Out) {
+        let params = &around.params.lines;
+        let over = (around.now - params.wait_seconds).div_euclid(MINUTE) * MINUTE;
+        if over <= self.state.read {
+            return;
+        }
+        self.state.read = over;
+        self.state.waiting.sort_unstable();
+        let upto = self.state.waiting.partition_point(|line| line.time < over);
+        let ready: Vec<Waiting> = self.state.waiting.drain(..upto).collect();
+        // The last line of each template is what a finding quotes.
+        let mut quoted: BTreeMap<u64, SmolStr> = BTreeMap::new();
+        for line in ready {
+            let found = self.state.miner.of(&line.text);
+            for alias in self.state.miner.take_changes() {
+                self.state.service.alias(&params.model, alias.old, alias.new);
+                if let Some(text) = quoted.remove(&alias.old) {
+                    quoted.insert(alias.new, text);
+                }
+            }
+            let id = self.state.miner.current(found.id);
+            quoted.insert(id, line.text);
+            let told = self.state.service.line(&params.model, line.time, id, line.severity);
+            self.tell(told.decided, &quoted, &params.model, params.severity, out);
+        }
+        let decided = self.state.service.advance(&params.model, over);
+        self.tell(decided, &quoted, &params.model, params.severity, out);
+    }
+
+    fn tell(
+        &self,
+        decided: Vec<super::log::Reading>,
+        quoted: &BTreeMap<u64, SmolStr>,
+        model: &LogModel,
+        severity: u8,
+        out: &mut Out,
+    ) {
+        for reading in decided.into_iter().filter(|reading| reading.alert) {
+            let text = match quoted.get(&reading.template) {
+                Some(text) => text.to_string(),
+                None => self.state.miner.text(reading.template).unwrap_or_default(),
+            };
+            let quote = &text[..text.floor_char_boundary(QUOTED_BYTES_MAX)];
+            let (name, what) = match reading.kind {
+                ReadingKind::Novelty => ("LogNovelty", "new line"),
+                ReadingKind::Rate => ("LogRate", "lines a minute of"),
+                ReadingKind::Severity => ("LogSeverity", "grave line"),
+            };
+            let finding = Finding {
+                what: format!("{what} {quote:?}").into(),
+                value: reading.value.to_string().into(),
+                expected: super::super::model::finding::number(reading.expected_milli as f64 / 1e3),
+                score_ppm: reading.score_ppm / 1000 * 1000,
+                step_milli: 0,
+                model: format!("log/{}", model.version).into(),
+            };
+            let template = format!("{:016x}", reading.template);
+            let labels = [("template", template.as_str())];
+            let identity = Identity {
+                labels: Labels::pack(labels.into_iter()),
+                ..self.identity.clone()
+            };
+            let subject = Subject::new(&identity, self.source, name, "log");
+            let raised = Raised { severity: Some(Severity(severity)), finding: Some(finding) };
+            // A minute is told of at its end: until then nobody could know.
+            out.raise(&subject, reading.time_seconds + MINUTE, &raised, true);
+        }
+    }
+
+    /// The next tick at which a minute is to be read.
+    pub fn due(&self, around: &Around<'_>) -> Option<Seconds> {
+        let first = self.state.waiting.iter().map(|line| line.time).min()?;
+        Some((first.div_euclid(MINUTE) + 1) * MINUTE + around.params.lines.wait_seconds)
+    }
+}

@@ -1,0 +1,83 @@
+//! Numbers of one series, made a gauge and judged one by one.
+
+use super::metric::{Accumulation, Change, Counter, MetricModel, Track};
+use super::raise::{Out, Raised, Subject};
+use super::watch::Around;
+use crate::model::finding::number;
+use crate::model::{Finding, Identity, Measure, Sample, Seconds, Severity, SourceIndex};
+use serde::{Deserialize, Serialize};
+
+/// What is remembered of a series.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SampleState {
+    counter: Counter,
+    track: Track,
+    /// Samples that an end of an epoch is waited for, so that those of one come in order.
+    waiting: Vec<(Seconds, Measure, f64)>,
+}
+
+/// One series.
+#[derive(Clone, Debug)]
+pub struct SampleWatch {
+    state: SampleState,
+    subject: Subject,
+}
+
+impl SampleWatch {
+    /// A series that goes on from `state`.
+    pub fn new(identity: &Identity, source: SourceIndex, state: SampleState) -> SampleWatch {
+        SampleWatch { state, subject: Subject::new(identity, source, &identity.name, "metric") }
+    }
+
+    /// What has to be remembered.
+    pub fn save(&self) -> SampleState {
+        self.state.clone()
+    }
+
+    /// A sample.
+    pub fn sample(&mut self, sample: &Sample) {
+        self.state.waiting.push((sample.stamp.time, sample.measure, sample.value));
+    }
+
+    /// Judges what the epoch brought.
+    pub fn update(&mut self, around: &Around<'_>, out: &mut Out) {
+        let SampleState { counter, track, waiting } = &mut self.state;
+        waiting.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.total_cmp(&b.2)));
+        for (time, measure, value) in waiting.drain(..) {
+            let kind = match measure {
+                Measure::Level => Accumulation::Gauge,
+                Measure::Total => Accumulation::Cumulative,
+                Measure::Added => Accumulation::Delta,
+            };
+            let Some(gauge) = counter.gauge(kind, time, value) else { continue };
+            let params = &around.params.samples;
+            judge(track, &params.model, (&self.subject, params.severity), (time, gauge), out);
+        }
+    }
+}
+
+/// Judges one figure and says what changes by it.
+pub(super) fn judge(
+    track: &mut Track,
+    model: &MetricModel,
+    (subject, severity): (&Subject, u8),
+    (time, figure): (Seconds, f64),
+    out: &mut Out,
+) {
+    let mut changes = Vec::new();
+    track.push(model, time, figure, &mut changes);
+    // What is taken back comes first: at one second only one thing is said.
+    changes.sort_by_key(|change| (change.time_seconds, change.diff));
+    for Change { time_seconds, reading, diff } in changes {
+        let finding = Finding {
+            what: subject.identity.name.clone(),
+            value: number(reading.value),
+            expected: number(reading.expected),
+            score_ppm: reading.score_ppm / 1000 * 1000,
+            step_milli: reading.step_milli,
+            model: format!("metric/{}", model.version).into(),
+        };
+        let raised = Raised { severity: Some(Severity(severity)), finding: Some(finding) };
+        out.raise(subject, time_seconds, &raised, diff > 0);
+    }
+}
