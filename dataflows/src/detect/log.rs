@@ -1,0 +1,6 @@
+//! Log lines: their templates, and what is unusual about how they come.
+
+pub mod detector;
+pub mod header;
+pub mod mask;
+pub mod miner;
