@@ -5,7 +5,12 @@
 //! a late signal changes is taken back and said anew, so arrival order inside the lateness bound
 //! never matters.
 
+pub mod metric;
+pub mod log;
 pub mod beat;
+pub mod samples;
+pub mod lines;
+pub mod calls;
 mod keeper;
 mod operator;
 mod raise;

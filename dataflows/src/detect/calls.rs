@@ -89,17 +89,18 @@ impl CallWatch {
         self.state.clone()
     }
 
-    /// A call.
-    pub fn call(&mut self, call: &Call) {
+    /// A call; whether it is the first of its minute.
+    pub fn call(&mut self, call: &Call) -> bool {
         let at = call.stamp.time.div_euclid(MINUTE) * MINUTE;
         if at < self.state.judged {
             self.state.late += 1;
-            return;
+            return false;
         }
         let minute = self.state.minutes.entry(at).or_default();
         minute.calls += 1;
         minute.failed += u64::from(call.failed);
         minute.duration_us = minute.duration_us.saturating_add(call.duration_ns / 1000);
+        minute.calls == 1
     }
 
     /// Tells of the edge, and judges minutes that are over.

@@ -1,7 +1,6 @@
 //! All that one worker watches: a table, a wheel, and what changed in an epoch.
 
-use super::beat::BeatWatch;
-use super::raise::{Out, Subject};
+use super::raise::Out;
 use super::watch::{Around, SavedState, State, Watch};
 use crate::model::{Fingerprint, Identity, Seconds, SignalBatch, SourceIndex, Stamp};
 use crate::ops::wheel::Wheel;
@@ -69,12 +68,7 @@ impl Keeper {
                 sources: &self.sources,
                 disorder_seconds: self.disorder_seconds,
             };
-            let state = match state {
-                SavedState::Beat(beat) => {
-                    let subject = Subject::new(&identity, source, "HeartbeatMissing", "heartbeat");
-                    State::Beat(BeatWatch::restore(subject, beat, &around))
-                }
-            };
+            let state = State::restore(&identity, source, state, &around);
             let mut watch = Watch::of(&identity, source, state);
             watch.heard = heard;
             let slot = self.open(watch);
@@ -88,9 +82,7 @@ impl Keeper {
             identity: watch.identity.clone(),
             source: watch.source,
             heard: watch.heard,
-            state: match &watch.state {
-                State::Beat(beat) => SavedState::Beat(beat.save()),
-            },
+            state: watch.state.save(),
         };
         self.slots.iter().flatten().map(saved).collect()
     }
@@ -98,6 +90,9 @@ impl Keeper {
     /// Takes in the signals of an epoch and says what they come to.
     pub(super) fn epoch(&mut self, batches: Vec<SignalBatch>, now: Seconds, out: &mut Out) {
         for batch in &batches {
+            self.samples(batch, now);
+            self.lines(batch, now);
+            self.calls(batch, now);
             self.beats(batch, now);
         }
         while let Some(due) = self.wheel.pop_due(now) {
@@ -115,16 +110,66 @@ impl Keeper {
         self.dirty = dirty;
     }
 
-    fn beats(&mut self, batch: &SignalBatch, now: Seconds) {
-        for stamp in &batch.beats {
-            let Some(slot) = self.slot(batch, stamp, Watch::beat) else { continue };
-            let Some(watch) = self.slots[slot as usize].as_mut() else { continue };
-            watch.heard = now;
-            let State::Beat(beat) = &mut watch.state;
-            if beat.beat(stamp.time) {
+    fn samples(&mut self, batch: &SignalBatch, now: Seconds) {
+        if !self.params.samples.enabled {
+            return;
+        }
+        for sample in &batch.samples {
+            let Some(slot) = self.slot(batch, &sample.stamp, Watch::samples) else { continue };
+            if let Some(State::Samples(samples)) = self.hear(slot, now) {
+                samples.sample(sample);
                 self.mark(slot);
             }
         }
+    }
+
+    fn lines(&mut self, batch: &SignalBatch, now: Seconds) {
+        let params = self.params.lines.clone();
+        if !params.enabled {
+            return;
+        }
+        for line in &batch.lines {
+            let open = |identity: &Arc<Identity>, source| Watch::lines(identity, source, &params);
+            let Some(slot) = self.slot(batch, &line.stamp, open) else { continue };
+            if let Some(State::Lines(lines)) = self.hear(slot, now) {
+                let text = batch.text(line);
+                if lines.line(line.stamp.time, line.severity, text, params.waiting_max) {
+                    self.mark(slot);
+                }
+            }
+        }
+    }
+
+    fn calls(&mut self, batch: &SignalBatch, now: Seconds) {
+        if !self.params.calls.enabled {
+            return;
+        }
+        for call in &batch.calls {
+            let Some(slot) = self.slot(batch, &call.stamp, Watch::calls) else { continue };
+            if let Some(State::Calls(calls)) = self.hear(slot, now)
+                && calls.call(call)
+            {
+                self.mark(slot);
+            }
+        }
+    }
+
+    fn beats(&mut self, batch: &SignalBatch, now: Seconds) {
+        for stamp in &batch.beats {
+            let Some(slot) = self.slot(batch, stamp, Watch::beat) else { continue };
+            if let Some(State::Beat(beat)) = self.hear(slot, now)
+                && beat.beat(stamp.time)
+            {
+                self.mark(slot);
+            }
+        }
+    }
+
+    /// Something is heard of a watch.
+    fn hear(&mut self, slot: u32, now: Seconds) -> Option<&mut State> {
+        let watch = self.slots[slot as usize].as_mut()?;
+        watch.heard = now;
+        Some(&mut watch.state)
     }
 
     /// The slot of a signal's identity, opened when it is new and there is room.

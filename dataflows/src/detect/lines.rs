@@ -7,7 +7,9 @@
 use super::log::{LogModel, LogService, Miner, ReadingKind, Templates};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
+use crate::model::finding::number;
 use crate::model::{Finding, Identity, Labels, Seconds, Severity, SourceIndex};
+use crate::params::LineParams;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -39,7 +41,7 @@ pub struct LineState {
 
 impl LineState {
     /// Nothing heard yet.
-    pub fn new(params: &crate::params::LineParams) -> LineState {
+    pub fn new(params: &LineParams) -> LineState {
         LineState {
             waiting: Vec::new(),
             read: Seconds::MIN,
@@ -70,16 +72,25 @@ impl LineWatch {
         self.state.clone()
     }
 
-    /// A line.
-    pub fn line(&mut self, time: Seconds, severity: Severity, text: &str, waiting_max: usize) {
+    /// A line; whether it is the first that waits.
+    pub fn line(
+        &mut self,
+        time: Seconds,
+        severity: Severity,
+        text: &str,
+        waiting_max: usize,
+    ) -> bool {
         if time < self.state.read {
             self.state.late += 1;
-        } else if self.state.waiting.len() >= waiting_max {
-            self.state.crowded += 1;
-        } else {
-            let text = SmolStr::new(text);
-            self.state.waiting.push(Waiting { time, text, severity: severity.0 });
+            return false;
         }
+        if self.state.waiting.len() >= waiting_max {
+            self.state.crowded += 1;
+            return false;
+        }
+        let text = SmolStr::new(text);
+        self.state.waiting.push(Waiting { time, text, severity: severity.0 });
+        self.state.waiting.len() == 1
     }
 
     /// Reads minutes that are over.
@@ -134,17 +145,15 @@ impl LineWatch {
             let finding = Finding {
                 what: format!("{what} {quote:?}").into(),
                 value: reading.value.to_string().into(),
-                expected: super::super::model::finding::number(reading.expected_milli as f64 / 1e3),
+                expected: number(reading.expected_milli as f64 / 1e3),
                 score_ppm: reading.score_ppm / 1000 * 1000,
                 step_milli: 0,
                 model: format!("log/{}", model.version).into(),
             };
             let template = format!("{:016x}", reading.template);
             let labels = [("template", template.as_str())];
-            let identity = Identity {
-                labels: Labels::pack(labels.into_iter()),
-                ..self.identity.clone()
-            };
+            let identity =
+                Identity { labels: Labels::pack(labels.into_iter()), ..self.identity.clone() };
             let subject = Subject::new(&identity, self.source, name, "log");
             let raised = Raised { severity: Some(Severity(severity)), finding: Some(finding) };
             // A minute is told of at its end: until then nobody could know.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct SampleState {
     counter: Counter,
     track: Track,
-    /// Samples that an end of an epoch is waited for, so that those of one come in order.
+    /// Samples of the epoch, which are judged in order.
     waiting: Vec<(Seconds, Measure, f64)>,
 }
 
@@ -34,7 +34,7 @@ impl SampleWatch {
         self.state.clone()
     }
 
-    /// A sample.
+    /// A sample, which is judged with the others of its epoch.
     pub fn sample(&mut self, sample: &Sample) {
         self.state.waiting.push((sample.stamp.time, sample.measure, sample.value));
     }
@@ -68,10 +68,10 @@ pub(super) fn judge(
     track.push(model, time, figure, &mut changes);
     // What is taken back comes first: at one second only one thing is said.
     changes.sort_by_key(|change| (change.time_seconds, change.diff));
-    for Change { time_seconds, reading, diff } in changes {
+    for Change { time_seconds, value, reading, diff } in changes {
         let finding = Finding {
             what: subject.identity.name.clone(),
-            value: number(reading.value),
+            value: number(value),
             expected: number(reading.expected),
             score_ppm: reading.score_ppm / 1000 * 1000,
             step_milli: reading.step_milli,

@@ -1,9 +1,12 @@
 //! One thing that is watched, whatever it is.
 
 use super::beat::{BeatWatch, SavedBeat};
+use super::calls::{CallState, CallWatch};
+use super::lines::{LineState, LineWatch};
 use super::raise::{Out, Subject};
+use super::samples::{SampleState, SampleWatch};
 use crate::model::{Identity, Seconds, SourceIndex};
-use crate::params::{DetectParams, SourceParams};
+use crate::params::{DetectParams, LineParams, SourceParams};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -31,6 +34,12 @@ impl Around<'_> {
 /// What is kept of one thing.
 #[derive(Clone, Debug)]
 pub(super) enum State {
+    /// Numbers of a series.
+    Samples(Box<SampleWatch>),
+    /// Lines of a writer.
+    Lines(Box<LineWatch>),
+    /// Calls of an operation.
+    Calls(Box<CallWatch>),
     /// Signs of life.
     Beat(BeatWatch),
 }
@@ -38,6 +47,9 @@ pub(super) enum State {
 /// The same between two epochs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum SavedState {
+    Samples(SampleState),
+    Lines(LineState),
+    Calls(CallState),
     Beat(SavedBeat),
 }
 
@@ -55,11 +67,72 @@ pub(super) struct Watch {
     pub(super) is_dirty: bool,
 }
 
+impl State {
+    /// What has to be remembered.
+    pub(super) fn save(&self) -> SavedState {
+        match self {
+            State::Samples(samples) => SavedState::Samples(samples.save()),
+            State::Lines(lines) => SavedState::Lines(lines.save()),
+            State::Calls(calls) => SavedState::Calls(calls.save()),
+            State::Beat(beat) => SavedState::Beat(beat.save()),
+        }
+    }
+
+    /// As it was saved.
+    pub(super) fn restore(
+        identity: &Identity,
+        source: SourceIndex,
+        saved: SavedState,
+        around: &Around<'_>,
+    ) -> State {
+        match saved {
+            SavedState::Samples(state) => {
+                State::Samples(Box::new(SampleWatch::new(identity, source, state)))
+            }
+            SavedState::Lines(state) => {
+                State::Lines(Box::new(LineWatch::new(identity, source, state)))
+            }
+            SavedState::Calls(state) => {
+                State::Calls(Box::new(CallWatch::new(identity, source, state)))
+            }
+            SavedState::Beat(saved) => {
+                State::Beat(BeatWatch::restore(beat_subject(identity, source), saved, around))
+            }
+        }
+    }
+}
+
+fn beat_subject(identity: &Identity, source: SourceIndex) -> Subject {
+    Subject::new(identity, source, "HeartbeatMissing", "heartbeat")
+}
+
 impl Watch {
+    /// A watch for a series.
+    pub(super) fn samples(identity: &Arc<Identity>, source: SourceIndex) -> Watch {
+        let watch = SampleWatch::new(identity, source, SampleState::default());
+        Watch::of(identity, source, State::Samples(Box::new(watch)))
+    }
+
+    /// A watch for the lines of a writer.
+    pub(super) fn lines(
+        identity: &Arc<Identity>,
+        source: SourceIndex,
+        params: &LineParams,
+    ) -> Watch {
+        let watch = LineWatch::new(identity, source, LineState::new(params));
+        Watch::of(identity, source, State::Lines(Box::new(watch)))
+    }
+
+    /// A watch for the calls of an operation.
+    pub(super) fn calls(identity: &Arc<Identity>, source: SourceIndex) -> Watch {
+        let watch = CallWatch::new(identity, source, CallState::default());
+        Watch::of(identity, source, State::Calls(Box::new(watch)))
+    }
+
     /// A watch for signs of life.
     pub(super) fn beat(identity: &Arc<Identity>, source: SourceIndex) -> Watch {
-        let subject = Subject::new(identity, source, "HeartbeatMissing", "heartbeat");
-        Watch::of(identity, source, State::Beat(BeatWatch::new(subject)))
+        let watch = BeatWatch::new(beat_subject(identity, source));
+        Watch::of(identity, source, State::Beat(watch))
     }
 
     pub(super) fn of(identity: &Arc<Identity>, source: SourceIndex, state: State) -> Watch {
@@ -76,6 +149,9 @@ impl Watch {
     /// Brings the findings up to date.
     pub(super) fn update(&mut self, around: &Around<'_>, out: &mut Out) {
         match &mut self.state {
+            State::Samples(samples) => samples.update(around, out),
+            State::Lines(lines) => lines.update(around, out),
+            State::Calls(calls) => calls.update(self.source, around, out),
             State::Beat(beat) => beat.update(around, out),
         }
     }
@@ -83,6 +159,9 @@ impl Watch {
     /// The next tick at which something may change by itself.
     pub(super) fn due(&self, around: &Around<'_>) -> Seconds {
         let own = match &self.state {
+            State::Samples(_) => None,
+            State::Lines(lines) => lines.due(around),
+            State::Calls(calls) => calls.due(around),
             State::Beat(beat) => beat.due(around),
         };
         let forgotten = self.heard.saturating_add(around.params.idle_seconds);
