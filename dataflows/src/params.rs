@@ -79,13 +79,16 @@ pub struct SampleParams {
     pub enabled: bool,
     /// How bad a finding is, 1 to 24.
     pub severity: u8,
+    /// Nothing is found in a series before it is so old, seconds of event time.
+    pub warm_up_seconds: i64,
     /// The detector's figures.
     pub model: MetricModel,
 }
 
 impl Default for SampleParams {
     fn default() -> Self {
-        SampleParams { enabled: true, severity: 13, model: MetricModel::default() }
+        let model = MetricModel::default();
+        SampleParams { enabled: true, severity: 13, warm_up_seconds: 86_400, model }
     }
 }
 
@@ -130,6 +133,8 @@ pub struct CallParams {
     pub enabled: bool,
     /// How bad a finding is, 1 to 24.
     pub severity: u8,
+    /// Nothing is found in an operation before it is so old, seconds of event time.
+    pub warm_up_seconds: i64,
     /// How long after its end a minute is judged, seconds of tick.
     pub wait_seconds: i64,
     /// Whether calls make relations.
@@ -149,6 +154,7 @@ impl Default for CallParams {
         CallParams {
             enabled: true,
             severity: 13,
+            warm_up_seconds: 86_400,
             wait_seconds: 30,
             relations: true,
             confidence_ppm: 900_000,
@@ -192,7 +198,7 @@ pub struct BeatParams {
 impl Default for BeatParams {
     fn default() -> Self {
         BeatParams {
-            beats_min: 5,
+            beats_min: 30,
             silence_min_seconds: 60,
             silence_max_seconds: 6 * 3600,
             repeat_seconds: 60,

@@ -14,6 +14,12 @@ pub struct Detection {
     pub series: usize,
     /// What nobody spoke of for so long is forgotten.
     pub idle: Period,
+    /// Numbers that are out of the ordinary.
+    pub metrics: Metrics,
+    /// Lines that are new, more than usual, or grave.
+    pub logs: Logs,
+    /// Calls that are more or fewer, fail or take longer than usual; and who asks whom.
+    pub spans: Spans,
     /// Entities that send heartbeats and fall silent.
     pub heartbeats: Heartbeats,
 }
@@ -23,12 +29,92 @@ impl Default for Detection {
         Detection {
             series: 1 << 20,
             idle: Period::minutes(6 * 60),
+            metrics: Metrics::default(),
+            logs: Logs::default(),
+            spans: Spans::default(),
             heartbeats: Heartbeats::default(),
         }
     }
 }
 
-/// When a silence is a finding: after three usual gaps, or one and a half of the longest lately.
+fn warning() -> SeverityWord {
+    SeverityWord::Word("warning".to_owned())
+}
+
+/// How series are judged: by records of a few views of them, see ARCHITECTURE.md.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Whether they are.
+    pub enabled: bool,
+    /// Nothing is found in a series before it is so old.
+    pub warm_up: Period,
+    /// Severity of the finding.
+    pub severity: SeverityWord,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics { enabled: true, warm_up: Period::minutes(24 * 60), severity: warning() }
+    }
+}
+
+/// How log lines are read: each writer's lines become templates, minute by minute.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logs {
+    /// Whether they are.
+    pub enabled: bool,
+    /// How long after its end a minute is read; lines that come later are counted and not read.
+    pub wait: Period,
+    /// Lines of one writer that may wait for that; more are counted and not read.
+    pub waiting: usize,
+    /// Severity of the finding.
+    pub severity: SeverityWord,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        let wait = Period::seconds(30);
+        Logs { enabled: true, wait, waiting: 100_000, severity: warning() }
+    }
+}
+
+/// How calls are judged, by operation and minute.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spans {
+    /// Whether they are.
+    pub enabled: bool,
+    /// Nothing is found in an operation before it is so old.
+    pub warm_up: Period,
+    /// How long after its end a minute is judged; calls that come later are counted only.
+    pub wait: Period,
+    /// Severity of the finding.
+    pub severity: SeverityWord,
+    /// Whether calls make relations between the one that asks and the one that is asked.
+    pub relations: bool,
+    /// How sure such a relation is, from 0 to 1.
+    pub confidence: f64,
+    /// How long it holds after the last call.
+    pub relations_for: Period,
+}
+
+impl Default for Spans {
+    fn default() -> Self {
+        Spans {
+            enabled: true,
+            warm_up: Period::minutes(24 * 60),
+            wait: Period::seconds(30),
+            severity: warning(),
+            relations: true,
+            confidence: 0.9,
+            relations_for: Period::minutes(24 * 60),
+        }
+    }
+}
+
+/// When a silence is a finding: after three usual gaps, or twice the longest lately.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Heartbeats {
@@ -50,11 +136,11 @@ impl Default for Heartbeats {
     fn default() -> Self {
         Heartbeats {
             enabled: true,
-            after: 5,
+            after: 30,
             silence_min: Period::minutes(1),
             silence_max: Period::minutes(6 * 60),
             gone_after: Period::minutes(60),
-            severity: SeverityWord::Word("warning".to_owned()),
+            severity: warning(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::checker::Checker;
 use super::source::severity;
-use crate::config::detection::{Detection, Heartbeats};
+use crate::config::detection::{Detection, Heartbeats, Logs, Metrics, Spans};
 use crate::config::source::SeverityWord;
 use causeway_dataflows::model::Severity;
 use causeway_dataflows::params::DetectParams;
@@ -12,7 +12,44 @@ pub(super) fn detection(checker: &mut Checker<'_>, given: &Detection, params: &m
     checker.some_time("detection.idle", given.idle);
     params.series_max = given.series;
     params.idle_seconds = checker.whole_seconds("detection.idle", given.idle);
+    metrics(checker, &given.metrics, params);
+    logs(checker, &given.logs, params);
+    spans(checker, &given.spans, params);
     heartbeats(checker, &given.heartbeats, params);
+}
+
+fn metrics(checker: &mut Checker<'_>, given: &Metrics, params: &mut DetectParams) {
+    let samples = &mut params.samples;
+    samples.enabled = given.enabled;
+    samples.warm_up_seconds = checker.whole_seconds("detection.metrics.warm_up", given.warm_up);
+    samples.severity = word(checker, "detection.metrics.severity", &given.severity).0;
+}
+
+fn logs(checker: &mut Checker<'_>, given: &Logs, params: &mut DetectParams) {
+    let lines = &mut params.lines;
+    lines.enabled = given.enabled;
+    lines.wait_seconds = checker.whole_seconds("detection.logs.wait", given.wait);
+    checker.positive("detection.logs.waiting", given.waiting);
+    lines.waiting_max = given.waiting;
+    lines.severity = word(checker, "detection.logs.severity", &given.severity).0;
+}
+
+fn spans(checker: &mut Checker<'_>, given: &Spans, params: &mut DetectParams) {
+    let calls = &mut params.calls;
+    calls.enabled = given.enabled;
+    calls.warm_up_seconds = checker.whole_seconds("detection.spans.warm_up", given.warm_up);
+    calls.wait_seconds = checker.whole_seconds("detection.spans.wait", given.wait);
+    calls.severity = word(checker, "detection.spans.severity", &given.severity).0;
+    calls.relations = given.relations;
+    checker.some_time("detection.spans.relations_for", given.relations_for);
+    calls.ttl_seconds = checker.whole_seconds("detection.spans.relations_for", given.relations_for);
+    // Said again well before it ends.
+    calls.refresh_seconds = (calls.ttl_seconds / 4).clamp(1, 600);
+    if !(0.0..=1.0).contains(&given.confidence) {
+        let message = format!("{} is not from 0 to 1", given.confidence);
+        checker.wrong("detection.spans.confidence", message, "write such a number");
+    }
+    calls.confidence_ppm = (given.confidence.clamp(0.0, 1.0) * 1e6).round() as u32;
 }
 
 fn heartbeats(checker: &mut Checker<'_>, given: &Heartbeats, params: &mut DetectParams) {

@@ -1,7 +1,6 @@
 //! Signs of life: who beats regularly and falls silent is a finding.
 //!
-//! How long the silence may be is learned: some usual gaps, of which the longest seen lately
-//! counts more than the mean. A silence ends with the next beat.
+//! How long the silence may be is learned: three usual gaps, or twice the longest seen lately. A silence ends with the next beat.
 
 use super::raise::{Out, Raised, Standing, Subject};
 use super::watch::Around;
@@ -31,9 +30,9 @@ impl Rhythm {
             let gap = (at - self.last).saturating_mul(1000);
             // What was a silence says nothing of how long gaps usually are.
             if self.silent_after(params).is_none_or(|allowed| at <= allowed) {
-                let weight = i64::from(self.beats.min(8));
+                let weight = i64::from(self.beats.min(16));
                 self.gap_milli += (gap - self.gap_milli) / weight;
-                let fade = (self.longest_milli - self.gap_milli) / 32;
+                let fade = (self.longest_milli - self.gap_milli) / 256;
                 self.longest_milli = gap.max(self.longest_milli - fade);
             }
         }
@@ -43,7 +42,7 @@ impl Rhythm {
 
     /// The second after which silence is out of the ordinary; nothing while too little is known.
     fn silent_after(&self, params: &BeatParams) -> Option<Seconds> {
-        let usual = (self.gap_milli * 3).max(self.longest_milli * 3 / 2);
+        let usual = (self.gap_milli * 3).max(self.longest_milli * 2);
         let allowed = (usual / 1000).clamp(params.silence_min_seconds, params.silence_max_seconds);
         (self.beats >= params.beats_min).then(|| self.last.saturating_add(allowed))
     }

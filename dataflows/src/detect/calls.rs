@@ -6,7 +6,7 @@
 
 use super::metric::Track;
 use super::raise::{Out, Subject};
-use super::samples::judge;
+use super::samples::Finder;
 use super::watch::Around;
 use crate::model::{
     Call, Context, ContextEvent, EntityRef, EventId, Identity, Op, Relation, RelationKind, Seconds,
@@ -48,6 +48,8 @@ pub struct CallState {
     /// Minutes before this one are judged.
     judged: Seconds,
     tracks: [Track; 3],
+    /// The first minute; nothing before any came.
+    since: Option<Seconds>,
     /// Stretches in which the edge was seen and told of.
     told: BTreeSet<Seconds>,
     /// Calls of minutes that were judged before they came.
@@ -96,6 +98,8 @@ impl CallWatch {
             self.state.late += 1;
             return false;
         }
+        let since = self.state.since.get_or_insert(at);
+        *since = at.min(*since);
         let minute = self.state.minutes.entry(at).or_default();
         minute.calls += 1;
         minute.failed += u64::from(call.failed);
@@ -110,12 +114,14 @@ impl CallWatch {
         let over = (around.now - params.wait_seconds).div_euclid(MINUTE) * MINUTE;
         if over > self.state.judged {
             self.state.judged = over;
+            let begins = self.state.since.unwrap_or(over) + params.warm_up_seconds;
             let later = self.state.minutes.split_off(&over);
             for (at, minute) in std::mem::replace(&mut self.state.minutes, later) {
                 for (of, figure) in minute.figures().into_iter().enumerate() {
                     let (track, subject) = (&mut self.state.tracks[of], &self.subjects[of]);
-                    let figure = (at + MINUTE, figure);
-                    judge(track, &params.model, (subject, params.severity), figure, out);
+                    let severity = params.severity;
+                    let finder = Finder { subject, severity, begins, model: &params.model };
+                    finder.judge(track, at + MINUTE, figure, out);
                 }
             }
         }

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct SampleState {
     counter: Counter,
     track: Track,
+    /// The first sample; nothing before any came.
+    since: Option<Seconds>,
     /// Samples of the epoch, which are judged in order.
     waiting: Vec<(Seconds, Measure, f64)>,
 }
@@ -41,7 +43,7 @@ impl SampleWatch {
 
     /// Judges what the epoch brought.
     pub fn update(&mut self, around: &Around<'_>, out: &mut Out) {
-        let SampleState { counter, track, waiting } = &mut self.state;
+        let SampleState { counter, track, since, waiting } = &mut self.state;
         waiting.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.total_cmp(&b.2)));
         for (time, measure, value) in waiting.drain(..) {
             let kind = match measure {
@@ -51,33 +53,43 @@ impl SampleWatch {
             };
             let Some(gauge) = counter.gauge(kind, time, value) else { continue };
             let params = &around.params.samples;
-            judge(track, &params.model, (&self.subject, params.severity), (time, gauge), out);
+            let begins = *since.get_or_insert(time) + params.warm_up_seconds;
+            let (subject, severity) = (&self.subject, params.severity);
+            let finder = Finder { subject, severity, begins, model: &params.model };
+            finder.judge(track, time, gauge, out);
         }
     }
 }
 
-/// Judges one figure and says what changes by it.
-pub(super) fn judge(
-    track: &mut Track,
-    model: &MetricModel,
-    (subject, severity): (&Subject, u8),
-    (time, figure): (Seconds, f64),
-    out: &mut Out,
-) {
-    let mut changes = Vec::new();
-    track.push(model, time, figure, &mut changes);
-    // What is taken back comes first: at one second only one thing is said.
-    changes.sort_by_key(|change| (change.time_seconds, change.diff));
-    for Change { time_seconds, value, reading, diff } in changes {
-        let finding = Finding {
-            what: subject.identity.name.clone(),
-            value: number(value),
-            expected: number(reading.expected),
-            score_ppm: reading.score_ppm / 1000 * 1000,
-            step_milli: reading.step_milli,
-            model: format!("metric/{}", model.version).into(),
-        };
-        let raised = Raised { severity: Some(Severity(severity)), finding: Some(finding) };
-        out.raise(subject, time_seconds, &raised, diff > 0);
+/// What judges figures, and how what it finds is told.
+pub(super) struct Finder<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) severity: u8,
+    /// Nothing is told of before.
+    pub(super) begins: Seconds,
+    pub(super) model: &'a MetricModel,
+}
+
+impl Finder<'_> {
+    /// Judges one figure and says what changes by it.
+    pub(super) fn judge(&self, track: &mut Track, time: Seconds, figure: f64, out: &mut Out) {
+        let mut changes = Vec::new();
+        track.push(self.model, time, figure, &mut changes);
+        changes.retain(|change| change.time_seconds >= self.begins);
+        // What is taken back comes first: at one second only one thing is said.
+        changes.sort_by_key(|change| (change.time_seconds, change.diff));
+        for Change { time_seconds, value, reading, diff } in changes {
+            let finding = Finding {
+                what: self.subject.identity.name.clone(),
+                value: number(value),
+                expected: number(reading.expected),
+                score_ppm: reading.score_ppm / 1000 * 1000,
+                step_milli: reading.step_milli,
+                model: format!("metric/{}", self.model.version).into(),
+            };
+            let severity = Some(Severity(self.severity));
+            let raised = Raised { severity, finding: Some(finding) };
+            out.raise(self.subject, time_seconds, &raised, diff > 0);
+        }
     }
 }
