@@ -1,6 +1,6 @@
 //! Signs of life: who beats regularly and falls silent is a finding.
 //!
-//! How long the silence may be is learned: three usual gaps, or twice the longest seen lately. A silence ends with the next beat.
+//! Only who beats regularly is expected to. How long the silence may be is learned: three usual gaps, or twice the longest seen lately. A silence ends with the next beat.
 
 use super::raise::{Out, Raised, Standing, Subject};
 use super::watch::Around;
@@ -44,7 +44,9 @@ impl Rhythm {
     fn silent_after(&self, params: &BeatParams) -> Option<Seconds> {
         let usual = (self.gap_milli * 3).max(self.longest_milli * 2);
         let allowed = (usual / 1000).clamp(params.silence_min_seconds, params.silence_max_seconds);
-        (self.beats >= params.beats_min).then(|| self.last.saturating_add(allowed))
+        // Who speaks only when there is something to say is not silent when there is not.
+        let is_regular = self.longest_milli <= self.gap_milli * 3;
+        (is_regular && self.beats >= params.beats_min).then(|| self.last.saturating_add(allowed))
     }
 }
 
