@@ -23,6 +23,7 @@ pub mod split;
 pub mod pinned;
 pub mod region;
 pub mod assemble;
+mod dirt;
 pub mod tenant;
 mod saved;
 mod operator;

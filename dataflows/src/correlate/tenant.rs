@@ -1,12 +1,12 @@
 //! One tenant's correlation, an epoch at a time.
 
 use super::assemble;
-use super::region::{Seeds, decide, frozen, leave_group};
-use super::unit::Unit;
-use super::world::{NodeIndex, Placed, World, carries_faults};
+use super::dirt::Dirt;
+use super::region::{decide, frozen, leave_group};
+use super::world::{Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
-    AlertKey, AlertRow, Because, Disposition, Edge, EntityRef, Group, IncidentKey, Rated, Seconds,
+    AlertKey, AlertRow, Because, Disposition, Edge, Group, IncidentKey, Rated, Seconds,
 };
 use crate::params::Params;
 use hashbrown::HashMap;
@@ -26,18 +26,6 @@ pub struct Tenant {
 
 /// Where changes go.
 pub type Emit<'a> = dyn FnMut(Outcome, isize) + 'a;
-
-/// What an epoch made dirty.
-#[derive(Default)]
-struct Dirt {
-    /// Alerts older than this cannot be touched by a change of topology.
-    settled: Seconds,
-    seeds: Seeds,
-    /// Groups to put together again.
-    groups: BTreeSet<AlertKey>,
-    /// Alerts that changed where they are.
-    amended: Vec<AlertKey>,
-}
 
 impl Tenant {
     /// Applies an epoch's net facts at tick `now`.
@@ -65,12 +53,12 @@ impl Tenant {
                 Fact::Edge(_) => {}
                 Fact::Change(change) => {
                     self.world.set_change(&change.entity, &change.event, diff > 0);
-                    self.dirty_near(&change.entity, &mut dirt);
+                    dirt.look_near(&self.world, &change.entity);
                 }
                 Fact::Profile(profile) => {
                     let said = (profile.owner.clone(), profile.criticality);
                     self.world.set_profile(&profile.entity, (diff > 0).then_some(said));
-                    self.dirty_near(&profile.entity, &mut dirt);
+                    dirt.look_near(&self.world, &profile.entity);
                 }
                 Fact::Model(model) => {
                     self.world.model = (diff > 0).then_some(model);
@@ -78,7 +66,7 @@ impl Tenant {
                 }
             }
         }
-        self.apply_edges(&edges, params, &mut dirt);
+        dirt.edit(&mut self.world, &edges, &params.correlate);
         for (key, (old, new)) in alerts {
             match new {
                 Some(new) => self.upsert(key, old, new, &mut dirt, emit),
@@ -102,67 +90,6 @@ impl Tenant {
     /// Whether nothing is known and nothing stands.
     pub fn is_empty(&self) -> bool {
         self.world.is_empty() && self.groups.is_empty() && self.rows.is_empty()
-    }
-
-    /// Before and after: whoever met over the edges, and whoever meets over them now. Units may
-    /// fall apart or come together, so both sides are looked at both times, each unit once:
-    /// a topology comes as one epoch in which thousands of edges end at one hub.
-    fn apply_edges(&mut self, edges: &[(Arc<Edge>, bool)], params: &Params, dirt: &mut Dirt) {
-        self.look_around(edges, params, dirt);
-        for (edge, present) in edges {
-            if *present {
-                self.world.link(&edge.from, &edge.to, edge.kind);
-            } else {
-                self.world.unlink(&edge.from, &edge.to, edge.kind);
-            }
-        }
-        self.look_around(edges, params, dirt);
-    }
-
-    fn look_around(&self, edges: &[(Arc<Edge>, bool)], params: &Params, dirt: &mut Dirt) {
-        let ends = edges.iter().flat_map(|(edge, _)| [&edge.from, &edge.to]);
-        let known = ends.filter_map(|end| self.world.find(end.id));
-        let units = sorted(known.map(|node| self.world.unit_of(node).root));
-        let (mut near, mut dirty) = (Vec::new(), Vec::new());
-        for unit in units.iter().map(|root| self.world.unit_of(*root)) {
-            let users = || unit.users.iter().map(|(user, _)| *user);
-            near.push(unit.root);
-            if unit.users.len() <= params.correlate.hub_degree_max + 1 {
-                near.extend(users());
-            }
-            dirty.push(unit.root);
-            dirty.extend(users());
-        }
-        for unit in sorted(near.into_iter()) {
-            self.seed_unit(self.world.unit_of(unit), dirt);
-        }
-        for unit in sorted(dirty.into_iter()) {
-            self.dirty_unit(self.world.unit_of(unit), dirt);
-        }
-    }
-
-    fn seed_unit(&self, unit: &Unit, dirt: &mut Dirt) {
-        for node in &unit.members {
-            for key in self.world.node(*node).timeline.within(dirt.settled, Seconds::MAX) {
-                dirt.seeds.near.insert((key.onset, *node));
-            }
-        }
-    }
-
-    /// Groups with an alert on the entity's unit or on what depends on it.
-    fn dirty_near(&self, entity: &EntityRef, dirt: &mut Dirt) {
-        let Some(node) = self.world.find(entity.id) else { return };
-        let unit = self.world.unit_of(node);
-        self.dirty_unit(unit, dirt);
-        for (user, _) in &unit.users {
-            self.dirty_unit(self.world.unit_of(*user), dirt);
-        }
-    }
-
-    fn dirty_unit(&self, unit: &Unit, dirt: &mut Dirt) {
-        for key in unit.members.iter().flat_map(|n| self.world.node(*n).timeline.iter()) {
-            dirt.groups.extend(self.world.alerts.get(key).and_then(|placed| placed.group));
-        }
     }
 
     fn upsert(
@@ -347,12 +274,4 @@ impl Tenant {
             }
         }
     }
-}
-
-/// Each of `nodes` once.
-fn sorted(nodes: impl Iterator<Item = NodeIndex>) -> Vec<NodeIndex> {
-    let mut nodes: Vec<NodeIndex> = nodes.collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    nodes
 }

@@ -1,5 +1,7 @@
 //! The order in which a tenant hears things must not show.
 
+mod edits;
+
 use super::tenant::Tenant;
 use super::{Fact, Outcome};
 use crate::model::{
@@ -34,22 +36,35 @@ fn alert((on, after): (u8, u8)) -> Fact {
 }
 
 fn alert_at(on: u8, onset: Seconds) -> Fact {
-    let entity = entity(on);
+    // A quarter of the entities are grouped by a rule instead.
+    let pin = (on % 4 == 3)
+        .then(|| Arc::new(Pin { rule: "r".into(), values: format!("lane={}", on % 8).into() }));
+    rated(&entity(on), entity(on), onset, Severity::ERROR, pin)
+}
+
+/// An alert that was given for one entity and is placed on it or on another.
+fn rated(
+    given: &EntityRef,
+    entity: EntityRef,
+    onset: Seconds,
+    severity: Severity,
+    pin: Option<Arc<Pin>>,
+) -> Fact {
     let name = format!("Check{}", onset - START);
     let labels = std::iter::empty();
-    let fingerprint = Fingerprint::of(&mut Vec::new(), "t", "alert", &entity.text, &name, labels);
+    let fingerprint = Fingerprint::of(&mut Vec::new(), "t", "alert", &given.text, &name, labels);
     let identity = Identity {
         fingerprint,
         tenant: "t".into(),
         source: "s".into(),
-        entity: entity.clone(),
+        entity: given.clone(),
         name: name.into(),
         labels: Labels::default(),
     };
     let alert = Alert {
         key: AlertKey { onset, fingerprint },
         first: onset,
-        severity: Severity::ERROR,
+        severity,
         status: Status::Firing,
         magnitude: 0,
         flapping: false,
@@ -57,16 +72,7 @@ fn alert_at(on: u8, onset: Seconds) -> Fact {
         summary: Default::default(),
         identity: Arc::new(identity),
     };
-    // A quarter of the entities are grouped by a rule instead.
-    let pin = (on % 4 == 3)
-        .then(|| Arc::new(Pin { rule: "r".into(), values: format!("lane={}", on % 8).into() }));
-    let row = Annotated {
-        alert: Arc::new(alert),
-        entity,
-        severity: Severity::ERROR,
-        suppression: None,
-        pin,
-    };
+    let row = Annotated { alert: Arc::new(alert), entity, severity, suppression: None, pin };
     Fact::Alert(Rated { row: Arc::new(row), surprise_milli: 8_000, specific_milli: 8_000 })
 }
 

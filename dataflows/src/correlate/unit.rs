@@ -180,7 +180,7 @@ fn whole(world: &World, node: NodeIndex) -> Option<NodeIndex> {
 }
 
 /// Whether a node is of a level whose faults are its whole's faults.
-fn is_part(world: &World, node: NodeIndex) -> bool {
+pub fn is_part(world: &World, node: NodeIndex) -> bool {
     matches!(
         world.node(node).entity.kind(),
         "pod"

@@ -205,16 +205,7 @@ impl World {
             return;
         }
         self.units.forget_links(to);
-        let mut parts = vec![from];
-        let mut seen: HashSet<NodeIndex> = parts.iter().copied().collect();
-        let mut looked = 0;
-        while looked < parts.len() {
-            let node = self.node(parts[looked]);
-            let inner = node.users.iter().filter(|link| link.kind == RelationKind::PartOf);
-            parts.extend(inner.map(|link| link.node).filter(|part| seen.insert(*part)));
-            looked += 1;
-        }
-        for part in parts {
+        for part in self.nested(from) {
             // Whoever it is linked with knows it by the unit it was in.
             let Node { depends, users, .. } = match &self.nodes[part as usize] {
                 Some(node) => node,
@@ -223,6 +214,20 @@ impl World {
             depends.iter().chain(users).for_each(|link| self.units.forget_links(link.node));
             self.units.forget_root(part);
         }
+    }
+
+    /// A node and everything that is a part of it, of its parts and so on.
+    pub fn nested(&self, node: NodeIndex) -> Vec<NodeIndex> {
+        let mut parts = vec![node];
+        let mut seen: HashSet<NodeIndex> = parts.iter().copied().collect();
+        let mut looked = 0;
+        while looked < parts.len() {
+            let links = &self.node(parts[looked]).users;
+            let inner = links.iter().filter(|link| link.kind == RelationKind::PartOf);
+            parts.extend(inner.map(|link| link.node).filter(|part| seen.insert(*part)));
+            looked += 1;
+        }
+        parts
     }
 
     /// The unit that a node is part of.
