@@ -5,6 +5,8 @@
 //! [`WILD`] byte each; runs of them with only list separators between become one, so that a
 //! list of any length gives one key. What is left is the key that a template is looked up by.
 
+#[cfg(test)]
+mod tests;
 mod word;
 
 use word::{Verdict, Word};
