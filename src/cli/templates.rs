@@ -82,15 +82,18 @@ impl Mined {
         let counts = self.miner.counts();
         let mut notes = Vec::new();
         if self.unclean > 0 {
-            notes.push(format!("{} lines are not UTF-8; what is not became U+FFFD", self.unclean));
+            notes.push(format!(
+                "lines that are not UTF-8: {}; what is not became U+FFFD",
+                self.unclean
+            ));
         }
         if self.cut > 0 {
-            notes.push(format!("{} lines were cut at {LINE_BYTES_MAX} bytes", self.cut));
+            notes.push(format!("lines that were cut at {LINE_BYTES_MAX} bytes: {}", self.cut));
         }
         if counts.overflowed > 0 {
             notes.push(format!(
-                "{} lines found no room for a template of their own and went to the nearest; \
-                 split the log by service",
+                "keys that found no room for a template and went to the nearest: {}; split the \
+                 log by service",
                 counts.overflowed
             ));
         }

@@ -119,6 +119,13 @@ impl Masker {
             self.wild();
             return end;
         }
+        if byte == b':'
+            && (at == 0 || !is_word(bytes[at - 1]))
+            && let Some(end) = word::short_address(bytes, at)
+        {
+            self.wild();
+            return end;
+        }
         if byte == b'+' && bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
             return at + 1;
         }

@@ -79,7 +79,7 @@ pub struct Counts {
     pub cut: u64,
     /// Templates that were merged into another.
     pub merged: u64,
-    /// Messages that found no room for a template of their own, and went by their separators.
+    /// Keys that found no room for a template of their own, and went to the nearest.
     pub overflowed: u64,
 }
 
