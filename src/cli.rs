@@ -15,6 +15,7 @@ mod run;
 mod schema;
 mod send;
 mod storm;
+mod templates;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -62,6 +63,8 @@ enum Command {
     Send(send::Args),
     /// Score incidents against ground truth.
     Evaluate(evaluate::Args),
+    /// Find the templates of a log.
+    Templates(templates::Args),
     /// Hold what was told against what the journal leads to.
     Verify(verify::Args),
     /// Copy a data directory, while a process runs in it or not.
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Templates(args) => templates::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),

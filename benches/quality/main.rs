@@ -5,10 +5,11 @@
 //! Workload: 70 injected faults of an Online Boutique cluster (21 476 alerts;
 //!           as one stream, with windows kept apart, and with as much background
 //!           as signal), the ITBench scenarios as made-up cascades, and made-up
-//!           faults on four service graphs; none of it is part of this project
+//!           faults on four service graphs; the templates of eight public logs of 2 000
+//!           lines; none of it is part of this project
 //! Seed:     7, for what is made up
 //! Command:  `cargo bench --bench quality -- DATA`, where DATA is the folder
-//!           with `alerts-ob1`, `itbench` and `topologies`
+//!           with `alerts-ob1`, `itbench`, `topologies` and `loghub-2k`
 //!
 //! The engine is the `causeway` binary: `CAUSEWAY_BIN`, else the release build.
 //! A folder that is missing is skipped with a line that says so.
@@ -20,6 +21,7 @@ mod alerts_ob1;
 mod itbench_scenario;
 mod itbench;
 mod topologies;
+mod logs;
 mod engine;
 mod scores;
 
@@ -121,8 +123,10 @@ impl Session {
         let graphs = self.topologies(&data.join("topologies"));
         self.show(&graphs, None, "");
         all.extend(graphs);
+        let logs = self.logs(&data.join("loghub-2k"));
         if let Some(path) = &self.args.json {
-            let rows: Vec<_> = all.iter().map(scores::to_json).collect();
+            let mut rows: Vec<_> = all.iter().map(scores::to_json).collect();
+            rows.extend(logs);
             let text = serde_json::Value::from(rows).to_string();
             std::fs::write(path, text).map_err(|source| file_error(path, source))?;
         }
@@ -186,6 +190,19 @@ impl Session {
             .iter()
             .filter_map(|graph| self.run(topologies::convert(dir, graph, seed), None))
             .collect()
+    }
+
+    /// Templates of logs, which need no engine.
+    fn logs(&mut self, dir: &Path) -> Vec<serde_json::Value> {
+        let only = self.args.only.as_deref();
+        if self.args.convert || only.is_some_and(|only| !only.contains("log")) || !self.has(dir) {
+            return Vec::new();
+        }
+        logs::run(dir, only.filter(|only| only.starts_with("logs/"))).unwrap_or_else(|error| {
+            println!("FAILED: {error}");
+            self.failed = true;
+            Vec::new()
+        })
     }
 
     fn has(&self, dir: &Path) -> bool {

@@ -13,6 +13,7 @@ mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod live;
+mod templates;
 mod tidy;
 #[path = "../torture/torture.rs"]
 mod torture;

@@ -11,6 +11,8 @@ mod fields;
 mod json;
 mod level;
 mod names;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use fields::Fields;

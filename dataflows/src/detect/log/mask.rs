@@ -5,6 +5,8 @@
 //! [`WILD`] byte each; runs of them with only list separators between become one, so that a
 //! list of any length gives one key. What is left is the key that a template is looked up by.
 
+#[cfg(test)]
+mod tests;
 mod word;
 
 use word::{Verdict, Word};
@@ -113,6 +115,13 @@ impl Masker {
         }
         if byte == b'<'
             && let Some(end) = word::under(bytes, at)
+        {
+            self.wild();
+            return end;
+        }
+        if byte == b':'
+            && (at == 0 || !is_word(bytes[at - 1]))
+            && let Some(end) = word::short_address(bytes, at)
         {
             self.wild();
             return end;

@@ -12,6 +12,8 @@
 mod forms;
 mod merge;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use super::mask::{Masker, WILD};
 use forms::Forms;
@@ -52,8 +54,10 @@ pub struct Alias {
 /// Bounds of a miner.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
-    /// Templates, merged ones included.
+    /// Templates, merged ones included, because their ids are remembered.
     pub templates_max: usize,
+    /// Bytes of all templates' texts and words.
+    pub bytes_max: usize,
     /// Templates with the same separators; beyond, a new one joins its nearest neighbour.
     pub shelf_max: usize,
     /// Keys that are remembered.
@@ -62,7 +66,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { templates_max: 8192, shelf_max: 256, forms_max: 65_536 }
+        Limits { templates_max: 8192, bytes_max: 16 << 20, shelf_max: 256, forms_max: 65_536 }
     }
 }
 
@@ -75,7 +79,7 @@ pub struct Counts {
     pub cut: u64,
     /// Templates that were merged into another.
     pub merged: u64,
-    /// Messages that found no room for a template of their own, and went by their separators.
+    /// Keys that found no room for a template of their own, and went to the nearest.
     pub overflowed: u64,
 }
 
@@ -98,6 +102,7 @@ pub struct Miner {
     model: MergeModel,
     limits: Limits,
     counts: Counts,
+    bytes: usize,
     templates: Vec<Template>,
     /// Live templates by their separators.
     shelves: BTreeMap<u64, Vec<u32>>,
@@ -137,36 +142,37 @@ impl Miner {
         index
     }
 
+    /// The template of a key that is not remembered, and whether it is a new one.
     fn learn(&mut self, message: &str, form: u64) -> (u32, bool) {
         let masked = self.masker.mask(message);
         let parsed = Parsed::of(masked.key);
         let shape = masked.shape;
-        if let Some(index) = self.fitting(&parsed) {
+        let known = self.ids.get(&form).map(|index| self.live(*index));
+        if let Some(index) = known.or_else(|| self.fitting(&parsed)) {
             self.forms.insert(form, index, self.limits.forms_max);
             return (index, false);
         }
-        let whole = Parsed::of(self.masker.mask_whole(message).key);
-        let id = xxh3_64(parsed.key());
-        if let Some(&index) = self.ids.get(&id) {
-            let index = self.live(index);
-            self.forms.insert(form, index, self.limits.forms_max);
-            return (index, false);
-        }
-        if self.templates.len() + 2 > self.limits.templates_max {
+        let shelf = self.shelves.get(&parsed.separators()).map_or(0, Vec::len);
+        // A merge adds one more.
+        let full = self.templates.len() + 2 > self.limits.templates_max
+            || self.bytes + 4 * parsed.bytes() > self.limits.bytes_max;
+        let (index, fresh) = if full || shelf >= self.limits.shelf_max {
             self.counts.overflowed += 1;
-            let index = self.overflow(&parsed);
-            return (index, false);
-        }
-        let index = self.add(parsed, Some(whole), shape);
+            (self.nearest(&parsed), false)
+        } else {
+            let whole = Parsed::of(self.masker.mask_whole(message).key);
+            let index = self.add(parsed, Some(whole), shape);
+            (self.settle(index), true)
+        };
         self.forms.insert(form, index, self.limits.forms_max);
-        let index = self.settle(index);
-        (index, true)
+        (index, fresh)
     }
 
     /// Adds a template that fits none.
     fn add(&mut self, parsed: Parsed, whole: Option<Parsed>, shape: u64) -> u32 {
         let index = self.templates.len() as u32;
         let id = xxh3_64(parsed.key());
+        self.bytes += parsed.bytes() + whole.as_ref().map_or(0, Parsed::bytes);
         self.ids.insert(id, index);
         self.shelves.entry(parsed.separators()).or_default().push(index);
         self.templates.push(Template { id, parsed, whole, shape, count: 0, into: None });
@@ -183,16 +189,18 @@ impl Miner {
         fits.max().map(|(_, index)| index.0)
     }
 
-    /// The template of those with these separators that found no room.
-    fn overflow(&mut self, parsed: &Parsed) -> u32 {
+    /// Where a message goes that finds no room: the template on its shelf with the fewest
+    /// other words, else the one that stands for all the rest.
+    fn nearest(&mut self, parsed: &Parsed) -> u32 {
         let shelf = self.shelves.get(&parsed.separators());
         let nearest = shelf.and_then(|shelf| {
-            shelf
-                .iter()
-                .copied()
-                .min_by_key(|index| self.templates[*index as usize].parsed.distance(parsed))
+            let distance = |index: &u32| self.templates[*index as usize].parsed.distance(parsed);
+            shelf.iter().copied().min_by_key(distance)
         });
-        nearest.unwrap_or(0)
+        nearest.unwrap_or_else(|| {
+            let rest = self.ids.get(&xxh3_64(&[WILD])).copied();
+            rest.unwrap_or_else(|| self.add(Parsed::of(&[WILD]), None, 0))
+        })
     }
 }
 
@@ -208,8 +216,10 @@ impl Templates for Miner {
         };
         let template = &mut self.templates[index as usize];
         template.count += 1;
-        if template.shape != shape {
-            template.whole = None;
+        if template.shape != shape
+            && let Some(whole) = template.whole.take()
+        {
+            self.bytes -= whole.bytes();
         }
         Found { id: template.id, fresh }
     }

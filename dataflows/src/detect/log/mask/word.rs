@@ -236,6 +236,19 @@ fn colon_groups(bytes: &[u8], start: usize) -> Option<usize> {
     (colons >= 3).then_some(at)
 }
 
+/// The end of an address that begins with two colons, such as `::1`, if one begins here.
+pub(super) fn short_address(bytes: &[u8], start: usize) -> Option<usize> {
+    let rest = &bytes[start..];
+    let inside = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(**byte, b':' | b'.');
+    let mut length = rest.iter().take_while(inside).count();
+    while matches!(rest.get(length.wrapping_sub(1)), Some(b':' | b'.')) {
+        length -= 1;
+    }
+    let ends = rest.get(length).is_none_or(|byte| !is_word(*byte));
+    let digits = rest[..length].iter().any(u8::is_ascii_digit);
+    (rest.starts_with(b"::") && ends && digits).then_some(start + length)
+}
+
 fn url_end(bytes: &[u8], from: usize) -> usize {
     let closes = |byte: &u8| *byte <= b' ' || matches!(*byte, b'"' | b'\'' | b'<' | b'>' | b'`');
     let length = bytes[from..].iter().position(closes).unwrap_or(bytes.len() - from);

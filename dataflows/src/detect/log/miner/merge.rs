@@ -153,8 +153,12 @@ impl Miner {
         let new = self.templates[into as usize].id;
         for &index in &gone {
             let old = &mut self.templates[index as usize];
+            let before = old.parsed.bytes() + old.whole.as_ref().map_or(0, Parsed::bytes);
+            old.parsed.forget_slots();
+            old.whole = None;
             old.into = Some(into);
             let count = old.count;
+            self.bytes -= before - old.parsed.bytes();
             self.changes.push(Alias { old: old.id, new });
             self.counts.merged += 1;
             self.templates[into as usize].count += count;

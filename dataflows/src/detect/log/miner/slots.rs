@@ -77,6 +77,16 @@ impl Parsed {
         &self.slots
     }
 
+    /// What it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.key.len() + self.slots.len() * size_of::<Slot>()
+    }
+
+    /// Leaves the text alone; what was merged is not compared any more.
+    pub(super) fn forget_slots(&mut self) {
+        self.slots = Box::default();
+    }
+
     /// Hash of what stands between the words.
     pub(super) fn separators(&self) -> u64 {
         self.separators
@@ -220,15 +230,18 @@ fn skeleton(word: &[u8]) -> u64 {
 
 /// The length of the word at `at`; 0 when a separator stands there.
 fn word_length(key: &[u8], at: usize) -> usize {
+    let inside = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || byte >= 0x80
+            || byte == WILD
+            || matches!(byte, b'_' | b'-' | b'/' | b'\\' | b'~' | b'$' | b'%')
+    };
     let mut length = 0;
-    while let Some(byte) = key.get(at + length) {
-        let inside = byte.is_ascii_alphanumeric()
-            || *byte >= 0x80
-            || *byte == WILD
-            || matches!(byte, b'.' | b'_' | b'-' | b'/' | b'\\' | b'~' | b'$' | b'%');
-        // Leaders are no part of a word.
-        let leader = *byte == b'.' && key.get(at + length + 1) == Some(&b'.');
-        if !inside || leader || (length == 0 && *byte == b'.') {
+    while let Some(&byte) = key.get(at + length) {
+        // A dot holds a word together only between its parts; leaders and ends do not.
+        let dot =
+            byte == b'.' && length > 0 && key.get(at + length + 1).is_some_and(|b| inside(*b));
+        if !inside(byte) && !dot {
             break;
         }
         length += 1;
