@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  bytes ─► frame ─► json ─► native, alertmanager, cloudevents, cdevents ─┐
-//!      └──────────────────► backstage (YAML) ─────────────────────────────┴─► intake ─► Decoded
+//!      ├──────────────────► backstage (YAML) ─────────────────────────────┼─► intake ─► Decoded
+//!      └─► protobuf ──────► otlp, remote_write ───────────────────────────┘
 //! ```
 //!
 //! A [`Decoder`] belongs to one source and one thread. It reads no clock and
@@ -27,6 +28,9 @@ pub mod alertmanager;
 pub mod cloudevents;
 pub mod cdevents;
 pub mod backstage;
+pub mod protobuf;
+pub mod otlp;
+pub mod remote_write;
 pub mod intake;
 pub mod decoded;
 
@@ -65,9 +69,30 @@ pub enum Format {
     CdEvents,
     /// Backstage's catalogue, YAML.
     Backstage,
+    /// A request of OpenTelemetry's protocol, in protocol buffers.
+    Otlp(otlp::Telemetry),
+    /// The same in JSON.
+    OtlpJson(otlp::Telemetry),
+    /// A request of Prometheus' remote write, its snappy block taken off.
+    RemoteWrite(remote_write::Version),
 }
 
 impl Format {
+    /// A number that stays the same, for hashes.
+    pub fn number(self) -> u8 {
+        match self {
+            Format::Native => 0,
+            Format::Alertmanager => 1,
+            Format::Webhook => 2,
+            Format::CloudEvents => 3,
+            Format::CdEvents => 4,
+            Format::Backstage => 5,
+            Format::Otlp(telemetry) => 6 + telemetry as u8,
+            Format::OtlpJson(telemetry) => 9 + telemetry as u8,
+            Format::RemoteWrite(version) => 12 + version as u8,
+        }
+    }
+
     /// What a file of topology holds, by its name: YAML is a catalogue, all else native rows.
     pub fn of_topology(path: &std::path::Path) -> Format {
         match path.extension().and_then(|extension| extension.to_str()) {
@@ -171,13 +196,34 @@ impl Decoder {
     /// Decodes a body or a stretch of lines.
     pub fn decode(&mut self, bytes: &[u8], input: &Input<'_>) -> Decoded {
         self.intake.begin(input.tenant, input.mode, input.origin);
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let lines = match (input.format, input.framing) {
-            (Format::Backstage, _) => backstage::decode(&mut self.intake, bytes, input.first_line),
-            (format, framing) => self.framed(format, framing, bytes, input.first_line),
-        };
+        let lines = self.whole(input.format, input.framing, bytes, input.first_line);
         self.intake.set_lines(lines);
         self.intake.finish()
+    }
+
+    /// Decodes what is complete by itself; gives the number of its lines or elements.
+    fn whole(&mut self, format: Format, framing: Framing, bytes: &[u8], first_line: u64) -> u64 {
+        let (intake, reader) = (&mut self.intake, &mut self.reader);
+        match format {
+            Format::Otlp(telemetry) => {
+                intake.set_schema(telemetry.schema());
+                return otlp::decode(intake, telemetry, bytes, first_line);
+            }
+            Format::RemoteWrite(version) => {
+                intake.set_schema(version.schema());
+                return remote_write::decode(intake, version, bytes, first_line);
+            }
+            _ => {}
+        }
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        match format {
+            Format::Backstage => backstage::decode(intake, bytes, first_line),
+            Format::OtlpJson(telemetry) => {
+                intake.set_schema(telemetry.json_schema());
+                otlp::decode_json(intake, reader, telemetry, bytes, first_line)
+            }
+            format => self.framed(format, framing, bytes, first_line),
+        }
     }
 
     /// Decodes a CloudEvent in binary mode: its attributes in `headers`, its data in `body`.

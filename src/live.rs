@@ -21,6 +21,7 @@ mod memory;
 mod positions;
 mod reload;
 mod resume;
+mod serving;
 mod sinks;
 mod snapshots;
 mod sources;
@@ -40,7 +41,7 @@ use crate::emit::store::Store;
 use crate::emit::summary::Summary;
 use crate::epoch::Queue;
 use crate::ingest::http::Http;
-use crate::ingest::http::server::{ServerError, bind};
+use crate::ingest::http::server::ServerError;
 use crate::ingest::http::terms::Terms;
 use crate::ingest::receptions::Receptions;
 use crate::runtime::RuntimeError;
@@ -52,17 +53,16 @@ use data_dir::DataDir;
 use emitter::Kept;
 use positions::Positions;
 use reload::{Asking, Reloader};
+use serving::{Listeners, Serving};
 use sinks::Sinks;
 use smol_str::SmolStr;
 use sources::{Ended, Means, Readers};
-use start::{
-    Core, GoneOn, Serving, announce, app, feeding, go_on, serving, standing_context, store_limits,
-};
+use start::{Core, GoneOn, announce, app, feeding, go_on, standing_context, store_limits};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use watch::Watched;
 
 pub use data_dir::DataDirError;
@@ -148,7 +148,7 @@ struct Live {
     snapshots: Option<JoinHandle<()>>,
     readers: Readers,
     ended: mpsc::UnboundedReceiver<(SmolStr, Ended)>,
-    stop_server: oneshot::Sender<()>,
+    stop_server: tokio::sync::watch::Sender<()>,
     server: Serving,
     /// Those that end with the run.
     tasks: [tokio::task::JoinHandle<()>; 2],
@@ -165,7 +165,7 @@ impl Live {
         let (reloads, asking) = Asking::listen()?;
         let settings = given.settings.clone();
         // Taken first, so that a wrong address is told before anything has begun.
-        let listener = bind(settings.server.listen).await?;
+        let listeners = Listeners::bind(&settings).await?;
         let mut core = Core::start(&settings, data_dir, &clock)?;
         let around = core.surroundings(&settings, given.cluster.as_ref(), &clock);
         let store = Store::new(store_limits(&settings), clock.now_ns() as u64);
@@ -173,11 +173,11 @@ impl Live {
         let receptions = Arc::new(Receptions::new(&settings, &around));
         let health = Health::default();
         health.expect("journal");
-        let address = listener.local_addr()?;
+        let addresses = listeners.addresses()?;
         let shape = given.cluster.as_ref();
         let app = app(&settings, &http, &store, &core, &receptions, &health, (reloads, shape));
         // Answers probes from here on, and everything else once the journal is read.
-        let (stop_server, server) = serving(http.clone(), listener, app);
+        let (stop_server, server) = listeners.serve(&http, app, &settings, &receptions);
         let (stop, stopped) = mpsc::unbounded_channel();
         let known = tokio::task::block_in_place(|| {
             let others = cluster::gather(&settings, shape, &clock)?;
@@ -200,7 +200,7 @@ impl Live {
         let watch = tokio::spawn(watch::keep_up(health.clone(), watched));
         let reloader = Reloader::new(given, &core, (&http, &store, &sinks), &clock);
         let reloading = tokio::spawn(reload::keep_up(Arc::new(reloader), asking));
-        announce(&settings, address, data_dir);
+        announce(&settings, &addresses, data_dir);
         Ok(Live {
             began_ns,
             workers: settings.workers,

@@ -49,6 +49,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ticks::Ticks;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+/// What events are kept as that say nothing else.
+const EVENT_SCHEMA: &str = "event/1.0";
 /// Bytes of an event's id.
 const ID_BYTES_MAX: usize = 256;
 /// Bytes of a name or an entity.
@@ -97,6 +99,8 @@ pub struct Intake {
     /// Sets the spellings of one tenant apart from those of another.
     tenant_seed: u64,
     origin: Origin,
+    /// What a refused event is kept as.
+    schema: &'static str,
     /// Kinds that may come; empty for all.
     kinds: Vec<Kind>,
     /// Labels that the current message brings for its alerts.
@@ -134,6 +138,7 @@ impl Intake {
             tenant: SmolStr::new_static("default"),
             tenant_seed: xxh3_64(b"default"),
             origin: Origin::default(),
+            schema: EVENT_SCHEMA,
             kinds: Vec::new(),
             message_labels: Vec::new(),
             element: None,
@@ -204,6 +209,7 @@ impl Intake {
         self.tenant.clone_from(tenant);
         self.tenant_seed = xxh3_64(tenant.as_bytes());
         self.origin.clone_from(origin);
+        self.schema = EVENT_SCHEMA;
         self.out = Decoded::default();
         self.ticks.set_mode(mode);
         if mode != Mode::Replay {
@@ -230,6 +236,11 @@ impl Intake {
     pub fn set_kinds(&mut self, kinds: &[Kind]) {
         self.kinds.clear();
         self.kinds.extend_from_slice(kinds);
+    }
+
+    /// Says as what the events of this call are kept that are refused from here on.
+    pub fn set_schema(&mut self, schema: &'static str) {
+        self.schema = schema;
     }
 
     /// Refuses an event of a kind that does not belong; says whether it did.
@@ -274,14 +285,7 @@ impl Intake {
             self.out.counts.rejects_unrecorded += 1;
             return;
         }
-        let written;
-        let bytes = match payload {
-            Payload::Raw(bytes) => bytes,
-            Payload::Tree(json) => {
-                written = serde_json::to_vec(&json.to_value()).unwrap_or_default();
-                &written
-            }
-        };
+        let bytes = payload.kept();
         let mut message: String = message.into();
         if let Some(number) = self.element {
             message.insert_str(0, &format!("element {number}: "));
@@ -295,6 +299,7 @@ impl Intake {
             message,
             payload: Box::from(&bytes[..bytes.len().min(Reject::PAYLOAD_BYTES_MAX)]),
             payload_bytes: bytes.len() as u64,
+            schema: self.schema,
             origin: self.origin.clone(),
             tenant: self.tenant.clone(),
         });

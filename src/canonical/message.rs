@@ -1,7 +1,7 @@
 //! Messages of a log such as Kafka's: several in one call, each with a position of its own.
 
 use super::reject::Origin;
-use super::{Decoded, Decoder, Format, Framing, Input, backstage, cloudevents};
+use super::{Decoded, Decoder, Format, Framing, Input, cloudevents};
 use serde::{Deserialize, Serialize};
 
 /// One message: a part of the bytes of a call, and what came beside it.
@@ -61,15 +61,7 @@ impl Decoder {
             cloudevents::binary(&mut self.intake, &mut self.reader, &headers, body, 1);
             return;
         }
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        match format {
-            Format::Backstage => {
-                backstage::decode(&mut self.intake, body, 1);
-            }
-            format => {
-                self.framed(format, Framing::Body, body, 1);
-            }
-        }
+        self.whole(format, Framing::Body, body, 1);
     }
 }
 

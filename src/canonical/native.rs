@@ -42,6 +42,7 @@ pub struct Defaults<'a> {
 }
 
 /// Why one event is refused: the code, the field at fault, what is wrong with it.
+#[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) code: Code,
     pub(super) field: SmolStr,

@@ -207,6 +207,8 @@ pub struct Reject {
     pub payload: Box<[u8]>,
     /// How long the event was.
     pub payload_bytes: u64,
+    /// What it was read as, such as `event/1.0` or `otlp_logs`.
+    pub schema: &'static str,
     /// Where it came from.
     pub origin: Origin,
     /// Whose it would have been.
@@ -242,7 +244,7 @@ impl Reject {
                 origin: self.origin.clone(),
                 attempts,
                 first_seen: first_seen.to_owned(),
-                schema: SmolStr::new_static("event/1.0"),
+                schema: SmolStr::new_static(self.schema),
                 payload: STANDARD.encode(&self.payload),
                 payload_bytes: self.payload_bytes,
                 sha256: hex(&Sha256::digest(&self.payload)),
@@ -351,6 +353,7 @@ mod tests {
             message: "event has no kind".to_owned(),
             payload: Box::from(&b"{\"id\":\"a\"}\xff"[..]),
             payload_bytes: 11,
+            schema: "event/1.0",
             origin: Origin { source_id: "http".into(), seq: Some(9), ..Origin::default() },
             tenant: "default".into(),
         };

@@ -63,8 +63,8 @@ impl Source {
 
 /// One way to find an alert's entity (EVENT.md section 4).
 ///
-/// Kubernetes owners and the catalogue's aliases are not among them: they need
-/// the topology, so the dataflow applies them later.
+/// Kubernetes owners that nothing but the topology knows and the catalogue's aliases are not among
+/// them: the dataflow applies them later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntityStep {
     /// The event's own `entity`.
@@ -73,6 +73,8 @@ pub enum EntityStep {
     OtelService,
     /// A label `service`, `app` or `job`, with `namespace`.
     ServiceLabel,
+    /// The workload that `k8s.deployment.name` and its like name, else the pod.
+    Workload,
     /// A label `host`, `node` or `instance`, without its port.
     Host,
     /// `unknown:`, the source, and the beginning of the fingerprint; counted as W112.
@@ -81,10 +83,11 @@ pub enum EntityStep {
 
 impl EntityStep {
     /// The order that EVENT.md section 4 gives.
-    pub const DEFAULT: [EntityStep; 5] = [
+    pub const DEFAULT: [EntityStep; 6] = [
         EntityStep::Explicit,
         EntityStep::OtelService,
         EntityStep::ServiceLabel,
+        EntityStep::Workload,
         EntityStep::Host,
         EntityStep::Unknown,
     ];

@@ -7,9 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 
 pub mod jwt;
+pub mod otlp;
 pub mod tls;
 
 use jwt::Jwt;
+use otlp::Otlp;
 use tls::{CertificateName, Tls};
 
 /// The HTTP server.
@@ -35,6 +37,8 @@ pub struct Server {
     pub tokens: Vec<Token>,
     /// Callers that an identity provider vouches for, besides `tokens`.
     pub jwt: Option<Jwt>,
+    /// Further addresses, for senders of OpenTelemetry's protocol.
+    pub otlp: Otlp,
     /// How much one caller and all of them together may ask for.
     pub limits: ServerLimits,
 }
@@ -48,15 +52,19 @@ impl Default for Server {
             tls: None,
             tokens: Vec::new(),
             jwt: None,
+            otlp: Otlp::default(),
             limits: ServerLimits::default(),
         }
     }
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    parsed(&String::deserialize(deserializer)?)
+}
+
+fn parsed<E: Error>(text: &str) -> Result<SocketAddr, E> {
     text.parse().map_err(|_| {
-        D::Error::custom(format!(
+        E::custom(format!(
             "`{text}` is not an address with a port; write it like `127.0.0.1:9190` or `[::1]:9190`"
         ))
     })

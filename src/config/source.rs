@@ -216,14 +216,21 @@ pub enum EntityStep {
     OtelService,
     /// The labels `service`, `app` or `job`, with `namespace`.
     ServiceLabel,
+    /// The Kubernetes workload that `k8s.deployment.name` and its like name, else the pod.
+    Workload,
     /// The labels `host`, `node` or `instance`, the port left out.
     Host,
 }
 
 impl EntityStep {
     /// Every step, in the usual order.
-    pub const ALL: [EntityStep; 4] =
-        [EntityStep::Explicit, EntityStep::OtelService, EntityStep::ServiceLabel, EntityStep::Host];
+    pub const ALL: [EntityStep; 5] = [
+        EntityStep::Explicit,
+        EntityStep::OtelService,
+        EntityStep::ServiceLabel,
+        EntityStep::Workload,
+        EntityStep::Host,
+    ];
 }
 
 /// What happens to events that break a rule.

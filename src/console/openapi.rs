@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 mod parts;
 mod paths;
+mod signals;
 
 /// The document as committed.
 const COMMITTED: &str = include_str!("../../fixtures/openapi.json");

@@ -24,6 +24,9 @@ pub mod gate;
 pub mod room;
 pub mod idempotency;
 pub mod events;
+pub mod otlp;
+pub mod grpc;
+pub mod remote_write;
 pub mod route;
 pub mod server;
 
@@ -152,6 +155,8 @@ pub fn routes(
             .route("/api/v2/alerts", post(events::alertmanager))
             .route("/v1/webhooks/alertmanager", post(events::webhook))
             .route("/v1/webhooks/grafana", post(events::webhook))
+            .route("/api/v1/write", post(remote_write::write))
+            .merge(otlp::routes())
             .with_state(state);
         router = match prefix {
             Some(prefix) => router.nest(prefix, routes),
@@ -159,4 +164,38 @@ pub fn routes(
         };
     }
     router
+}
+
+/// The routes of OTLP over HTTP alone, of every HTTP source.
+pub fn otlp_routes(
+    http: &Http,
+    sources: &[SourceSettings],
+    mut reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
+) -> Router {
+    let mut router = Router::new();
+    for source in sources {
+        let SourceKind::Http { prefix } = &source.kind else { continue };
+        let state = SourceState { http: http.clone(), reception: reception(source) };
+        let routes = otlp::routes().with_state(state);
+        router = match prefix {
+            Some(prefix) => router.nest(prefix, routes),
+            None => router.merge(routes),
+        };
+    }
+    router
+}
+
+/// The calls of OTLP over gRPC, which go to the HTTP source without a prefix.
+pub fn grpc_routes(
+    http: &Http,
+    sources: &[SourceSettings],
+    mut reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
+) -> Router {
+    let root = |source: &&SourceSettings| matches!(source.kind, SourceKind::Http { prefix: None });
+    match sources.iter().find(root) {
+        Some(source) => {
+            grpc::routes(SourceState { http: http.clone(), reception: reception(source) })
+        }
+        None => Router::new(),
+    }
 }

@@ -5,6 +5,7 @@ use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
 use super::journal::Opened;
 use super::positions::{Confirmed, Positions};
+use super::serving::Addresses;
 use super::sinks::Sinks;
 use super::snapshots::{Past, Snapshots};
 use super::standing;
@@ -20,7 +21,6 @@ use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
 use crate::epoch::{self, Keeping, Order, Queue, feed};
 use crate::ingest::Intake;
-use crate::ingest::http::server::{ServerError, serve};
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
 use crate::ingest::receptions::Receptions;
@@ -37,9 +37,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
 
 /// Refused rows of topology that are logged one by one.
 const ROWS_SHOWN_MAX: usize = 10;
@@ -364,32 +362,15 @@ pub(super) fn store_limits(settings: &Settings) -> StoreLimits {
     }
 }
 
-/// The task of the server.
-pub(super) type Serving = tokio::task::JoinHandle<Result<(), ServerError>>;
-
-/// Serves until told to stop.
-pub(super) fn serving(
-    http: Http,
-    listener: TcpListener,
-    app: Router,
-) -> (oneshot::Sender<()>, Serving) {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(async move {
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        serve(&http, listener, app, stopped).await
-    });
-    (stop, server)
-}
-
-pub(super) fn announce(settings: &Settings, address: std::net::SocketAddr, data_dir: &DataDir) {
+pub(super) fn announce(settings: &Settings, addresses: &Addresses, data_dir: &DataDir) {
     let names = |names: Vec<&SmolStr>| {
         names.into_iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ")
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        %address,
+        address = %addresses.main,
+        otlp_grpc = addresses.otlp_grpc.map(display),
+        otlp_http = addresses.otlp_http.map(display),
         workers = settings.workers,
         sources = names(settings.sources.iter().map(SourceSettings::name).collect()),
         sinks = names(settings.sinks.iter().map(|sink| &sink.name).collect()),

@@ -1,7 +1,7 @@
 //! Who may reach the server, and how much they may ask.
 
 use super::checker::Checker;
-use super::source::SourceSettings;
+use super::source::{SourceKind, SourceSettings};
 use crate::config::server::tls::{ClientCertificates, Tls};
 use crate::config::server::{Role, Server, ServerLimits};
 use causeway_dataflows::model::SourceIndex;
@@ -21,6 +21,10 @@ pub use jwt::{JwtSettings, KeysFrom};
 pub struct ServerSettings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where to listen for OTLP over gRPC as well.
+    pub otlp_grpc: Option<SocketAddr>,
+    /// Where to listen for OTLP over HTTP as well.
+    pub otlp_http: Option<SocketAddr>,
     /// Whether requests may name any host; only so that a local server to which nobody has to
     /// prove who they are is not reached by the web pages of a browser.
     pub any_host: bool,
@@ -83,20 +87,36 @@ pub(super) fn check(
     server: &Server,
     sources: &[SourceSettings],
 ) -> ServerSettings {
-    let local = server.listen.ip().is_loopback();
+    let (grpc, http) = (server.otlp.grpc, server.otlp.http);
+    let addresses = [
+        ("server.listen", Some(server.listen)),
+        ("server.otlp.grpc", grpc),
+        ("server.otlp.http", http),
+    ];
+    let open = addresses
+        .iter()
+        .find_map(|(key, address)| Some((*key, address.filter(|at| !at.ip().is_loopback())?)));
+    let local = open.is_none();
     let asked = server.tls.as_ref().map(|tls| tls.client_certificates).unwrap_or_default();
     let required = asked == ClientCertificates::Required;
     let protected = !server.tokens.is_empty() || server.jwt.is_some() || required;
-    let decides = ["listen", "tokens", "jwt", "tls", "insecure"].map(|key| format!("server.{key}"));
+    let decides =
+        ["listen", "otlp", "tokens", "jwt", "tls", "insecure"].map(|key| format!("server.{key}"));
     let known = decides.iter().all(|key| checker.knows(&[key]));
-    if known && !local && !protected && !server.insecure {
+    if let Some((key, address)) = open.filter(|_| known && !protected && !server.insecure) {
         checker.wrong(
-            "server.listen",
+            key,
             format!(
-                "{} can be reached from other machines and nobody has to prove who they are",
-                server.listen
+                "{address} can be reached from other machines and nobody has to prove who they are"
             ),
             "add `server.tokens` or `server.jwt`, listen on 127.0.0.1, or spell out `insecure: true`",
+        );
+    }
+    if grpc.is_some() && checker.knows(&["sources"]) && !has_root(sources) {
+        checker.wrong(
+            "server.otlp.grpc",
+            "there is no HTTP source without a `prefix` that could take what comes",
+            "add a source of type `http` without a `prefix`, or leave `grpc` out",
         );
     }
     let limits = &server.limits;
@@ -108,6 +128,8 @@ pub(super) fn check(
     let jwt = server.jwt.as_ref().map(|jwt| jwt::check(checker, jwt));
     ServerSettings {
         listen: server.listen,
+        otlp_grpc: grpc,
+        otlp_http: http,
         any_host: protected || !local,
         hosts: server.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
         tls: server.tls.clone(),
@@ -162,4 +184,9 @@ fn check_limits(checker: &mut Checker<'_>, limits: &ServerLimits) {
             "make it at least as large: a body that is not compressed counts against both",
         );
     }
+}
+
+/// Whether a source takes what comes by paths without a prefix.
+fn has_root(sources: &[SourceSettings]) -> bool {
+    sources.iter().any(|source| matches!(&source.kind, SourceKind::Http { prefix: None }))
 }

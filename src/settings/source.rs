@@ -277,6 +277,7 @@ fn entity_step(step: EntityStep) -> canonical::EntityStep {
         EntityStep::Explicit => canonical::EntityStep::Explicit,
         EntityStep::OtelService => canonical::EntityStep::OtelService,
         EntityStep::ServiceLabel => canonical::EntityStep::ServiceLabel,
+        EntityStep::Workload => canonical::EntityStep::Workload,
         EntityStep::Host => canonical::EntityStep::Host,
     }
 }

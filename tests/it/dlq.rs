@@ -27,6 +27,7 @@ fn reject(line: u64, code: Code, payload: &str) -> Reject {
         message: "the event has no kind".to_owned(),
         payload: Box::from(payload.as_bytes()),
         payload_bytes: payload.len() as u64,
+        schema: "event/1.0",
         origin: Origin { source_id: "http".into(), seq: Some(1), ..Origin::default() },
         tenant: "default".into(),
     }

@@ -9,6 +9,8 @@ mod alertmanager;
 mod changes;
 mod events;
 mod hostile;
+mod otlp;
+mod remote_write;
 mod guard;
 mod reading;
 mod stream;

@@ -7,6 +7,7 @@ pub(crate) mod process;
 mod memory;
 mod reload;
 mod restart;
+mod signals;
 mod snapshots;
 mod tools;
 mod verify;
@@ -228,7 +229,7 @@ fn what_stops_a_start_is_told_with_its_remedy() {
                 directory.path().display()
             ),
             74,
-            "choose another `server.listen`",
+            "choose another address under `server`",
         ),
         ("sinks: {x: {type: nothing}}\n".to_owned(), 78, "sinks.x"),
         (

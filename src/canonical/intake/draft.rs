@@ -1,6 +1,8 @@
 //! What a decoder hands over: borrowed, as found on the wire.
 
 use super::*;
+use crate::canonical::protobuf::{Layer, enclosed};
+use std::borrow::Cow;
 
 /// The event's bytes, for its hash and for the dead-letter store.
 #[derive(Clone, Copy, Debug)]
@@ -9,13 +11,32 @@ pub enum Payload<'a> {
     Raw(&'a [u8]),
     /// A part of a larger text, already parsed.
     Tree(Json<'a, 'a>),
+    /// A part of a larger message in protocol buffers.
+    Part {
+        /// What it lies in, the innermost first.
+        layers: &'a [Layer<'a>],
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
 }
 
 impl Payload<'_> {
     pub(super) fn hash(self, scratch: &mut Vec<u8>) -> u128 {
         match self {
-            Payload::Raw(bytes) => xxh3_128(bytes),
+            Payload::Raw(bytes) | Payload::Part { bytes, .. } => xxh3_128(bytes),
             Payload::Tree(json) => json.digest(scratch),
+        }
+    }
+
+    /// What a dead letter keeps: a part stands alone in what it lies in, so that it can be sent
+    /// again.
+    pub(super) fn kept(&self) -> Cow<'_, [u8]> {
+        match self {
+            Payload::Raw(bytes) => Cow::Borrowed(bytes),
+            Payload::Tree(json) => {
+                Cow::Owned(serde_json::to_vec(&json.to_value()).unwrap_or_default())
+            }
+            Payload::Part { layers, bytes } => Cow::Owned(enclosed(layers, bytes)),
         }
     }
 }

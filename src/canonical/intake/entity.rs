@@ -6,6 +6,17 @@ use crate::canonical::source::EntityStep;
 /// The namespace of a service whose labels name none, as in Backstage and Kubernetes.
 pub const DEFAULT_NAMESPACE: &str = "default";
 
+/// Labels of Kubernetes that name a workload, the one that owns the others first, and the kinds of
+/// entities that they name.
+const WORKLOADS: [(&str, &str); 6] = [
+    ("k8s.deployment.name", "k8s.deployment"),
+    ("k8s.statefulset.name", "k8s.statefulset"),
+    ("k8s.daemonset.name", "k8s.daemonset"),
+    ("k8s.cronjob.name", "k8s.cronjob"),
+    ("k8s.job.name", "k8s.job"),
+    ("k8s.pod.name", "k8s.pod"),
+];
+
 /// Where the answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -28,7 +39,10 @@ pub(super) fn find(
     for step in order {
         match step {
             EntityStep::Explicit if !explicit.is_empty() => return Found::Explicit,
-            EntityStep::OtelService | EntityStep::ServiceLabel | EntityStep::Host
+            EntityStep::OtelService
+            | EntityStep::ServiceLabel
+            | EntityStep::Workload
+            | EntityStep::Host
                 if derive(*step, labels, text) =>
             {
                 return Found::Derived;
@@ -52,8 +66,19 @@ fn derive(step: EntityStep, labels: &Labels<'_>, text: &mut String) -> bool {
             let Some(name) = any(&["service", "app", "job"]) else { return false };
             service(text, labels.get("namespace"), name);
         }
+        EntityStep::Workload => {
+            let Some((kind, name)) =
+                WORKLOADS.iter().find_map(|(key, kind)| Some((*kind, labels.get(key)?)))
+            else {
+                return false;
+            };
+            let namespace = labels.get("k8s.namespace.name").unwrap_or(DEFAULT_NAMESPACE);
+            text.push_str(kind);
+            text.extend([":", namespace, "/", name]);
+        }
         EntityStep::Host => {
-            let Some(name) = any(&["host", "host.name", "node", "instance"]) else { return false };
+            let keys = ["host", "host.name", "node", "k8s.node.name", "instance"];
+            let Some(name) = any(&keys) else { return false };
             text.push_str("host:");
             text.push_str(without_port(name));
         }
@@ -119,6 +144,9 @@ mod tests {
         assert_eq!(found("", &[("app", "cart"), ("namespace", "shop")]), "service:shop/cart");
         assert_eq!(found("", &[("job", "shop/cart")]), "service:shop/cart");
         assert_eq!(found("", &[("instance", "10.0.0.7:8080")]), "host:10.0.0.7");
+        let workload = [("k8s.pod.name", "a-1"), ("k8s.deployment.name", "a"), ("host.name", "h")];
+        assert_eq!(found("", &workload), "k8s.deployment:default/a");
+        assert_eq!(found("", &[("k8s.node.name", "n-1")]), "host:n-1");
         assert_eq!(found("", &[("severity", "info")]), "?");
     }
 

@@ -10,13 +10,22 @@ const KEY_BYTES_MAX: usize = 128;
 const VALUE_BYTES_MAX: usize = 1_024;
 
 /// Labels that survive when there are too many: what entities are found by.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 24] = [
     "app",
     "cluster",
     "env",
     "host",
+    "host.name",
     "instance",
     "job",
+    "k8s.cronjob.name",
+    "k8s.daemonset.name",
+    "k8s.deployment.name",
+    "k8s.job.name",
+    "k8s.namespace.name",
+    "k8s.node.name",
+    "k8s.pod.name",
+    "k8s.statefulset.name",
     "namespace",
     "node",
     "pod",

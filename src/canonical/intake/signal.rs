@@ -2,6 +2,10 @@
 
 use super::*;
 use causeway_dataflows::model::{Call, Measure, Sample, SignalBatch, Stamp};
+use smallvec::SmallVec;
+
+/// The key of a series, with its fingerprint when it is known and its identity when not.
+type Identified = (u128, Result<Identity, Fingerprint>);
 
 /// Bytes of a log line that detection reads.
 const LINE_BYTES_MAX: usize = 4_096;
@@ -90,33 +94,78 @@ impl Intake {
             return;
         }
         let mut quality = common.quality;
+        let identified = self.identify(&common, &draft, spelling, &mut quality);
+        let Some(time) = self.signal_time(&common, &mut quality) else { return };
+        // What is beyond the bound is counted and can change nothing.
+        if !quality.has(Code::W103) {
+            self.keep(identified, time, draft.measured, &mut quality);
+        }
+        self.accept_signal(kind, quality);
+    }
+
+    /// Takes an event that brings numbers of several series, such as the count and the sum of a
+    /// histogram.
+    pub fn signals(&mut self, common: Common<'_>, parts: &[(SignalDraft<'_>, Option<Spelling>)]) {
+        let kind = parts.first().map_or(Kind::Other, |(draft, _)| draft.measured.kind());
+        if self.refuses_kind(&common, kind) {
+            return;
+        }
+        let mut quality = common.quality;
+        let mut identified = SmallVec::<[_; 4]>::new();
+        for (draft, spelling) in parts {
+            identified.push(self.identify(&common, draft, *spelling, &mut quality));
+        }
+        let Some(time) = self.signal_time(&common, &mut quality) else { return };
+        if !quality.has(Code::W103) {
+            for ((draft, _), identified) in parts.iter().zip(identified) {
+                self.keep(identified, time, draft.measured, &mut quality);
+            }
+        }
+        self.accept_signal(kind, quality);
+    }
+
+    /// The key of a series, with its fingerprint when it is known and its identity when not.
+    #[inline]
+    fn identify(
+        &mut self,
+        common: &Common<'_>,
+        draft: &SignalDraft<'_>,
+        spelling: Option<Spelling>,
+        quality: &mut Quality,
+    ) -> Identified {
         let known = spelling.and_then(|own| Some((own, self.series.known(own.0)?)));
-        let (key, built) = match known {
+        match known {
             Some((own, fingerprint)) => (own.0, Err(fingerprint)),
             None => {
-                let identity = self.series_of(&common, draft.clone(), &mut quality);
+                let identity = self.series_of(common, draft.clone(), quality);
                 // What had to be repaired must be repaired, and counted, again.
                 let own = spelling.filter(|_| quality.is_clean());
                 (own.map_or(identity.fingerprint.0, |own| own.0), Ok(identity))
             }
-        };
-        let Some(time) = self.signal_time(&common, &mut quality) else { return };
-        // What is beyond the bound is counted and can change nothing.
-        if !quality.has(Code::W103) {
-            let fingerprint = built.as_ref().map_or_else(|known| *known, |own| own.fingerprint);
-            let severity = match draft.measured {
-                Measured::Line { severity: SeverityGiven::Absent, .. } => Severity::INFO,
-                Measured::Line { severity, .. } => self.severity(severity, &mut quality),
-                _ => Severity::INFO,
-            };
-            let batch = &mut self.segment.heard[(fingerprint.low64() % self.workers) as usize];
-            let forgotten = || unreachable!("a spelling was forgotten within its own signal");
-            let build = || built.unwrap_or_else(|_| forgotten());
-            let identity = self.series.place(key, &mut batch.identities, build);
-            let stamp = Stamp { identity, source: self.source.index, time };
-            put(batch, stamp, severity, draft.measured);
         }
-        self.accept_signal(kind, quality);
+    }
+
+    /// Puts what was measured into the batch of its worker.
+    #[inline]
+    fn keep(
+        &mut self,
+        (key, built): Identified,
+        time: Seconds,
+        measured: Measured<'_>,
+        quality: &mut Quality,
+    ) {
+        let fingerprint = built.as_ref().map_or_else(|known| *known, |own| own.fingerprint);
+        let severity = match measured {
+            Measured::Line { severity: SeverityGiven::Absent, .. } => Severity::INFO,
+            Measured::Line { severity, .. } => self.severity(severity, quality),
+            _ => Severity::INFO,
+        };
+        let batch = &mut self.segment.heard[(fingerprint.low64() % self.workers) as usize];
+        let forgotten = || unreachable!("a spelling was forgotten within its own signal");
+        let build = || built.unwrap_or_else(|_| forgotten());
+        let identity = self.series.place(key, &mut batch.identities, build);
+        let stamp = Stamp { identity, source: self.source.index, time };
+        put(batch, stamp, severity, measured);
     }
 
     /// Event time; nothing when the signal is refused or was seen before.

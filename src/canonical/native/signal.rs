@@ -199,7 +199,7 @@ pub(super) fn plain<'a>(intake: &mut Intake, plain: &Plain<'a>, marks: &[u32]) -
 const NO_TEXT: &str = "\0";
 
 /// A unit is up to 63 visible ASCII characters, as OpenTelemetry's instruments have it.
-fn is_unit(unit: &str) -> bool {
+pub(in crate::canonical) fn is_unit(unit: &str) -> bool {
     unit.len() <= 63 && unit.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

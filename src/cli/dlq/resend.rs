@@ -43,9 +43,11 @@ impl Resender {
     /// Sends one event.
     pub(super) fn send(&mut self, letter: &DeadLetter, bytes: Vec<u8>) -> Outcome {
         let prefix = self.prefixes.get(letter.data.source.as_str()).map_or("", String::as_str);
-        let (path, content_type, body) = request_of(bytes);
+        let schema = letter.data.schema.as_str();
+        let (path, content_type, body) = request_of(schema, bytes);
         let headers = [
             ("content-type", content_type.to_owned()),
+            ("content-encoding", encoding_of(schema).to_owned()),
             // A record may be tried again while the answer to it was lost.
             ("idempotency-key", format!("{}-{}", letter.id, letter.data.attempts)),
             (RESENT, "1".to_owned()),
@@ -71,8 +73,30 @@ impl Resender {
     }
 }
 
-/// The path that takes an event of this shape, its content type, and the body.
-fn request_of(bytes: Vec<u8>) -> (&'static str, &'static str, Vec<u8>) {
+/// What a letter says that it holds when it came by remote write.
+const REMOTE_WRITE: &str = "remote_write";
+
+fn encoding_of(schema: &str) -> &'static str {
+    if schema.starts_with(REMOTE_WRITE) { "snappy" } else { "identity" }
+}
+
+/// The path that takes an event of this schema and shape, its content type, and the body.
+fn request_of(schema: &str, bytes: Vec<u8>) -> (&'static str, &'static str, Vec<u8>) {
+    const PROTOBUF: &str = "application/x-protobuf";
+    match schema {
+        "otlp_logs" => return ("/v1/logs", PROTOBUF, bytes),
+        "otlp_metrics" => return ("/v1/metrics", PROTOBUF, bytes),
+        "otlp_traces" => return ("/v1/traces", PROTOBUF, bytes),
+        "otlp_logs_json" => return ("/v1/logs", "application/json", bytes),
+        "otlp_metrics_json" => return ("/v1/metrics", "application/json", bytes),
+        "otlp_traces_json" => return ("/v1/traces", "application/json", bytes),
+        "remote_write_v1" => return ("/api/v1/write", PROTOBUF, snappy(&bytes)),
+        "remote_write_v2" => {
+            let kind = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+            return ("/api/v1/write", kind, snappy(&bytes));
+        }
+        _ => {}
+    }
     let value = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
     let has = |field: &str| value.as_ref().is_some_and(|value| value.get(field).is_some());
     if has("specversion") {
@@ -85,19 +109,26 @@ fn request_of(bytes: Vec<u8>) -> (&'static str, &'static str, Vec<u8>) {
     ("/v1/events", "application/x-ndjson", bytes)
 }
 
+/// The bytes as a block; it fails only beyond 4 GiB, which no letter has.
+fn snappy(bytes: &[u8]) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(bytes).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_shape_of_an_event_says_where_it_goes() {
-        for (text, path) in [
-            (r#"{"kind":"alert","labels":{}}"#, "/v1/events"),
-            (r#"{"labels":{"alertname":"X"}}"#, "/api/v2/alerts"),
-            (r#"{"specversion":"1.0"}"#, "/v1/events"),
-            ("not json", "/v1/events"),
+        for (schema, text, path) in [
+            ("event/1.0", r#"{"kind":"alert","labels":{}}"#, "/v1/events"),
+            ("event/1.0", r#"{"labels":{"alertname":"X"}}"#, "/api/v2/alerts"),
+            ("event/1.0", r#"{"specversion":"1.0"}"#, "/v1/events"),
+            ("event/1.0", "not json", "/v1/events"),
+            ("otlp_metrics", "\n", "/v1/metrics"),
+            ("remote_write_v2", "\n", "/api/v1/write"),
         ] {
-            assert_eq!(request_of(text.as_bytes().to_vec()).0, path, "{text}");
+            assert_eq!(request_of(schema, text.as_bytes().to_vec()).0, path, "{text}");
         }
     }
 }

@@ -4,6 +4,7 @@ use super::parts::{
     BODY_PROBLEMS, JSON, NDJSON, content, header, id_parameter, operation, plain, problems,
     queries, query, response,
 };
+use super::signals;
 use super::{
     AlertPage, AlertRow, Envelope, IncidentHistory, IncidentPage, MaintenanceBody, MaintenanceList,
     Named, NativeEvent, RuleBody, RuleList, SilenceBody, SilenceList, TopologyPage,
@@ -22,6 +23,9 @@ pub(super) fn paths(named: &mut Named<'_>) -> Value {
     add("/api/v2/alerts", alertmanager_paths(named));
     for receiver in ["alertmanager", "grafana"] {
         add(&format!("/v1/webhooks/{receiver}"), webhook(named, receiver));
+    }
+    for (path, operations) in signals::paths(named) {
+        add(path, operations);
     }
     add("/v1/topology", topology(named));
     let silences = (named.of::<SilenceBody>(), named.of::<SilenceList>());

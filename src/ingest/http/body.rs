@@ -19,10 +19,15 @@ const STEP_BYTES: usize = 256 << 10;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
+pub enum Encoding {
+    /// Not at all.
     Identity,
+    /// As by gzip.
     Gzip,
+    /// As by zstd.
     Zstd,
+    /// As a block of snappy, without its framing.
+    Snappy,
 }
 
 /// Reads the whole body of a request and decompresses it.
@@ -31,16 +36,31 @@ enum Encoding {
 /// 413 when it is over a bound, 415 when its encoding is not known, 400 when it is damaged.
 pub async fn read(http: &Http, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let encoding = encoding(headers)?;
+    unpacked(http, encoding, wire(http, body).await?).await
+}
+
+/// Reads the whole body of a request as it was sent.
+///
+/// # Errors
+/// 413 when it is over the bound, 400 when it ends early.
+pub async fn wire(http: &Http, body: Body) -> Result<Bytes, Problem> {
     let limit = http.settings().body_bytes_max;
     let too_large = || Problem::too_large(format!("the body is larger than {limit} bytes"));
     // A length that is over the bound is answered before anything is read.
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let wire = to_bytes(body, limit).await.map_err(|error| match is_over_limit(&error) {
+    to_bytes(body, limit).await.map_err(|error| match is_over_limit(&error) {
         true => too_large(),
         false => Problem::bad_request(format!("the body could not be read: {error}")),
-    })?;
+    })
+}
+
+/// Decompresses a body.
+///
+/// # Errors
+/// 413 when it is over the bound, 400 when it is damaged.
+pub async fn unpacked(http: &Http, encoding: Encoding, wire: Bytes) -> Result<Bytes, Problem> {
     let decoded_max = http.settings().decoded_bytes_max;
     match encoding {
         Encoding::Identity => Ok(wire),
@@ -81,12 +101,21 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
 }
 
 fn decompress(encoding: Encoding, wire: &[u8], limit: usize) -> Result<Vec<u8>, Problem> {
+    let too_large =
+        || Problem::too_large(format!("the body decompresses to more than {limit} bytes"));
     let damaged = |error: io::Error| {
         Problem::bad_request(format!("the body is not what its content-encoding says: {error}"))
     };
     let mut stream: Box<dyn Read + '_> = match encoding {
         Encoding::Identity => Box::new(wire),
         Encoding::Gzip => Box::new(MultiGzDecoder::new(wire)),
+        Encoding::Snappy => {
+            // A block says how long it is; that is held against the bound before it is believed.
+            if snap::raw::decompress_len(wire).map_err(|e| damaged(e.into()))? > limit {
+                return Err(too_large());
+            }
+            return snap::raw::Decoder::new().decompress_vec(wire).map_err(|e| damaged(e.into()));
+        }
         Encoding::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(wire).map_err(damaged)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(damaged)?;
@@ -98,8 +127,7 @@ fn decompress(encoding: Encoding, wire: &[u8], limit: usize) -> Result<Vec<u8>, 
         let room = (limit + 1).saturating_sub(decoded.len()).min(STEP_BYTES);
         let read = stream.by_ref().take(room as u64).read_to_end(&mut decoded).map_err(damaged)?;
         if decoded.len() > limit {
-            let detail = format!("the body decompresses to more than {limit} bytes");
-            return Err(Problem::too_large(detail));
+            return Err(too_large());
         }
         if read < room {
             return Ok(decoded);
@@ -172,6 +200,16 @@ mod tests {
         let member = gzip(&vec![0; 64 << 10]);
         let wire = member.repeat(64);
         assert_eq!(decompress(Encoding::Gzip, &wire, 1 << 20).unwrap_err().status, 413);
+    }
+
+    #[test]
+    fn a_block_that_claims_too_much_is_not_believed() {
+        let wire = snap::raw::Encoder::new().compress_vec(&vec![0; 32 << 20]).unwrap();
+        assert_eq!(decompress(Encoding::Snappy, &wire, 1 << 20).unwrap_err().status, 413);
+        assert_eq!(decompress(Encoding::Snappy, &wire, 32 << 20).unwrap().len(), 32 << 20);
+        let claim = [0xff, 0xff, 0xff, 0xff, 0x0f, 0x00];
+        assert_eq!(decompress(Encoding::Snappy, &claim, 1 << 20).unwrap_err().status, 413);
+        assert_eq!(decompress(Encoding::Snappy, &wire[..99], 32 << 20).unwrap_err().status, 400);
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl Job {
             headers.sort();
             xxh3_128(format!("{headers:?}").as_bytes())
         });
-        let head = [self.format as u128, attributes.unwrap_or(0), xxh3_128(&self.bytes)];
+        let head =
+            [u128::from(self.format.number()), attributes.unwrap_or(0), xxh3_128(&self.bytes)];
         xxh3_128(&head.map(u128::to_le_bytes).concat())
     }
 
@@ -269,7 +270,7 @@ pub async fn alertmanager(
         );
         return Ok(json_of(StatusCode::BAD_REQUEST, &message));
     }
-    let receipt = receive_json(&state, &caller, &headers, bytes, Format::Alertmanager).await?;
+    let receipt = receive_body(&state, &caller, &headers, bytes, Format::Alertmanager).await?;
     let reasons: Vec<String> = receipt
         .rejects
         .iter()
@@ -290,7 +291,7 @@ pub async fn webhook(
     body: Body,
 ) -> Result<Response, Problem> {
     let bytes = json_body(&state, &headers, body).await?;
-    let receipt = receive_json(&state, &caller, &headers, bytes, Format::Webhook).await?;
+    let receipt = receive_body(&state, &caller, &headers, bytes, Format::Webhook).await?;
     let answer = Answer::of(&receipt);
     // A notification without alerts is nothing wrong; the sender's tests send such.
     let status = match answer.is_refusal() && receipt.counts.rejected > 0 {
@@ -300,8 +301,11 @@ pub async fn webhook(
     Ok(json_of(status, &answer))
 }
 
-/// What the two formats that are always JSON have in common.
-async fn receive_json(
+/// Hands a whole body on for its caller.
+///
+/// # Errors
+/// When the caller may not send to the source, or there is no room.
+pub(super) async fn receive_body(
     state: &SourceState,
     caller: &Caller,
     headers: &HeaderMap,

@@ -1,6 +1,13 @@
 //! Which route a path belongs to, for the books: a closed list, so that a scanner's
 //! paths do not become labels.
 
+/// The call of OTLP over gRPC that takes logs.
+pub const LOGS_SERVICE: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+/// The call that takes metrics.
+pub const METRICS_SERVICE: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+/// The call that takes spans.
+pub const TRACE_SERVICE: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
 /// One route of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -11,8 +18,15 @@ pub struct Route {
 }
 
 /// Every route; the first that fits is meant.
-const TEMPLATES: [&str; 31] = [
+const TEMPLATES: [&str; 38] = [
     "/v1/events",
+    "/v1/logs",
+    "/v1/metrics",
+    "/v1/traces",
+    LOGS_SERVICE,
+    METRICS_SERVICE,
+    TRACE_SERVICE,
+    "/api/v1/write",
     "/api/v2/alerts",
     "/api/v2/alerts/groups",
     "/api/v2/receivers",
@@ -49,8 +63,16 @@ const TEMPLATES: [&str; 31] = [
 const UNLIMITED: [&str; 5] = ["/metrics", "/livez", "/readyz", "/-/healthy", "/-/ready"];
 
 /// Routes that a source has under its prefix.
-const PREFIXED: [&str; 4] =
-    ["/v1/events", "/api/v2/alerts", "/v1/webhooks/alertmanager", "/v1/webhooks/grafana"];
+const PREFIXED: [&str; 8] = [
+    "/v1/events",
+    "/v1/logs",
+    "/v1/metrics",
+    "/v1/traces",
+    "/api/v1/write",
+    "/api/v2/alerts",
+    "/v1/webhooks/alertmanager",
+    "/v1/webhooks/grafana",
+];
 
 /// The route of `path`; the template `other` when there is none.
 pub fn route_of(path: &str) -> Route {
@@ -83,6 +105,8 @@ mod tests {
             ("/v1/incidents/inc-1", "/v1/incidents/{id}"),
             ("/v1/incidents/stream", "/v1/incidents/stream"),
             ("/team-a/v1/events", "/v1/events"),
+            ("/team-a/v1/logs", "/v1/logs"),
+            (TRACE_SERVICE, TRACE_SERVICE),
             ("/v1/incidents/a/b", "other"),
             ("/wp-login.php", "other"),
         ] {

@@ -39,7 +39,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address is not to be had.
-    #[error("cannot listen on {address}: {source}; choose another `server.listen`")]
+    #[error("cannot listen on {address}: {source}; choose another address under `server`")]
     Bind {
         /// As configured.
         address: SocketAddr,

@@ -143,6 +143,7 @@ mod tests {
             message: "event has no kind".to_owned(),
             payload: Box::from(&b"{}"[..]),
             payload_bytes: 2,
+            schema: "event/1.0",
             origin: Origin {
                 source_id: "orders".into(),
                 partition: Some("t.a-b/3".into()),

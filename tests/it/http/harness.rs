@@ -9,10 +9,10 @@ use causeway::dlq::{Keeper, LetterLimits, Letters, Store as DeadLetters, StoreLi
 use causeway::emit::store::{Store, StoreLimits as IncidentLimits};
 use causeway::emit::wire::{AlertRow, Message, Revision};
 use causeway::ingest::http::terms::Terms;
-use causeway::ingest::http::{Http, routes, server};
+use causeway::ingest::http::{Http, grpc_routes, routes, server};
 use causeway::ingest::reception::{Reception, Surroundings as Around};
 use causeway::ingest::{Busy, BusyReason, Durable, Intake, Reservation, Submission};
-use causeway::settings::Settings;
+use causeway::settings::{Settings, SourceSettings};
 use causeway::telemetry::Metrics;
 use causeway_dataflows::model::{Context, ContextEvent};
 use reqwest::header::HeaderMap;
@@ -79,6 +79,8 @@ impl Intake for Engine {
 
 pub(super) struct Server {
     pub(super) address: SocketAddr,
+    /// Where OTLP over gRPC is served.
+    pub(super) grpc: SocketAddr,
     pub(super) engine: Arc<Engine>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) console: Console,
@@ -86,6 +88,7 @@ pub(super) struct Server {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     serving: tokio::task::JoinHandle<()>,
+    serving_grpc: tokio::task::JoinHandle<()>,
     _directory: tempfile::TempDir,
 }
 
@@ -151,9 +154,17 @@ impl Server {
         let terms = Terms::read(settings.server.clone()).unwrap();
         let http = Http::new(terms, metrics, clock.clone());
         http.gate.open();
-        let receiving = routes(&http, &settings.sources, |source| {
-            Arc::new(Reception::new(source, around.clone()))
-        });
+        let receptions: Vec<Arc<Reception>> = settings
+            .sources
+            .iter()
+            .map(|source| Arc::new(Reception::new(source, around.clone())))
+            .collect();
+        let of = |source: &SourceSettings| {
+            let found = receptions.iter().find(|reception| reception.name() == source.name());
+            Arc::clone(found.unwrap())
+        };
+        let receiving = routes(&http, &settings.sources, of);
+        let calls = grpc_routes(&http, &settings.sources, of);
         let console = Console::new(Parts {
             http: http.clone(),
             store: Store::new(IncidentLimits::default(), 7),
@@ -170,6 +181,13 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let app = console.app(receiving, false);
+        let listener_grpc = server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let grpc = listener_grpc.local_addr().unwrap();
+        let http_grpc = http.clone();
+        let serving_grpc = tokio::spawn(async move {
+            let never = std::future::pending();
+            server::serve(&http_grpc, listener_grpc, calls, never).await.unwrap();
+        });
         let serving = tokio::spawn(async move {
             let stopped = async move {
                 let _ = stopped.await;
@@ -181,6 +199,7 @@ impl Server {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Server {
             address,
+            grpc,
             engine,
             clock,
             console,
@@ -188,6 +207,7 @@ impl Server {
             client,
             stop: Some(stop),
             serving,
+            serving_grpc,
             _directory: directory,
         }
     }
@@ -293,6 +313,7 @@ impl Server {
     /// Stops serving and waits for the requests under way.
     pub(super) async fn stop(mut self) {
         self.console.store.close();
+        self.serving_grpc.abort();
         let _ = self.stop.take().unwrap().send(());
         self.serving.await.unwrap();
     }

@@ -36,7 +36,8 @@ pub(crate) struct Process {
     stdout: Lines<BufReader<ChildStdout>>,
     /// Kept open, so that the process can go on writing to it.
     stderr: Lines<BufReader<ChildStderr>>,
-    address: SocketAddr,
+    /// The line of its log that says that it is ready.
+    ready: Value,
     directory: tempfile::TempDir,
     client: reqwest::Client,
     /// Every whole line of standard output that was read so far, from earlier runs too.
@@ -157,7 +158,7 @@ impl Process {
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
         let ready = stderr.by_ref().map(Result::unwrap).find_map(|line| {
             let record: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-            (record["message"] == "ready").then(|| record["address"].clone())
+            (record["message"] == "ready").then_some(record)
         });
         let ready = ready.expect("it ended before it was ready");
         // The client asks for a provider even where it speaks plain HTTP only.
@@ -166,7 +167,7 @@ impl Process {
             child,
             stdout,
             stderr,
-            address: ready.as_str().unwrap().parse().unwrap(),
+            ready,
             directory,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             told,
@@ -199,7 +200,12 @@ impl Process {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.listens("address")
+    }
+
+    /// An address that it says it listens on.
+    pub(crate) fn listens(&self, what: &str) -> SocketAddr {
+        self.ready[what].as_str().unwrap().parse().unwrap()
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
@@ -212,7 +218,7 @@ impl Process {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.address())
     }
 
     /// A client for requests of a kind that has no function here.

@@ -27,7 +27,7 @@ fn tool(name: &str, package: &str) -> Command {
 }
 
 /// Ends with its test.
-struct Prometheus(Child);
+pub(super) struct Prometheus(Child);
 
 impl Prometheus {
     fn start(directory: &Path, target: SocketAddr) -> Prometheus {
@@ -35,8 +35,13 @@ impl Prometheus {
             "rule_files: [rules.yml]\nalerting:\n  alertmanagers:\n    - static_configs:\n        \
              - targets: [\"{target}\"]\n"
         );
-        std::fs::write(directory.join("prometheus.yml"), config).unwrap();
         std::fs::write(directory.join("rules.yml"), RULES).unwrap();
+        Prometheus::with(directory, &config)
+    }
+
+    /// With a configuration.
+    pub(super) fn with(directory: &Path, config: &str) -> Prometheus {
+        std::fs::write(directory.join("prometheus.yml"), config).unwrap();
         let child = tool("prometheus", "prometheus")
             .arg("--config.file=prometheus.yml")
             .arg("--storage.tsdb.path=data")
