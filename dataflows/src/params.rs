@@ -119,7 +119,12 @@ impl Default for LineParams {
             wait_seconds: 30,
             waiting_max: 100_000,
             merge: MergeModel::default(),
-            limits: Limits { templates_max: 2048, shelf_max: 256, forms_max: 16_384 },
+            limits: Limits {
+                templates_max: 2048,
+                bytes_max: 4 << 20,
+                shelf_max: 256,
+                forms_max: 16_384,
+            },
             // Lines have been put in order before.
             model: LogModel { lateness_seconds: 0, ..LogModel::default() },
         }
