@@ -37,4 +37,4 @@ pub use incident::{
 pub use known::{Edge, Live, PlacedChange, Profile};
 pub use labels::Labels;
 pub use severity::Severity;
-pub use signal::{Call, Line, Measure, Sample, SignalBatch, Stamp};
+pub use signal::{Call, Line, Measure, Sample, SignalBatch, Stamp, Unread, Watched};

@@ -8,6 +8,7 @@ use crate::detect::{SavedWatch, detect};
 use crate::history::{SavedHistory, history};
 use crate::model::{
     AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey, SignalBatch,
+    Watched,
 };
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
@@ -46,6 +47,8 @@ pub struct Outputs<'scope> {
     pub rows: VecCollection<'scope, Epoch, Arc<AlertRow>, isize>,
     /// Exact counts with their epoch; append-only.
     pub counts: Stream<'scope, Epoch, Vec<(AlertCount, Epoch)>>,
+    /// What became of signals and watches, with the epoch; append-only.
+    pub watched: Stream<'scope, Epoch, Vec<(Watched, Epoch)>>,
     /// Incidents that left the horizon; append-only.
     pub sealed: VecCollection<'scope, Epoch, IncidentKey, isize>,
 }
@@ -54,11 +57,12 @@ impl Outputs<'_> {
     /// All of it at the first worker, which is in the first process: one tells of it.
     #[must_use]
     pub fn at_first_worker(self) -> Self {
-        let Outputs { incidents, rows, counts, sealed } = self;
+        let Outputs { incidents, rows, counts, watched, sealed } = self;
         Outputs {
             incidents: incidents.inner.exchange(|_| 0).as_collection(),
             rows: rows.inner.exchange(|_| 0).as_collection(),
             counts: counts.exchange(|_| 0),
+            watched: watched.exchange(|_| 0),
             sealed: sealed.inner.exchange(|_| 0).as_collection(),
         }
     }
@@ -204,6 +208,7 @@ pub fn pipeline<'scope>(
         incidents: incidents(correlated.groups, params),
         rows: correlated.rows,
         counts: deduped.counts,
+        watched: found.watched,
         sealed: correlated.sealed,
     }
 }

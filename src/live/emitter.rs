@@ -133,6 +133,7 @@ impl Emitter {
         }
         self.answered += 1;
         self.books.done(tick.now, self.shown);
+        self.books.watched(&output.watched);
     }
 
     fn tell(&mut self, message: &Message) {

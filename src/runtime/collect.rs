@@ -1,6 +1,6 @@
 //! Reports of all workers, merged back into epochs in order.
 
-use causeway_dataflows::model::{AlertCount, AlertRow, Incident, IncidentKey};
+use causeway_dataflows::model::{AlertCount, AlertRow, Incident, IncidentKey, Watched};
 use causeway_dataflows::ops::epochs::Epoch;
 use causeway_dataflows::pipeline::Saved;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -16,6 +16,7 @@ pub(super) struct Updates {
     pub(super) rows: Vec<(Arc<AlertRow>, isize)>,
     pub(super) counts: Vec<AlertCount>,
     pub(super) sealed: Vec<IncidentKey>,
+    pub(super) watched: Watched,
     /// What is remembered after it was asked for.
     pub(super) is_cut: bool,
 }
@@ -43,6 +44,8 @@ pub struct EpochOutput {
     pub counts: Vec<AlertCount>,
     /// Incidents that left the horizon, in order of key.
     pub sealed: Vec<IncidentKey>,
+    /// What became of signals.
+    pub watched: Watched,
     /// What the computation remembers after it was asked for, and comes by [`Collector::saved`].
     pub is_cut: bool,
 }
@@ -112,6 +115,7 @@ impl Collector {
             all.rows.append(&mut updates.rows);
             all.counts.append(&mut updates.counts);
             all.sealed.append(&mut updates.sealed);
+            all.watched.add(&updates.watched);
             all.is_cut |= updates.is_cut;
         }
         if let Some((epoch, share)) = report.saved {
@@ -151,6 +155,7 @@ impl Collector {
             rows: updates.rows,
             counts: updates.counts,
             sealed: updates.sealed,
+            watched: updates.watched,
             is_cut: updates.is_cut,
         })
     }

@@ -159,6 +159,11 @@ fn build(
         let counts = outputs.counts.inspect(move |(count, epoch)| {
             tap.borrow_mut().entry(*epoch).or_default().counts.push(*count);
         });
+        let tap = taps.clone();
+        let watched = outputs.watched.inspect(move |(watched, epoch)| {
+            tap.borrow_mut().entry(*epoch).or_default().watched.add(watched);
+        });
+        watched.probe_with(probe);
         incidents.inner.probe_with(probe);
         rows.inner.probe_with(probe);
         sealed.inner.probe_with(probe);

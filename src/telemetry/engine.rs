@@ -1,6 +1,7 @@
 //! The engine's own numbers: epochs, what stands, what was told.
 
 use crate::emit::wire::RevisionEvent;
+use causeway_dataflows::model::{Unread, Watched};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -24,6 +25,8 @@ struct Inner {
     standalone: AtomicU64,
     in_incidents: AtomicU64,
     incidents: AtomicU64,
+    watches: AtomicI64,
+    unread: [AtomicU64; Unread::ALL.len()],
     revisions: [AtomicU64; RevisionEvent::ALL.len()],
 }
 
@@ -59,6 +62,14 @@ impl EngineBooks {
         inner.in_incidents.store(shown.in_incidents, Ordering::Relaxed);
         inner.incidents.store(shown.incidents, Ordering::Relaxed);
         inner.firing.store(shown.firing, Ordering::Relaxed);
+    }
+
+    /// Detection was through with an epoch.
+    pub fn watched(&self, watched: &Watched) {
+        self.0.watches.fetch_add(watched.watches, Ordering::Relaxed);
+        for (own, more) in self.0.unread.iter().zip(watched.unread) {
+            own.fetch_add(more, Ordering::Relaxed);
+        }
     }
 
     /// A revision was handed to the sinks.
@@ -115,6 +126,21 @@ impl Collector for EngineBooks {
             ("in_incident", &inner.in_incidents),
         ] {
             family.encode_family(&[("disposition", word)])?.encode_gauge(&read(number))?;
+        }
+        let help = "Series, log writers, operations and beating entities that are watched";
+        encoder
+            .encode_descriptor("watches", help, None, MetricType::Gauge)?
+            .encode_gauge(&inner.watches.load(Ordering::Relaxed))?;
+        let help = "Signals that detection did not read, by reason";
+        let kind = MetricType::Counter;
+        let mut family = encoder.encode_descriptor("signals_unread", help, None, kind)?;
+        for reason in Unread::ALL {
+            family
+                .encode_family(&[("reason", reason.word())])?
+                .encode_counter::<[(&str, &str); 0], _, f64>(
+                    &read(&inner.unread[reason as usize]),
+                    None,
+                )?;
         }
         let help = "Revisions told";
         let mut family = encoder.encode_descriptor("revisions", help, None, MetricType::Counter)?;

@@ -1,7 +1,8 @@
 //! The features of every entity of a group (ALGORITHMS.md 4.3 and 4.4).
 
 use super::kinds::{Kind, Kinds};
-use crate::model::{ChangeKind, Context, Feature, Group, RelationKind, Seconds};
+use crate::model::finding::SIGNAL;
+use crate::model::{Alert, ChangeKind, Context, Feature, Finding, Group, RelationKind, Seconds};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -9,6 +10,11 @@ use std::collections::BTreeMap;
 const SKEW_SECONDS: i64 = 8;
 /// A change's power to explain falls by e in this time, seconds.
 const CHANGE_AGE_SECONDS: f64 = 45.0 * 60.0;
+
+/// The most that its magnitude adds to the surprise of an alert, nats (ALGORITHMS.md 4.4).
+const MAGNITUDE_MAX: f64 = 3.0;
+/// A step of so many robust deviations is where being out of the ordinary begins.
+const USUAL_STEP: f64 = 3.0;
 
 /// Features by place in [`Group::entities`].
 #[derive(Debug)]
@@ -30,6 +36,19 @@ pub struct Features<'a> {
     support: Vec<Cell<Option<f64>>>,
 }
 
+/// What an alert is worth more for how far it is from the usual, nats: of a finding, whose
+/// evidence says so.
+fn magnitude(alert: &Alert) -> f64 {
+    let is_finding = alert.identity.label(SIGNAL).is_some();
+    let Some(finding) = is_finding.then(|| Finding::read(&alert.summary)).flatten() else {
+        return 0.0;
+    };
+    match finding.step_milli.unsigned_abs() {
+        0 => MAGNITUDE_MAX * f64::from(finding.score_ppm) / 1e6,
+        step => (f64::from(step) / 1000.0 / USUAL_STEP).ln().clamp(0.0, MAGNITUDE_MAX),
+    }
+}
+
 impl<'a> Features<'a> {
     /// Reads the features off a group.
     pub fn of(group: &'a Group, kinds: &Kinds) -> Self {
@@ -42,7 +61,8 @@ impl<'a> Features<'a> {
         for member in &group.members {
             let kind = kinds.of(&member.row.alert.identity);
             let at = member.entity as usize;
-            let nats = f64::from(member.surprise_milli) / 1000.0;
+            let alert = &member.row.alert;
+            let nats = f64::from(member.surprise_milli) / 1000.0 + magnitude(alert);
             specific[at] = specific[at].max(f64::from(member.specific_milli) / 1000.0);
             if kind == Kind::Log {
                 lines.push((member.entity, member.row.alert.summary.as_str(), nats));

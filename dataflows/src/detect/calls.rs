@@ -10,7 +10,7 @@ use super::samples::Finder;
 use super::watch::Around;
 use crate::model::{
     Call, Context, ContextEvent, EntityRef, EventId, Identity, Op, Relation, RelationKind, Seconds,
-    SourceIndex,
+    SourceIndex, Unread,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,8 +52,6 @@ pub struct CallState {
     since: Option<Seconds>,
     /// Stretches in which the edge was seen and told of.
     told: BTreeSet<Seconds>,
-    /// Calls of minutes that were judged before they came.
-    late: u64,
 }
 
 /// One operation, and whom it asks.
@@ -92,11 +90,13 @@ impl CallWatch {
     }
 
     /// A call; whether it is the first of its minute.
-    pub fn call(&mut self, call: &Call) -> bool {
+    ///
+    /// # Errors
+    /// Why it is not read.
+    pub fn call(&mut self, call: &Call) -> Result<bool, Unread> {
         let at = call.stamp.time.div_euclid(MINUTE) * MINUTE;
         if at < self.state.judged {
-            self.state.late += 1;
-            return false;
+            return Err(Unread::Late);
         }
         let since = self.state.since.get_or_insert(at);
         *since = at.min(*since);
@@ -104,7 +104,7 @@ impl CallWatch {
         minute.calls += 1;
         minute.failed += u64::from(call.failed);
         minute.duration_us = minute.duration_us.saturating_add(call.duration_ns / 1000);
-        minute.calls == 1
+        Ok(minute.calls == 1)
     }
 
     /// Tells of the edge, and judges minutes that are over.

@@ -2,7 +2,9 @@
 
 use super::raise::Out;
 use super::watch::{Around, SavedState, State, Watch};
-use crate::model::{Fingerprint, Identity, Seconds, SignalBatch, SourceIndex, Stamp};
+use crate::model::{
+    Fingerprint, Identity, Seconds, SignalBatch, SourceIndex, Stamp, Unread, Watched,
+};
 use crate::ops::wheel::Wheel;
 use crate::params::{DetectParams, Params, SourceParams};
 use hashbrown::HashTable;
@@ -40,8 +42,8 @@ pub(super) struct Keeper {
     free: Vec<u32>,
     dirty: Vec<u32>,
     wheel: Wheel<u32>,
-    /// Signals that found no room.
-    unwatched: u64,
+    /// What became of signals and watches since it was told last.
+    watched: Watched,
 }
 
 impl Keeper {
@@ -55,7 +57,7 @@ impl Keeper {
             free: Vec::new(),
             dirty: Vec::new(),
             wheel: Wheel::new(),
-            unwatched: 0,
+            watched: Watched::default(),
         }
     }
 
@@ -108,6 +110,7 @@ impl Keeper {
             self.update(slot, now, out);
         }
         self.dirty = dirty;
+        out.watched = std::mem::take(&mut self.watched);
     }
 
     fn samples(&mut self, batch: &SignalBatch, now: Seconds) {
@@ -133,8 +136,10 @@ impl Keeper {
             let Some(slot) = self.slot(batch, &line.stamp, open) else { continue };
             if let Some(State::Lines(lines)) = self.hear(slot, now) {
                 let text = batch.text(line);
-                if lines.line(line.stamp.time, line.severity, text, params.waiting_max) {
-                    self.mark(slot);
+                match lines.line(line.stamp.time, line.severity, text, params.waiting_max) {
+                    Ok(true) => self.mark(slot),
+                    Ok(false) => {}
+                    Err(unread) => self.watched.unread[unread as usize] += 1,
                 }
             }
         }
@@ -146,10 +151,12 @@ impl Keeper {
         }
         for call in &batch.calls {
             let Some(slot) = self.slot(batch, &call.stamp, Watch::calls) else { continue };
-            if let Some(State::Calls(calls)) = self.hear(slot, now)
-                && calls.call(call)
-            {
-                self.mark(slot);
+            if let Some(State::Calls(calls)) = self.hear(slot, now) {
+                match calls.call(call) {
+                    Ok(true) => self.mark(slot),
+                    Ok(false) => {}
+                    Err(unread) => self.watched.unread[unread as usize] += 1,
+                }
             }
         }
     }
@@ -190,13 +197,14 @@ impl Keeper {
             return Some(*slot);
         }
         if self.index.len() >= self.params.series_max {
-            self.unwatched += 1;
+            self.watched.unread[Unread::NoRoom as usize] += 1;
             return None;
         }
         Some(self.open(open(identity, stamp.source)))
     }
 
     fn open(&mut self, watch: Watch) -> u32 {
+        self.watched.watches += 1;
         let hash = watch.identity.fingerprint.low64();
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -248,6 +256,7 @@ impl Keeper {
     /// Nobody has spoken of it for long.
     fn forget(&mut self, slot: u32) {
         let Some(watch) = self.slots[slot as usize].take() else { return };
+        self.watched.watches -= 1;
         let hash = watch.identity.fingerprint.low64();
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
             entry.remove();

@@ -8,7 +8,7 @@ use super::log::{LogModel, LogService, Miner, ReadingKind, Templates};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
-use crate::model::{Finding, Identity, Labels, Seconds, Severity, SourceIndex};
+use crate::model::{Finding, Identity, Labels, Seconds, Severity, SourceIndex, Unread};
 use crate::params::LineParams;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -34,9 +34,6 @@ pub struct LineState {
     read: Seconds,
     miner: Miner,
     service: LogService,
-    /// Lines of minutes that were read before they came, and lines that found no room to wait.
-    late: u64,
-    crowded: u64,
 }
 
 impl LineState {
@@ -47,8 +44,6 @@ impl LineState {
             read: Seconds::MIN,
             miner: Miner::new(params.merge, params.limits),
             service: LogService::default(),
-            late: 0,
-            crowded: 0,
         }
     }
 }
@@ -73,24 +68,25 @@ impl LineWatch {
     }
 
     /// A line; whether it is the first that waits.
+    ///
+    /// # Errors
+    /// Why it is not read.
     pub fn line(
         &mut self,
         time: Seconds,
         severity: Severity,
         text: &str,
         waiting_max: usize,
-    ) -> bool {
+    ) -> Result<bool, Unread> {
         if time < self.state.read {
-            self.state.late += 1;
-            return false;
+            return Err(Unread::Late);
         }
         if self.state.waiting.len() >= waiting_max {
-            self.state.crowded += 1;
-            return false;
+            return Err(Unread::Crowded);
         }
         let text = SmolStr::new(text);
         self.state.waiting.push(Waiting { time, text, severity: severity.0 });
-        self.state.waiting.len() == 1
+        Ok(self.state.waiting.len() == 1)
     }
 
     /// Reads minutes that are over.

@@ -2,7 +2,7 @@
 
 use super::keeper::{Keeper, SavedWatch};
 use super::raise::Out;
-use crate::model::{AlertBatch, ContextEvent, SignalBatch};
+use crate::model::{AlertBatch, ContextEvent, SignalBatch, Watched};
 use crate::ops::epochs::{Epoch, Stash, Tick};
 use crate::ops::shelf::Shelf;
 use crate::params::Params;
@@ -18,6 +18,8 @@ pub struct Detected<'scope> {
     pub alerts: Stream<'scope, Epoch, Vec<AlertBatch>>,
     /// Topology that signals tell of.
     pub context: Stream<'scope, Epoch, Vec<ContextEvent>>,
+    /// What became of signals and watches, with the epoch; append-only.
+    pub watched: Stream<'scope, Epoch, Vec<(Watched, Epoch)>>,
 }
 
 /// Watches signals.
@@ -42,11 +44,12 @@ pub fn detect<'scope>(
     let mut alerts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(alerts);
     let (context, context_stream) = builder.new_output();
     let mut context = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(context);
+    let (watched, watched_stream) = builder.new_output();
+    let mut watched = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(watched);
     let mut keeper = Keeper::new(params);
     let mut begin = memory.begin();
-    builder.build(move |mut capabilities| {
-        let mut context_capability = capabilities.pop();
-        let mut alerts_capability = capabilities.pop();
+    builder.build(move |capabilities| {
+        let mut capabilities = Some(capabilities);
         let mut stash = Stash::<SignalBatch>::default();
         let mut stashed_ticks = Stash::<Tick>::default();
         move |frontiers| {
@@ -60,37 +63,29 @@ pub fn detect<'scope>(
                     stashed_ticks.extend(*epoch, data.drain(..));
                 }
             });
-            let (Some(alerts_cap), Some(context_cap)) =
-                (alerts_capability.as_mut(), context_capability.as_mut())
-            else {
-                return;
-            };
+            let Some(held) = capabilities.as_mut() else { return };
             while let Some(epoch) = stashed_ticks.ready(frontiers[1].frontier()) {
                 if frontiers[0].frontier().less_equal(&epoch) {
                     break;
                 }
-                alerts_cap.downgrade(&epoch);
-                context_cap.downgrade(&epoch);
+                held.iter_mut().for_each(|cap| cap.downgrade(&epoch));
                 let Some(tick) = Tick::of_all(stashed_ticks.take(epoch)) else { continue };
                 begin.take().into_iter().for_each(|saved| keeper.restore(saved, tick.now));
                 let mut out = Out::new(tick.now, peers);
                 keeper.epoch(stash.take(epoch), tick.now, &mut out);
                 memory.leave(epoch, || keeper.save());
                 out.alerts.retain(|batch| !batch.events.is_empty());
-                alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
-                context.activate().session(context_cap).give_container(&mut out.context);
+                let mut did = vec![(out.watched, epoch)];
+                did.retain(|(watched, _)| *watched != Watched::default());
+                alerts.activate().session(&held[0]).give_container(&mut out.alerts);
+                context.activate().session(&held[1]).give_container(&mut out.context);
+                watched.activate().session(&held[2]).give_container(&mut did);
             }
             match frontiers.iter().filter_map(|f| f.frontier().first().copied()).min() {
-                Some(next) => {
-                    alerts_cap.downgrade(&next);
-                    context_cap.downgrade(&next);
-                }
-                None => {
-                    alerts_capability = None;
-                    context_capability = None;
-                }
+                Some(next) => held.iter_mut().for_each(|cap| cap.downgrade(&next)),
+                None => capabilities = None,
             }
         }
     });
-    Detected { alerts: alerts_stream, context: context_stream }
+    Detected { alerts: alerts_stream, context: context_stream, watched: watched_stream }
 }

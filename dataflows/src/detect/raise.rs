@@ -3,7 +3,7 @@
 use crate::model::finding::{FINDING_ID, SIGNAL};
 use crate::model::{
     AlertBatch, AlertEvent, AlertFlags, ContextEvent, Finding, Fingerprint, Identity, Labels,
-    Seconds, Severity, SourceIndex,
+    Seconds, Severity, SourceIndex, Watched,
 };
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -66,13 +66,20 @@ pub struct Out {
     pub alerts: Vec<AlertBatch>,
     /// Topology that signals tell of.
     pub context: Vec<ContextEvent>,
+    /// What became of signals and watches.
+    pub watched: Watched,
 }
 
 impl Out {
     /// Nothing yet.
     pub fn new(now: Seconds, peers: usize) -> Out {
         let batch = |worker| AlertBatch { worker, ..AlertBatch::default() };
-        Out { now, alerts: (0..peers as u64).map(batch).collect(), context: Vec::new() }
+        Out {
+            now,
+            alerts: (0..peers as u64).map(batch).collect(),
+            context: Vec::new(),
+            watched: Watched::default(),
+        }
     }
 
     /// Puts up what is found at `time`, or takes it back.

@@ -68,6 +68,51 @@ pub struct Call {
     pub failed: bool,
 }
 
+/// Why a signal was not read by detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Unread {
+    /// There were as many watches as there may be.
+    NoRoom,
+    /// The minute that it belongs to was decided.
+    Late,
+    /// As many lines of its writer waited as may.
+    Crowded,
+}
+
+impl Unread {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Unread; 3] = [Unread::NoRoom, Unread::Late, Unread::Crowded];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Unread::NoRoom => "no_room",
+            Unread::Late => "late",
+            Unread::Crowded => "crowded",
+        }
+    }
+}
+
+/// What detection did in an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Watches that there are more, or fewer.
+    pub watches: i64,
+    /// Signals that were not read, by [`Unread`].
+    pub unread: [u64; Unread::ALL.len()],
+}
+
+impl Watched {
+    /// Adds what another worker or epoch did.
+    pub fn add(&mut self, other: &Watched) {
+        self.watches += other.watches;
+        for (own, more) in self.unread.iter_mut().zip(other.unread) {
+            *own += more;
+        }
+    }
+}
+
 /// The signals of one stretch of input that go to one worker.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SignalBatch {
