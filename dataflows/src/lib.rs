@@ -9,6 +9,7 @@ pub mod params;
 pub mod ops;
 pub mod dedup;
 pub mod context;
+pub mod detect;
 pub mod suppress;
 pub mod history;
 pub mod correlate;

@@ -1,0 +1,241 @@
+//! Properties that hold for any series: bounds, determinism, no look-ahead, late samples.
+
+use super::model::THRESHOLD_PPM;
+use super::{Change, MetricModel, Pushed, Reading, Season, Series, Track, Transform};
+use proptest::prelude::*;
+use std::num::NonZeroU32;
+
+/// Numbers that look like noise, from a seed.
+fn noise(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed | 1;
+    move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
+    }
+}
+
+fn readings(samples: &[(i64, f64)]) -> Vec<Reading> {
+    let model = MetricModel::default();
+    let mut series = Series::default();
+    samples.iter().map(|(time, value)| series.step(&model, *time, *value)).collect()
+}
+
+/// Days of a calm series, a sample every five minutes, and what `change` makes of them.
+fn days(days: usize, change: impl Fn(usize, f64) -> f64) -> Vec<(i64, f64)> {
+    let mut noise = noise(3);
+    let value = |row: usize, noise: f64| {
+        let day = row as f64 / 288.0 * std::f64::consts::TAU;
+        change(row, 100.0 + 20.0 * day.sin() + 4.0 * noise)
+    };
+    (0..days * 288).map(|row| (row as i64 * 300, value(row, noise()))).collect()
+}
+
+fn alerts(readings: &[Reading]) -> Vec<usize> {
+    (0..readings.len()).filter(|row| readings[*row].alert).collect()
+}
+
+#[test]
+fn a_series_is_small() {
+    assert!(size_of::<Series>() <= 1024, "{} bytes", size_of::<Series>());
+    let model = MetricModel::default();
+    let mut track = Track::default();
+    let mut out = Vec::new();
+    let mut noise = noise(1);
+    for row in 0..20_000 {
+        track.push(&model, row * 10, noise(), &mut out);
+        assert!(track.bytes() <= 3 * 1024, "{} bytes at sample {row}", track.bytes());
+    }
+}
+
+#[test]
+fn a_calm_series_has_no_finding_and_a_fault_has_one_at_once() {
+    assert_eq!(alerts(&readings(&days(14, |_, value| value))), [0usize; 0]);
+    let fault =
+        |row: usize, value: f64| if (3000..3040).contains(&row) { value * 2.0 } else { value };
+    let found = readings(&days(14, fault));
+    assert_eq!(alerts(&found)[0], 3000);
+    assert!(found[3000].step_milli > 5000, "{}", found[3000].step_milli);
+    assert!((found[3000].expected - 100.0).abs() < 30.0);
+    assert_ne!(found[3000].transform, Transform::None);
+    let slump =
+        |row: usize, value: f64| if (3000..3040).contains(&row) { value * 0.2 } else { value };
+    let found = readings(&days(14, slump));
+    assert_eq!(alerts(&found)[0], 3000);
+    assert!(found[3000].step_milli < -5000, "{}", found[3000].step_milli);
+}
+
+#[test]
+fn findings_are_the_scores_from_the_threshold_on_and_keep_apart() {
+    let storm = |row: usize, value: f64| {
+        if row % 300 > 250 { value * (1.0 + row as f64 / 500.0) } else { value }
+    };
+    let found = readings(&days(14, storm));
+    assert!(!alerts(&found).is_empty());
+    for (row, reading) in found.iter().enumerate() {
+        assert_eq!(reading.alert, reading.score_ppm >= THRESHOLD_PPM, "row {row}");
+        assert!(reading.score_ppm <= 1_000_000);
+    }
+}
+
+#[test]
+fn a_flat_series_says_nothing_until_it_moves() {
+    let mut samples: Vec<_> = (0..2000).map(|row| (row * 300, 7.0)).collect();
+    assert!(readings(&samples).iter().all(|reading| reading.score_ppm == 0));
+    samples.push((2000 * 300, 8.0));
+    let found = readings(&samples);
+    assert!(found[2000].alert, "{:?}", found[2000]);
+}
+
+#[test]
+fn what_is_no_number_changes_nothing() {
+    let model = MetricModel::default();
+    let (mut with, mut without) = (Series::default(), Series::default());
+    for (row, (time, value)) in days(2, |_, value| value).into_iter().enumerate() {
+        for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let reading = with.step(&model, time, odd);
+            assert!(reading.score_ppm == 0 && !reading.alert && reading.expected.is_finite());
+        }
+        assert_eq!(with.step(&model, time, value), without.step(&model, time, value), "{row}");
+    }
+    assert_eq!(with, without);
+}
+
+#[test]
+fn a_given_season_is_used() {
+    let hour = NonZeroU32::new(3600).unwrap();
+    let model = MetricModel { season: Season::Seconds(hour), ..MetricModel::default() };
+    let mut series = Series::default();
+    let value = |row: i64| if row % 60 < 5 { 50.0 } else { 10.0 };
+    for row in 0..3000 {
+        let reading = series.step(&model, row * 60, value(row));
+        let known = row > 2000;
+        assert!(!known || (reading.expected - value(row)).abs() < 15.0, "{row}: {reading:?}");
+    }
+}
+
+#[test]
+fn a_state_that_was_written_goes_on_as_if_it_had_not() {
+    let samples = days(4, |row, value| value + (row % 97) as f64);
+    let model: MetricModel = {
+        let text = serde_json::to_string(&MetricModel::default()).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut series = Series::default();
+    for (row, (time, value)) in samples.iter().enumerate() {
+        if row == 700 {
+            let text = serde_json::to_string(&series).unwrap();
+            series = serde_json::from_str(&text).unwrap();
+        }
+        assert_eq!(series.step(&model, *time, *value), readings(&samples[..=row])[row]);
+        if row > 720 {
+            break;
+        }
+    }
+}
+
+/// A model that finds something nearly always, so that late samples matter.
+fn nervous() -> MetricModel {
+    let mut model = MetricModel { young_rows: 0.0, young_strength: 0.0, ..MetricModel::default() };
+    for lanes in [&mut model.plain, &mut model.seasonal] {
+        lanes.settled_rows = 3;
+        lanes.of_range = [0.01; 4];
+        lanes.of_spread = [0.01; 4];
+        lanes.of_grain = [0.0; 4];
+    }
+    model.phase_rows = 2;
+    model.mute_ppm = 0;
+    model
+}
+
+/// What stands once all changes are summed up.
+fn standing(changes: &[Change]) -> Vec<(i64, Reading)> {
+    let mut standing: Vec<(i64, Reading)> = Vec::new();
+    for change in changes {
+        let row = (change.time_seconds, change.reading);
+        if change.diff > 0 {
+            standing.push(row);
+        } else {
+            let at = standing.iter().position(|held| *held == row);
+            standing.swap_remove(at.expect("only what stands is taken back"));
+        }
+    }
+    standing.sort_by_key(|(time, reading)| (*time, reading.score_ppm));
+    standing
+}
+
+fn pushed(model: &MetricModel, samples: &[(i64, f64)]) -> (Vec<(i64, Reading)>, Track) {
+    let (mut track, mut changes) = (Track::default(), Vec::new());
+    for (time, value) in samples {
+        track.push(model, *time, *value, &mut changes);
+    }
+    (standing(&changes), track)
+}
+
+proptest! {
+    /// Delays within the bound change nothing of what stands in the end.
+    #[test]
+    fn any_arrival_within_the_bound_ends_as_the_sorted_one(
+        rows in prop::collection::vec((1i64..60, -50i32..50, 0i64..300), 1..150),
+    ) {
+        let model = nervous();
+        let mut time = 1_700_000_000;
+        let mut samples = Vec::new();
+        for (passed, value, delay) in rows {
+            // Some samples share their second.
+            time += passed.saturating_sub(5);
+            samples.push((time, f64::from(value), time + delay));
+        }
+        samples.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+        let sorted: Vec<_> = samples.iter().map(|sample| (sample.0, sample.1)).collect();
+        samples.sort_by_key(|sample| sample.2);
+        let arrived: Vec<_> = samples.iter().map(|sample| (sample.0, sample.1)).collect();
+        let mut series = Series::default();
+        let mut alone = Vec::new();
+        for (time, value) in &sorted {
+            let reading = series.step(&model, *time, *value);
+            if reading.alert {
+                alone.push((*time, reading));
+            }
+        }
+        alone.sort_by_key(|(time, reading)| (*time, reading.score_ppm));
+        let (in_order, _) = pushed(&model, &sorted);
+        prop_assert_eq!(&in_order, &alone);
+        let (found, track) = pushed(&model, &arrived);
+        // Where samples come faster than is kept, less lateness is forgiven.
+        prop_assume!(track.ignored() == 0);
+        prop_assert_eq!(found, alone);
+        prop_assert_eq!(track.series(), &series);
+    }
+
+    /// Nothing that can be written as a float, at any time, is out of bounds.
+    #[test]
+    fn any_value_at_any_time_is_scored_within_bounds(
+        rows in prop::collection::vec((any::<i64>(), any::<f64>()), 1..100),
+    ) {
+        let model = nervous();
+        let (mut series, mut track, mut out) = (Series::default(), Track::default(), Vec::new());
+        for (time, value) in rows {
+            let reading = series.step(&model, time, value);
+            prop_assert!(reading.score_ppm <= 1_000_000);
+            prop_assert_eq!(reading.alert, reading.score_ppm >= THRESHOLD_PPM);
+            track.push(&model, time, value, &mut out);
+        }
+    }
+}
+
+#[test]
+fn a_sample_beyond_the_bound_is_counted_and_left_out() {
+    let (model, mut out) = (MetricModel::default(), Vec::new());
+    let (mut with, mut without) = (Track::default(), Track::default());
+    for row in 0..100 {
+        with.push(&model, row * 60, 1.0, &mut out);
+        without.push(&model, row * 60, 1.0, &mut out);
+    }
+    assert_eq!(with.push(&model, 99 * 60 - 301, 5.0, &mut out), Pushed::Ignored);
+    assert_eq!(with.push(&model, 99 * 60, f64::NAN, &mut out), Pushed::Ignored);
+    assert_eq!((with.ignored(), with.latest_seconds()), (2, Some(99 * 60)));
+    assert_eq!(with.series(), without.series());
+    assert_eq!(with.push(&model, 99 * 60 - 300, 5.0, &mut out), Pushed::Replayed);
+    assert_ne!(with.series(), without.series());
+}
