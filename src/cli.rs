@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod config;
 mod demo;
+mod detect;
 mod dlq;
 mod evaluate;
 mod explain;
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Args),
     /// Make a storm, process it, and show what came of it.
     Demo(demo::Args),
+    /// Score a series of numbers, row by row.
+    Detect(detect::Args),
     /// Run recorded events to their end, with time taken from the data.
     Replay(replay::Args),
     /// Write a seeded storm with its ground truth.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Detect(args) => detect::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Send(args) => send::run(&args),

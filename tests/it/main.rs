@@ -6,6 +6,7 @@ mod canonical;
 mod certificates;
 mod committed;
 mod config;
+mod detect;
 mod dlq;
 mod emit;
 mod engine;

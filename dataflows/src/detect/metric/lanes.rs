@@ -89,7 +89,7 @@ impl Ranges {
         found
     }
 
-    /// Moves ranges and spreads; a distance counts as at most four spreads.
+    /// Moves ranges and spreads.
     #[inline]
     fn take(&mut self, figures: &Figures, model: &Lanes) {
         self.count = self.count.saturating_add(1);
@@ -98,10 +98,13 @@ impl Ranges {
             return;
         }
         let weight = (1.0 / self.count as f32).max(model.spread_weight);
-        let most = if self.count > model.settled_rows { model.spread_most } else { f32::MAX };
+        let settled = self.count > model.settled_rows;
         for lane in 0..WIDTH {
             let distance = figures[lane] - self.mean[lane];
-            let squared = (distance * distance).min(most * self.variance[lane]);
+            let squared = distance * distance;
+            // An outlier counts for a little more, as a lane may have stood still.
+            let most = model.spread_most * self.variance[lane] + weight * squared;
+            let squared = if settled { squared.min(most) } else { squared };
             self.mean[lane] += weight * distance;
             self.variance[lane] += weight * (squared - self.variance[lane]);
             self.low[lane] = self.low[lane].min(figures[lane]);

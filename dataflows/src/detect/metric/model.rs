@@ -58,7 +58,7 @@ pub struct MetricModel {
     pub season: Season,
     /// Value, trend, swing, slow swing.
     pub plain: Lanes,
-    /// Seasonal, smoothed over few and over many samples, swing.
+    /// Seasonal, the same smoothed over few and over many samples, level.
     pub seasonal: Lanes,
     /// Least weight of a new sample in the mean of its phase.
     pub phase_weight: f32,
@@ -110,25 +110,25 @@ impl Default for MetricModel {
             season: Season::Auto,
             plain: Lanes {
                 weight: [1.0, 1.0 / 200.0, 1.0 / 40.0, 1.0 / 200.0],
-                of_range: [0.0017, 0.028, 0.0001, 0.136],
-                of_spread: [0.55, 0.82, 1.03, 0.17],
+                of_range: [0.035, 0.035, 0.195, 0.195],
+                of_spread: [1.2, 1.2, 0.057, 0.057],
                 of_grain: [1.0, 1.0, 0.025, 0.005],
                 ..Lanes::default()
             },
             seasonal: Lanes {
-                weight: [1.0, 1.0 / 7.73, 1.0 / 43.0, 1.0 / 40.0],
-                of_range: [0.087, 0.234, 0.295, 0.2],
-                of_spread: [1.53, 2.0, 0.01, 0.3],
-                of_grain: [1.0, 0.13, 0.023, 0.025],
+                weight: [1.0, 1.0 / 7.73, 1.0 / 43.0, 1.0 / 20.0],
+                of_range: [0.035, 0.035, 0.195, 0.195],
+                of_spread: [1.2, 1.2, 0.057, 0.057],
+                of_grain: [1.0, 0.13, 0.023, 0.05],
                 ..Lanes::default()
             },
             phase_weight: 0.02,
             phase_rows: 6,
-            carried: 0.8,
-            carried_kept: 0.967_216_1,
+            carried: 0.96,
+            carried_kept: 0.895,
             carried_most: 2.0,
-            young_rows: 800.0,
-            young_strength: 20.0,
+            young_rows: 900.0,
+            young_strength: 14.0,
             young_seasons: 2.0,
             mute_ppm: 20_000,
             mute_rows_max: 97,

@@ -37,21 +37,17 @@ pub enum Transform {
     SeasonalFew,
     /// The same, smoothed over many samples.
     SeasonalMany,
-    /// Mean absolute distance from the season.
-    SeasonalSwing,
+    /// A short mean over the slow one.
+    Level,
 }
 
 impl Transform {
     /// Transforms of the series as it is, in the order of their lanes.
     pub const PLAIN: [Transform; 4] =
         [Transform::Value, Transform::Trend, Transform::Swing, Transform::SlowSwing];
-    /// Transforms of what is left once the season is taken out, in the order of their lanes.
-    pub const SEASONAL: [Transform; 4] = [
-        Transform::Seasonal,
-        Transform::SeasonalFew,
-        Transform::SeasonalMany,
-        Transform::SeasonalSwing,
-    ];
+    /// Transforms that know the season, and the level, in the order of their lanes.
+    pub const SEASONAL: [Transform; 4] =
+        [Transform::Seasonal, Transform::SeasonalFew, Transform::SeasonalMany, Transform::Level];
 
     /// A word for it.
     pub fn name(self) -> &'static str {
@@ -64,7 +60,7 @@ impl Transform {
             Transform::Seasonal => "seasonal",
             Transform::SeasonalFew => "seasonal, few samples",
             Transform::SeasonalMany => "seasonal, many samples",
-            Transform::SeasonalSwing => "seasonal swing",
+            Transform::Level => "level",
         }
     }
 }

@@ -74,7 +74,7 @@ impl Series {
         self.steps.take(over, step, model);
         let (plain, swing) = self.take_plain(model, over, step);
         let mean = self.seasons.mean(phase, model);
-        let (seasonal, level) = self.take_seasonal(model, mean.map(|mean| over - mean), swing);
+        let (seasonal, level) = self.take_seasonal(model, over, mean, swing);
         self.seasons.take(phase, over, model);
         if jump > 0.0 {
             self.grain = if self.grain > 0.0 { self.grain.min(jump) } else { jump };
@@ -137,21 +137,24 @@ impl Series {
         (self.plain.record(&figures, &model.plain, self.grain), squares[2])
     }
 
-    /// The transforms of what is left without the season; also the score of the sample if
+    /// The transforms that need the mean of the phase; also the score of the sample if
     /// it is no record. A phase that is not known yet says nothing.
     #[inline]
     fn take_seasonal(
         &mut self,
         model: &MetricModel,
-        rest: Option<f32>,
+        over: f32,
+        mean: Option<f32>,
         swing: f32,
     ) -> (Option<Beyond>, f32) {
         let [of_swing, of_many, of_few] = model.level;
-        let Some(rest) = rest else {
+        let Some(mean) = mean else {
             return (None, self.usual(model, of_swing * swing));
         };
-        self.seasonal.smooth(&[rest, rest, rest, rest.abs()], &model.seasonal);
-        let figures = *self.seasonal.smoothed();
+        let rest = over - mean;
+        self.seasonal.smooth(&[rest, rest, rest, over], &model.seasonal);
+        let mut figures = *self.seasonal.smoothed();
+        figures[3] -= self.plain.smoothed()[1];
         let squares = self.seasonal.squares(&figures);
         let level = of_swing * swing + of_many * squares[2] + of_few * squares[1];
         let beyond = self.seasonal.record(&figures, &model.seasonal, self.grain);
