@@ -11,7 +11,6 @@
 mod counter;
 mod lanes;
 
-mod model;
 mod quantile;
 mod reading;
 mod seasons;
@@ -20,6 +19,8 @@ mod steps;
 mod track;
 #[cfg(test)]
 mod tests;
+
+use crate::params::metric as model;
 
 pub use counter::{Accumulation, Counter};
 pub use model::{Lanes, MetricModel, Season, THRESHOLD_PPM};

@@ -18,7 +18,7 @@ mod surprise;
 #[cfg(test)]
 mod tests;
 
-pub use model::LogModel;
+pub use crate::params::log::LogModel;
 
 use rate::Rate;
 use std::collections::{BTreeMap, BTreeSet};

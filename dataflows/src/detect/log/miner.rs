@@ -21,7 +21,7 @@ use slots::Parsed;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use merge::MergeModel;
+pub use crate::params::log::{Limits, MergeModel};
 
 /// Says which template a message has.
 pub trait Templates {
@@ -49,25 +49,6 @@ pub struct Alias {
     pub old: u64,
     /// What it is now.
     pub new: u64,
-}
-
-/// Bounds of a miner.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Limits {
-    /// Templates, merged ones included, because their ids are remembered.
-    pub templates_max: usize,
-    /// Bytes of all templates' texts and words.
-    pub bytes_max: usize,
-    /// Templates with the same separators; beyond, a new one joins its nearest neighbour.
-    pub shelf_max: usize,
-    /// Keys that are remembered.
-    pub forms_max: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { templates_max: 8192, bytes_max: 16 << 20, shelf_max: 256, forms_max: 65_536 }
-    }
 }
 
 /// What was counted.

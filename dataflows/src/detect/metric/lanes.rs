@@ -1,16 +1,10 @@
 //! Four transforms side by side: smoothing, range and spread, without a branch a lane.
 
-use super::model::Lanes;
+use super::model::{Figures, Lanes, WIDTH};
 use serde::{Deserialize, Serialize};
-
-/// Transforms that share a state; as many as fit a register.
-pub const WIDTH: usize = 4;
 
 /// A squared distance beyond this many variances is this.
 const SQUARE_MOST: f32 = 1e6;
-
-/// One figure for each transform.
-pub type Figures = [f32; WIDTH];
 
 /// What four transforms have been so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,48 +5,6 @@ use super::{Alias, Miner};
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How many different words in one place make it a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct MergeModel {
-    /// Its version.
-    pub version: u32,
-    /// Words.
-    pub words_min: usize,
-    /// Words, where they are the first of the message.
-    pub first_words_min: usize,
-    /// Words behind `=`.
-    pub values_min: usize,
-    /// Words in quotes, or behind a word that names, such as `user`.
-    pub named_min: usize,
-    /// Words with digits that look different without them.
-    pub mixed_min: usize,
-    /// Words in capitals.
-    pub capitals_min: usize,
-    /// Words, where numbers were seen as well.
-    pub beside_numbers_min: usize,
-    /// Words in each of several places at once.
-    pub several_min: usize,
-    /// Places in which templates that become one may differ.
-    pub places_max: usize,
-}
-
-impl Default for MergeModel {
-    fn default() -> Self {
-        MergeModel {
-            version: 1,
-            words_min: 5,
-            first_words_min: 12,
-            values_min: 4,
-            named_min: 3,
-            mixed_min: 3,
-            capitals_min: 20,
-            beside_numbers_min: 3,
-            several_min: 5,
-            places_max: 3,
-        }
-    }
-}
-
 impl Miner {
     /// Merges what the new template `index` makes alike, and says what it became.
     pub(super) fn settle(&mut self, mut index: u32) -> u32 {

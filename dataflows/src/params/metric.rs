@@ -1,8 +1,13 @@
-//! Every figure of the detector that could be another one.
+//! Every figure of the metric detector that could be another one.
 
-use super::lanes::{Figures, WIDTH};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
+
+/// Transforms that share a state; as many as fit a register.
+pub const WIDTH: usize = 4;
+
+/// One figure for each transform.
+pub type Figures = [f32; WIDTH];
 
 /// The score at which a sample is a finding, the same for every series.
 pub const THRESHOLD_PPM: u32 = 500_000;
