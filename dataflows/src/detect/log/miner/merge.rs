@@ -80,10 +80,10 @@ impl Miner {
             model.named_min
         } else if slots[0].value {
             model.values_min
-        } else if places > 1 {
-            model.several_min
         } else if place == 0 {
             model.first_words_min
+        } else if places > 1 {
+            model.several_min
         } else {
             model.words_min
         };
