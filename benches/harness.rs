@@ -16,6 +16,7 @@ pub mod report;
 pub mod latency;
 
 pub use args::Common;
+#[allow(unused_imports, reason = "not every bench has rows")]
 pub use digest::RowDigest;
 pub use outcome::Outcome;
 pub use usage::Meter;

@@ -12,6 +12,8 @@
 //!           with `alerts-ob1`, `itbench`, `topologies` and `loghub-2k`
 //!
 //! The engine is the `causeway` binary: `CAUSEWAY_BIN`, else the release build.
+//! The metric detector is scored in this process: NAB by its own score, services by average
+//! precision, made-up quiet series by false findings (`--only detect` for these alone).
 //! A folder that is missing is skipped with a line that says so.
 
 mod native;
@@ -21,6 +23,10 @@ mod alerts_ob1;
 mod itbench_scenario;
 mod itbench;
 mod topologies;
+mod nab_score;
+mod nab;
+mod kpis;
+mod quiet;
 mod logs;
 mod engine;
 mod scores;
@@ -96,7 +102,8 @@ fn main() -> ExitCode {
             Some(path) => Some(std::path::absolute(path).map_err(|e| file_error(path, e))?),
             None => None,
         };
-        let engine = if args.convert { None } else { Some(Engine::find(config, args.workers)?) };
+        let without = args.convert || args.only.as_deref() == Some("detect");
+        let engine = if without { None } else { Some(Engine::find(config, args.workers)?) };
         let mut session = Session { args, engine, scratch, failed: false };
         session.run_all(&data)?;
         Ok(!session.failed)
@@ -113,6 +120,10 @@ fn main() -> ExitCode {
 
 impl Session {
     fn run_all(&mut self, data: &Path) -> Result<(), QualityError> {
+        let detected = self.detect(data);
+        if self.args.only.as_deref() == Some("detect") {
+            return self.write(detected);
+        }
         let mut all = Vec::new();
         let recorded = self.alerts_ob1(&data.join("alerts-ob1"));
         self.show(&recorded, Some("serv."), OB1_ANCHORS);
@@ -123,14 +134,42 @@ impl Session {
         let graphs = self.topologies(&data.join("topologies"));
         self.show(&graphs, None, "");
         all.extend(graphs);
-        let logs = self.logs(&data.join("loghub-2k"));
+        let mut rows: Vec<_> = all.iter().map(scores::to_json).collect();
+        rows.extend(detected);
+        rows.extend(self.logs(&data.join("loghub-2k")));
+        self.write(rows)
+    }
+
+    fn write(&self, rows: Vec<serde_json::Value>) -> Result<(), QualityError> {
         if let Some(path) = &self.args.json {
-            let mut rows: Vec<_> = all.iter().map(scores::to_json).collect();
-            rows.extend(logs);
             let text = serde_json::Value::from(rows).to_string();
             std::fs::write(path, text).map_err(|source| file_error(path, source))?;
         }
         Ok(())
+    }
+
+    /// The metric detector alone; a failure is printed and remembered.
+    fn detect(&mut self, data: &Path) -> Vec<serde_json::Value> {
+        if self.args.convert || self.args.only.as_ref().is_some_and(|only| only != "detect") {
+            return Vec::new();
+        }
+        let mut rows = vec![serde_json::json!({"quiet": quiet::run(self.args.seed)})];
+        let (nab, kpis) = (data.join("nab"), data.join("jumpstarter"));
+        for (name, dir, run) in
+            [("nab", nab, nab::run as fn(&Path) -> _), ("kpis", kpis, kpis::run)]
+        {
+            if !self.has(&dir) {
+                continue;
+            }
+            match run(&dir) {
+                Ok(figures) => rows.push(serde_json::json!({ name: figures })),
+                Err(error) => {
+                    println!("FAILED: {name}: {error}");
+                    self.failed = true;
+                }
+            }
+        }
+        rows
     }
 
     fn show(&self, scored: &[Scored], second: Option<&str>, anchors: &str) {

@@ -1,6 +1,11 @@
 //! `causeway detect`: rows as they were, scores that no later row changes, errors that help.
 
+#[path = "../../benches/quality/nab_score.rs"]
+#[allow(dead_code, reason = "the bench uses the rest")]
+mod nab_score;
+
 use crate::live::process::causeway;
+use nab_score::{Labels, PROFILES};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -111,4 +116,22 @@ fn what_means_nothing_is_named_with_its_line_and_a_remedy() {
     let input = input.to_str().unwrap();
     let output = causeway(&["detect", "--csv", input, "--out", input], b"");
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn the_score_of_a_series_is_what_paper_and_pencil_say() {
+    let labels = Labels { rows: 100, windows: vec![(40, 49), (80, 89)] };
+    // Row 10 is in probation, 45 the earliest in its window, 52 shortly behind it.
+    let tally = labels.tally([10, 20, 45, 47, 52]);
+    let sigmoid = |at: f64| 2.0 / (1.0 + (5.0 * at).exp()) - 1.0;
+    assert_eq!((tally.missed, tally.windows, tally.false_alarms), (1, 2, 2));
+    assert!((tally.found - sigmoid(-0.5) / sigmoid(-1.0)).abs() < 1e-12);
+    assert!((tally.wrong - (-1.0 + sigmoid(3.0 / 9.0))).abs() < 1e-12);
+    let by_hand = [41.8686, 37.2424, 44.5791];
+    for ((name, profile), expected) in PROFILES.into_iter().zip(by_hand) {
+        let score = tally.score(profile);
+        assert!((score - expected).abs() < 0.01, "{name}: {score}");
+    }
+    assert_eq!(labels.tally([40, 80]).score(PROFILES[0].1), 100.0);
+    assert_eq!(labels.tally([]).score(PROFILES[0].1), 0.0);
 }

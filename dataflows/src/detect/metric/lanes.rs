@@ -29,11 +29,6 @@ pub struct Beyond {
 }
 
 impl Ranges {
-    /// Samples taken in.
-    pub fn count(&self) -> u32 {
-        self.count
-    }
-
     /// Running means of the inputs.
     pub fn smoothed(&self) -> &Figures {
         &self.smooth
