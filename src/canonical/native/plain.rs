@@ -153,6 +153,11 @@ impl<'a> Plain<'a> {
         })
     }
 
+    /// Whether there is a span.
+    pub(super) fn has_span(&self) -> bool {
+        self.span.is_some()
+    }
+
     /// What the metric or the span says; `None` where the tape has to look.
     pub(super) fn own(&self, marks: &[u32], keys_max: usize) -> Option<Own<'a>> {
         let mut own = Own { value: self.value, ..Own::default() };

@@ -170,6 +170,9 @@ pub(super) fn take_plain<'a>(
 #[inline]
 pub(super) fn plain<'a>(intake: &mut Intake, plain: &Plain<'a>, marks: &[u32]) -> Option<Read<'a>> {
     plain.is_sound(marks).then_some(())?;
+    if plain.kind == Kind::Span && !plain.has_span() {
+        return None;
+    }
     let keys_max = intake.source().limits.keys_max;
     let own = plain.own(marks, keys_max)?;
     if plain.kind == Kind::Metric && plain.text(Field::Name).is_empty() {
