@@ -10,7 +10,7 @@
 //! span. A request whose frame is torn is refused as a whole; a record that is torn costs itself
 //! only.
 //!
-//! - Labels of a series are what of the resource tells instances apart ([`resource`]), the scope's
+//! - Labels of a series are what of the resource tells instances apart (`resource`), the scope's
 //!   name as `otel.scope.name`, and the attributes of the data point.
 //! - The entity comes from these by the source's steps: service, labels, workload, host.
 //! - Totals stay totals: the decoder remembers no sample, so that the same bytes are the same

@@ -104,7 +104,7 @@ pub(super) fn decode(intake: &mut Intake, version: Version, bytes: &[u8], first:
     line - first
 }
 
-/// The numbers of the events that are histograms, from 1 as [`decode`] counts them; a damaged
+/// The numbers of the events that are histograms, from 1 as decoding counts them; a damaged
 /// request has none.
 pub fn histograms(bytes: &[u8], version: Version) -> Vec<u64> {
     if frame(bytes, version).is_err() {

@@ -37,6 +37,7 @@ pub fn document() -> Value {
     let paths = paths::paths(&mut named);
     let mut schemas: Map<String, Value> = generator.take_definitions(true);
     schemas.insert("AlertmanagerAlerts".to_owned(), paths::alertmanager_alerts());
+    schemas.insert("OtlpStatus".to_owned(), signals::otlp_status());
     json!({
         "openapi": "3.1.0",
         "info": {

@@ -144,39 +144,38 @@ impl FromRef<SourceState> for Http {
 pub fn routes(
     http: &Http,
     sources: &[SourceSettings],
-    mut reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
+    reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
 ) -> Router {
-    let mut router = Router::new();
-    for source in sources {
-        let SourceKind::Http { prefix } = &source.kind else { continue };
-        let state = SourceState { http: http.clone(), reception: reception(source) };
-        let routes = Router::new()
-            .route("/v1/events", post(events::native))
-            .route("/api/v2/alerts", post(events::alertmanager))
-            .route("/v1/webhooks/alertmanager", post(events::webhook))
-            .route("/v1/webhooks/grafana", post(events::webhook))
-            .route("/api/v1/write", post(remote_write::write))
-            .merge(otlp::routes())
-            .with_state(state);
-        router = match prefix {
-            Some(prefix) => router.nest(prefix, routes),
-            None => router.merge(routes),
-        };
-    }
-    router
+    let routes = Router::new()
+        .route("/v1/events", post(events::native))
+        .route("/api/v2/alerts", post(events::alertmanager))
+        .route("/v1/webhooks/alertmanager", post(events::webhook))
+        .route("/v1/webhooks/grafana", post(events::webhook))
+        .route("/api/v1/write", post(remote_write::write))
+        .merge(otlp::routes());
+    of_each(http, sources, reception, &routes)
 }
 
 /// The routes of OTLP over HTTP alone, of every HTTP source.
 pub fn otlp_routes(
     http: &Http,
     sources: &[SourceSettings],
+    reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
+) -> Router {
+    of_each(http, sources, reception, &otlp::routes())
+}
+
+fn of_each(
+    http: &Http,
+    sources: &[SourceSettings],
     mut reception: impl FnMut(&SourceSettings) -> Arc<Reception>,
+    routes: &Router<SourceState>,
 ) -> Router {
     let mut router = Router::new();
     for source in sources {
         let SourceKind::Http { prefix } = &source.kind else { continue };
         let state = SourceState { http: http.clone(), reception: reception(source) };
-        let routes = otlp::routes().with_state(state);
+        let routes = routes.clone().with_state(state);
         router = match prefix {
             Some(prefix) => router.nest(prefix, routes),
             None => router.merge(routes),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic here is a failure that names its line")]
 
 mod harness;
+mod serving;
 mod encrypted;
 mod jwt;
 mod alertmanager;

@@ -15,6 +15,18 @@ pub(super) fn paths(named: &mut Named<'_>) -> [(&'static str, Value); 4] {
     ]
 }
 
+/// What OTLP answers when nothing was taken.
+pub(super) fn otlp_status() -> Value {
+    json!({
+        "description": "A google.rpc.Status.",
+        "type": "object",
+        "properties": {
+            "code": {"description": "A code of gRPC.", "type": "integer"},
+            "message": {"description": "What is wrong and what to do.", "type": "string"},
+        },
+    })
+}
+
 fn otlp(what: &str, rejected: &str) -> Value {
     let counted = json!({"description": "How many were refused", "type": "string"});
     let partial = json!({
@@ -26,14 +38,7 @@ fn otlp(what: &str, rejected: &str) -> Value {
         },
     });
     let taken = json!({"type": "object", "properties": {"partialSuccess": partial}});
-    let status = json!({
-        "description": "google.rpc.Status",
-        "type": "object",
-        "properties": {
-            "code": {"description": "A code of gRPC", "type": "integer"},
-            "message": {"description": "What is wrong and what to do", "type": "string"},
-        },
-    });
+    let status = json!({"$ref": "#/components/schemas/OtlpStatus"});
     let both = |schema: &Value| json!({PROTOBUF: {}, JSON: {"schema": schema}});
     let shared = [
         ("401", "Nothing shows who is asking, or it does not hold"),

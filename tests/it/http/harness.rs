@@ -1,18 +1,18 @@
 //! A server on a free port whose engine is a list.
 
+use super::serving::{serving, settings};
 use causeway::canonical::Kind;
 use causeway::clock::{Clock, ManualClock};
-use causeway::config::{Surroundings, load_text};
 use causeway::console::health::Condition;
 use causeway::console::{Console, Health, Parts, Registry, SOURCE};
 use causeway::dlq::{Keeper, LetterLimits, Letters, Store as DeadLetters, StoreLimits};
 use causeway::emit::store::{Store, StoreLimits as IncidentLimits};
 use causeway::emit::wire::{AlertRow, Message, Revision};
 use causeway::ingest::http::terms::Terms;
-use causeway::ingest::http::{Http, grpc_routes, routes, server};
+use causeway::ingest::http::{Http, grpc_routes, routes};
 use causeway::ingest::reception::{Reception, Surroundings as Around};
 use causeway::ingest::{Busy, BusyReason, Durable, Intake, Reservation, Submission};
-use causeway::settings::{Settings, SourceSettings};
+use causeway::settings::SourceSettings;
 use causeway::telemetry::Metrics;
 use causeway_dataflows::model::{Context, ContextEvent};
 use reqwest::header::HeaderMap;
@@ -87,8 +87,8 @@ pub(super) struct Server {
     pub(super) letters: Letters,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
-    serving: tokio::task::JoinHandle<()>,
-    serving_grpc: tokio::task::JoinHandle<()>,
+    serves: tokio::task::JoinHandle<()>,
+    serves_calls: tokio::task::JoinHandle<()>,
     _directory: tempfile::TempDir,
 }
 
@@ -125,13 +125,7 @@ impl Server {
 
     /// A server with a configuration, the line of the version left out.
     pub(super) async fn with(yaml: &str) -> Self {
-        let variable = |_: &str| Some(TOKEN.to_owned());
-        let file = |path: &std::path::Path| {
-            Ok(format!("{}-0123456789abcdef", path.file_name().unwrap().to_string_lossy()))
-        };
-        let around = Surroundings { variable: &variable, file: &file };
-        let written = load_text("test", &format!("version: 1\n{yaml}"), &around).unwrap();
-        let settings = Settings::check(&written).unwrap();
+        let settings = settings(yaml);
         let clock = Arc::new(ManualClock::at_seconds(NOW));
         let metrics = Metrics::new(&*clock);
         let directory = tempfile::tempdir().unwrap();
@@ -177,23 +171,12 @@ impl Server {
             started_ns: clock.now_ns(),
         });
         console.health.set("config", Condition::Well);
-        let listener = server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let app = console.app(receiving, false);
-        let listener_grpc = server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let grpc = listener_grpc.local_addr().unwrap();
-        let http_grpc = http.clone();
-        let serving_grpc = tokio::spawn(async move {
-            let never = std::future::pending();
-            server::serve(&http_grpc, listener_grpc, calls, never).await.unwrap();
-        });
-        let serving = tokio::spawn(async move {
-            let stopped = async move {
-                let _ = stopped.await;
-            };
-            server::serve(&http, listener, app, stopped).await.unwrap();
-        });
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        let (address, serves) = serving(&http, console.app(receiving, false), stopped).await;
+        let (grpc, serves_calls) = serving(&http, calls, std::future::pending()).await;
         // The client asks for a provider even where it speaks plain HTTP only.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -206,8 +189,8 @@ impl Server {
             letters,
             client,
             stop: Some(stop),
-            serving,
-            serving_grpc,
+            serves,
+            serves_calls,
             _directory: directory,
         }
     }
@@ -313,9 +296,9 @@ impl Server {
     /// Stops serving and waits for the requests under way.
     pub(super) async fn stop(mut self) {
         self.console.store.close();
-        self.serving_grpc.abort();
+        self.serves_calls.abort();
         let _ = self.stop.take().unwrap().send(());
-        self.serving.await.unwrap();
+        self.serves.await.unwrap();
     }
 }
 

@@ -63,7 +63,7 @@ async fn three_paths_take_both_encodings() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compressed_bodies_are_bounded() {
-    let server = Server::with("server: {limits: {decoded: 1MiB}}").await;
+    let server = Server::with("server: {limits: {body: 1MiB, decoded: 1MiB}}").await;
     let bytes = logs(cart(), vec![line("a")]).encode_to_vec();
     let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
     for (encoding, body) in [("gzip", gzip(&bytes)), ("zstd", zstd(&bytes))] {
