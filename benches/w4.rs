@@ -10,7 +10,7 @@
 //! and spread in the same slots; the floor keeps eight views in one array for each figure.
 //! Rows of the ensemble with as many series agree on every score, run by run.
 
-#[allow(dead_code, reason = "each bench uses its part")]
+#[allow(dead_code, unused_imports, reason = "each bench uses its part")]
 mod harness;
 #[path = "floor/scores.rs"]
 mod scores;

@@ -38,9 +38,8 @@ impl Ranges {
     #[inline]
     pub fn smooth(&mut self, inputs: &Figures, model: &Lanes) {
         let first = 1.0 / (self.count + 1) as f32;
-        for lane in 0..WIDTH {
-            let weight = model.weight[lane].max(first);
-            self.smooth[lane] += weight * (inputs[lane] - self.smooth[lane]);
+        for ((smooth, input), weight) in self.smooth.iter_mut().zip(inputs).zip(model.weight) {
+            *smooth += weight.max(first) * (*input - *smooth);
         }
     }
 
@@ -88,16 +87,16 @@ impl Ranges {
         }
         let weight = (1.0 / self.count as f32).max(model.spread_weight);
         let settled = self.count > model.settled_rows;
-        for lane in 0..WIDTH {
-            let distance = figures[lane] - self.mean[lane];
+        for (lane, figure) in figures.iter().enumerate() {
+            let distance = figure - self.mean[lane];
             let squared = distance * distance;
             // An outlier counts for a little more, as a lane may have stood still.
             let most = model.spread_most * self.variance[lane] + weight * squared;
             let squared = if settled { squared.min(most) } else { squared };
             self.mean[lane] += weight * distance;
             self.variance[lane] += weight * (squared - self.variance[lane]);
-            self.low[lane] = self.low[lane].min(figures[lane]);
-            self.high[lane] = self.high[lane].max(figures[lane]);
+            self.low[lane] = self.low[lane].min(*figure);
+            self.high[lane] = self.high[lane].max(*figure);
         }
     }
 

@@ -64,7 +64,7 @@ impl Explicit {
     /// Beyond the last bound nothing better is known than that bound.
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let (bucket, inside) = locate(self.counts.iter().copied(), share)?;
-        let Some(last) = self.bounds.len().checked_sub(1) else { return None };
+        let last = self.bounds.len().checked_sub(1)?;
         if bucket > last {
             return Some(self.bounds[last]);
         }
@@ -216,12 +216,12 @@ mod tests {
     use super::*;
 
     fn explicit(counts: &[u64]) -> Explicit {
-        Explicit::new(vec![1.0, 2.0, 4.0], counts.to_vec()).unwrap()
+        Explicit::new(vec![1.0, 2.0, 4.0], counts.to_vec()).expect("well formed")
     }
 
     fn positive(scale: i32, first: i32, counts: &[u64]) -> Exponential {
         let positive = Side { first, counts: counts.to_vec() };
-        Exponential::new(scale, 0, positive, Side::default()).unwrap()
+        Exponential::new(scale, 0, positive, Side::default()).expect("well formed")
     }
 
     #[test]
@@ -246,11 +246,12 @@ mod tests {
 
     #[test]
     fn what_does_not_belong_together_is_refused() {
-        let refused = Explicit::new(vec![1.0], vec![1]).unwrap_err();
+        let refused = Explicit::new(vec![1.0], vec![1]).expect_err("what is wrong is refused");
         assert!(refused.to_string().contains("one count more"), "{refused}");
         assert_eq!(Explicit::new(vec![1.0, 1.0], vec![1; 3]), Err(HistogramError::Bounds(1)));
         assert_eq!(Explicit::new(vec![f64::NAN], vec![1; 2]), Err(HistogramError::Bounds(0)));
-        let refused = Exponential::new(21, 0, Side::default(), Side::default()).unwrap_err();
+        let refused = Exponential::new(21, 0, Side::default(), Side::default())
+            .expect_err("what is wrong is refused");
         assert!(refused.to_string().contains("-10 to 20"), "{refused}");
     }
 
@@ -260,9 +261,10 @@ mod tests {
         assert_eq!(histogram.quantile(0.5), Some(8.0));
         assert_eq!(histogram.quantile(1.0), Some(16.0));
         let fine = positive(1, 0, &[2]);
-        assert!((fine.quantile(0.5).unwrap() - 2f64.powf(0.25)).abs() < 1e-12);
+        assert!((fine.quantile(0.5).expect("well formed") - 2f64.powf(0.25)).abs() < 1e-12);
         let negative = Side { first: 0, counts: vec![1, 1] };
-        let both = Exponential::new(0, 2, Side { first: 0, counts: vec![4] }, negative).unwrap();
+        let both = Exponential::new(0, 2, Side { first: 0, counts: vec![4] }, negative)
+            .expect("well formed");
         assert_eq!(both.quantile(0.0), Some(-4.0));
         assert_eq!(both.quantile(0.125), Some(-2.0));
         assert_eq!(both.quantile(0.4), Some(0.0));

@@ -103,7 +103,7 @@ fn what_is_no_number_changes_nothing() {
 
 #[test]
 fn a_given_season_is_used() {
-    let hour = NonZeroU32::new(3600).unwrap();
+    let hour = NonZeroU32::new(3600).expect("well formed");
     let model = MetricModel { season: Season::Seconds(hour), ..MetricModel::default() };
     let mut series = Series::default();
     let value = |row: i64| if row % 60 < 5 { 50.0 } else { 10.0 };
@@ -118,14 +118,14 @@ fn a_given_season_is_used() {
 fn a_state_that_was_written_goes_on_as_if_it_had_not() {
     let samples = days(4, |row, value| value + (row % 97) as f64);
     let model: MetricModel = {
-        let text = serde_json::to_string(&MetricModel::default()).unwrap();
-        serde_json::from_str(&text).unwrap()
+        let text = serde_json::to_string(&MetricModel::default()).expect("well formed");
+        serde_json::from_str(&text).expect("well formed")
     };
     let mut series = Series::default();
     for (row, (time, value)) in samples.iter().enumerate() {
         if row == 700 {
-            let text = serde_json::to_string(&series).unwrap();
-            series = serde_json::from_str(&text).unwrap();
+            let text = serde_json::to_string(&series).expect("well formed");
+            series = serde_json::from_str(&text).expect("well formed");
         }
         assert_eq!(series.step(&model, *time, *value), readings(&samples[..=row])[row]);
         if row > 720 {
