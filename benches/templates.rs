@@ -21,7 +21,7 @@ use causeway_dataflows::detect::log::miner::{Limits, MergeModel, Miner, Template
 use causeway_loadgen::rng::Rng;
 use clap::Parser;
 use harness::report::{self, Figure, Target};
-use harness::{Common, Meter, Outcome, rounds};
+use harness::{Common, Meter, Outcome, RowDigest, rounds};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -96,7 +96,7 @@ fn row(name: &str, args: &Args) -> Outcome {
     Outcome {
         events: (lines * repeats) as u64,
         outputs,
-        digest: format!("{:032x}", digest.digest128()),
+        digest: RowDigest::of([digest.digest()]).text(),
         ..Outcome::new(name, work, 1, args.common.seed).spent(spent)
     }
 }
