@@ -6,8 +6,9 @@ mod once;
 mod scripted;
 pub(crate) mod survival;
 
+use broker::Read;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Told as soon as possible.
@@ -60,6 +61,20 @@ fn counts(lines: impl IntoIterator<Item = String>) -> BTreeMap<String, u64> {
         })
     });
     rows.collect()
+}
+
+/// Whether what was read of a topic is about so many entities. Looks at the last message only,
+/// because it is asked after each: what a thousand say would be taken apart a thousand times.
+fn about(entities: usize) -> impl FnMut(&[Read]) -> bool {
+    let mut seen = BTreeSet::new();
+    move |told| {
+        if let Some(last) = told.last() {
+            let envelope: Value = serde_json::from_str(&last.value).unwrap();
+            let rows = envelope["data"]["alerts"].as_array().unwrap();
+            seen.extend(rows.iter().map(|row| row["entity"].to_string()));
+        }
+        seen.len() >= entities
+    }
 }
 
 /// Waits for something, for as long as a test may wait.

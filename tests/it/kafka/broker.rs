@@ -14,8 +14,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// How long anything is waited for before a test fails.
+/// How long anything is waited for without progress before a test fails.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a broker may take to start: two programs for Java one after the other, and whoever
+/// tortures keeps the machine busy.
+const START: Duration = Duration::from_secs(300);
 
 /// One broker of Apache Kafka, that ends with the test program at the latest: it is carried by
 /// a shell that ends when its standard input does.
@@ -84,7 +88,7 @@ impl Broker {
     }
 
     fn wait(&mut self) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + START;
         let client: BaseProducer = self.config().create().unwrap();
         while client.client().fetch_metadata(None, Duration::from_secs(1)).is_err() {
             let ended = self.shell.try_wait().unwrap();
@@ -138,7 +142,7 @@ impl Broker {
     }
 
     /// Reads a topic from its beginning until `enough`, every partition of it.
-    pub(super) fn read(&self, topic: &str, enough: impl Fn(&[Read]) -> bool) -> Vec<Read> {
+    pub(super) fn read(&self, topic: &str, enough: impl FnMut(&[Read]) -> bool) -> Vec<Read> {
         read(&self.address(), topic, enough)
     }
 
@@ -200,8 +204,13 @@ pub(super) fn produce(address: &str, messages: &[Sent<'_>]) {
     producer.flush(PATIENCE).unwrap();
 }
 
-/// Reads a topic from its beginning until `enough`, every partition of it.
-pub(super) fn read(address: &str, topic: &str, enough: impl Fn(&[Read]) -> bool) -> Vec<Read> {
+/// Reads a topic from its beginning until `enough`, every partition of it. That is asked before
+/// the first message and after each, and as long as more come nobody loses patience.
+pub(super) fn read(
+    address: &str,
+    topic: &str,
+    mut enough: impl FnMut(&[Read]) -> bool,
+) -> Vec<Read> {
     let mut config = client(address);
     config.set("isolation.level", "read_committed").set("group.id", "reader-of-a-test");
     let consumer: BaseConsumer = config.create().unwrap();
@@ -211,13 +220,19 @@ pub(super) fn read(address: &str, topic: &str, enough: impl Fn(&[Read]) -> bool)
         list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
-    let until = Instant::now() + PATIENCE;
+    let mut until = Instant::now() + PATIENCE;
     let mut found = Vec::new();
     while !enough(&found) {
-        assert!(Instant::now() < until, "{topic} does not come to that: {found:?}");
+        assert!(
+            Instant::now() < until,
+            "after {} messages nothing more comes to {topic}; the last: {:?}",
+            found.len(),
+            found.last()
+        );
         // After an error the client tries again by itself.
         if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
             found.push(Read::of(&message));
+            until = Instant::now() + PATIENCE;
         }
     }
     found

@@ -1,7 +1,7 @@
 //! Exactly once: transactions, kills between them, and who is fenced off.
 
 use super::broker::{Broker, PATIENCE, Read, Sent};
-use super::{alert, config, counts};
+use super::{about, alert, config, counts};
 use crate::live::process::Process;
 use rdkafka::producer::{BaseProducer, Producer};
 use serde_json::Value;
@@ -28,9 +28,7 @@ fn send(broker: &Broker, topic: &str, numbers: std::ops::Range<u32>) {
 
 /// Reads what is committed until it is about so many entities.
 fn told(broker: &Broker, topic: &str, entities: usize) -> Vec<Read> {
-    broker.read(&format!("{topic}-out"), |told| {
-        counts(told.iter().map(|read| read.value.clone())).len() >= entities
-    })
+    broker.read(&format!("{topic}-out"), about(entities))
 }
 
 /// Every revision once.

@@ -1,7 +1,7 @@
 //! What comes through when processes, brokers and messages go away.
 
-use super::broker::{Broker, PATIENCE, Sent};
-use super::{alert, config, counts};
+use super::broker::{Broker, PATIENCE, Read, Sent};
+use super::{about, alert, config, counts};
 use crate::live::process::Process;
 use causeway::clock::{Clock, WallClock};
 use serde_json::Value;
@@ -25,8 +25,11 @@ fn send(broker: &Broker, topic: &str, partitions: u32, numbers: std::ops::Range<
 
 /// Reads what was told until it is about so many entities.
 fn told(broker: &Broker, topic: &str, entities: usize) -> BTreeMap<String, u64> {
-    let counted = |told: &[super::broker::Read]| counts(told.iter().map(|read| read.value.clone()));
-    counted(&broker.read(&format!("{topic}-out"), |told| counted(told).len() >= entities))
+    counts(until_told(broker, topic, entities).into_iter().map(|read| read.value))
+}
+
+fn until_told(broker: &Broker, topic: &str, entities: usize) -> Vec<Read> {
+    broker.read(&format!("{topic}-out"), about(entities))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +64,7 @@ pub(crate) async fn kill_brokers(kills: u32) {
     for kill in 0..kills {
         let from = kill * 40;
         send(&broker, "restarts", 2, from..from + 20);
-        told(&broker, "restarts", (from + 20) as usize);
+        until_told(&broker, "restarts", (from + 20) as usize);
         // On its way when the broker is killed; what it had not acknowledged is sent once more.
         send(&broker, "restarts", 2, from + 20..from + 40);
         broker.restart();
@@ -93,8 +96,7 @@ async fn a_time_to_start_at_is_that_of_the_messages() {
     let start = jiff::Timestamp::from_millisecond(now_ms - 50_000).unwrap();
     let process =
         Process::start(&config(&broker.address(), "times", &format!("    start: \"{start}\"\n")));
-    let read = broker
-        .read("times-out", |told| counts(told.iter().map(|read| read.value.clone())).len() == 2);
+    let read = until_told(broker, "times", 2);
     assert_eq!(counts(read.iter().map(|read| read.value.clone())), once(2..4));
     // They have no time of their own, so their message's counts, to the second.
     for read in &read {

@@ -1,10 +1,13 @@
 //! A running `causeway`, with its pipes in hand.
 
+mod log;
+
+use log::Log;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_causeway");
 
@@ -34,8 +37,7 @@ pub(crate) fn memory_bytes(process: u32, name: &str) -> u64 {
 pub(crate) struct Process {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
-    /// Kept open, so that the process can go on writing to it.
-    stderr: Lines<BufReader<ChildStderr>>,
+    log: Log,
     /// The line of its log that says that it is ready.
     ready: Value,
     directory: tempfile::TempDir,
@@ -161,12 +163,13 @@ impl Process {
             (record["message"] == "ready").then_some(record)
         });
         let ready = ready.expect("it ended before it was ready");
+        let log = Log::read(stderr);
         // The client asks for a provider even where it speaks plain HTTP only.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Process {
             child,
             stdout,
-            stderr,
+            log,
             ready,
             directory,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
@@ -345,8 +348,7 @@ impl Process {
         // A pipe that nobody reads would hold the drain up.
         self.read_to_the_end();
         let status = self.child.wait().unwrap();
-        let log: Vec<String> = self.stderr.by_ref().map_while(Result::ok).collect();
-        assert_eq!(status.code(), Some(code), "{}", log.join("\n"));
+        assert_eq!(status.code(), Some(code), "{}", self.log.to_the_end());
         self.left()
     }
 
@@ -361,9 +363,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A test that failed must not leave it running.
+        // A test that failed must not leave it running, and whoever looks for the cause wants to
+        // know whether it was.
+        let ended = self.child.try_wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("it had ended: {ended:?}; its log:\n{}", self.log.to_the_end());
+        }
     }
 }
 
