@@ -348,7 +348,7 @@ impl Process {
         // A pipe that nobody reads would hold the drain up.
         self.read_to_the_end();
         let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(code), "{}", self.log.to_the_end());
+        assert_eq!(status.code(), Some(code), "{}", self.log.last_lines());
         self.left()
     }
 
@@ -369,7 +369,7 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("it had ended: {ended:?}; its log:\n{}", self.log.to_the_end());
+            eprintln!("it had ended: {ended:?}; its log:\n{}", self.log.last_lines());
         }
     }
 }

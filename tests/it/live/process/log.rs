@@ -28,7 +28,7 @@ impl Log {
     }
 
     /// Waits until the process has closed it; the last lines.
-    pub(super) fn to_the_end(&mut self) -> String {
+    pub(super) fn last_lines(&mut self) -> String {
         let last = self.0.take().map(|reader| reader.join().unwrap()).unwrap_or_default();
         Vec::from(last).join("\n")
     }
