@@ -148,6 +148,7 @@ fn read(
         release: Box::new(release),
         given: Default::default(),
         fatal: Default::default(),
+        lost_brokers: Default::default(),
     };
     let consumer: BaseConsumer<Context> = consumer_config(params).create_with_context(context)?;
     let topics: Vec<&str> = params.settings.topics.iter().map(String::as_str).collect();
@@ -181,7 +182,7 @@ fn serve(
             // Partitions have queues of their own before anything is fetched for them.
             Some(Ok(_)) => context.note("a message came outside its queue", &KafkaError::Canceled),
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                return Err(KafkaSourceError::Failed(fatal(code)));
+                return follow(context.end(code));
             }
             Some(Err(error)) => context.note("the group cannot be served", &error),
         }
@@ -195,13 +196,11 @@ fn serve(
             context.note("offsets are not stored; the journal has them", &error);
         }
         if let Some(problem) = context.fatal() {
-            return Err(KafkaSourceError::Failed(problem));
+            let of_client = consumer.client().fatal_error().map(|(code, _)| context.end(code));
+            return follow(of_client.unwrap_or(End::Failed(problem)));
         }
-        match pollers.ends.try_recv() {
-            Ok(End::Failed(problem)) => return Err(KafkaSourceError::Failed(problem)),
-            Ok(End::Stopping) => return Ok(Next::Stop),
-            Ok(End::Again) => return Ok(Next::Again),
-            Err(_) => {}
+        if let Ok(end) = pollers.ends.try_recv() {
+            return follow(end);
         }
         if stop.try_recv() != Err(TryRecvError::Empty) {
             return Ok(Next::Stop);
@@ -237,14 +236,12 @@ fn settle(positions: &Positions) {
     }
 }
 
-fn fatal(code: RDKafkaErrorCode) -> String {
-    let remedy = match code {
-        RDKafkaErrorCode::FencedInstanceId => {
-            "; another process reads with a copy of this data directory"
-        }
-        _ => "",
-    };
-    format!("Kafka's client cannot go on: {code}{remedy}")
+fn follow(end: End) -> Result<Next, KafkaSourceError> {
+    match end {
+        End::Failed(problem) => Err(KafkaSourceError::Failed(problem)),
+        End::Stopping => Ok(Next::Stop),
+        End::Again => Ok(Next::Again),
+    }
 }
 
 fn consumer_config(params: &KafkaParams) -> rdkafka::ClientConfig {

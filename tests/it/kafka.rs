@@ -1,6 +1,7 @@
 //! Kafka on both sides of a running process, against a real broker and against scripted ones.
 
 mod broker;
+mod fenced;
 mod journey;
 mod once;
 mod scripted;

@@ -3,6 +3,7 @@
 //! All of it runs on the thread that polls the consumer.
 
 use super::positions::{Committed, Partition, Positions};
+use super::reader::End;
 use crate::settings::{KafkaSourceSettings, OffsetLost, Start};
 use crate::telemetry::Repeats;
 use crate::telemetry::kafka::{KafkaBooks, PartitionState};
@@ -16,6 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +28,9 @@ const ASK: Duration = Duration::from_secs(5);
 
 /// What the client calls the state of a broker that answers.
 const BROKER_UP: &str = "UP";
+
+/// Under what the client logs that the group did not answer for as long as a member may be silent.
+const SESSION_OVER: &str = "SESSTMOUT";
 
 /// A partition, and the offset from which it is read if that is known.
 pub(super) type Given = (Partition, Option<u64>);
@@ -44,6 +49,8 @@ pub(super) struct Context {
     /// Partitions that were given and have no reader yet.
     pub(super) given: Mutex<Vec<Given>>,
     pub(super) fatal: Mutex<Option<String>>,
+    /// Whether brokers were out of reach since the consumer began.
+    pub(super) lost_brokers: AtomicBool,
 }
 
 impl Context {
@@ -55,6 +62,26 @@ impl Context {
     /// Why the source cannot go on, if it cannot.
     pub(super) fn fatal(&self) -> Option<String> {
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What follows when the client cannot go on.
+    ///
+    /// The group lets the latest of several members of one name in and fences off the others. A
+    /// member whose broker goes away while it joins does not hear under which number it was let
+    /// in; with the number that it knows it is fenced off by itself. So who has lost brokers
+    /// begins anew, and comes in if nobody else is there; who has not was fenced off by another.
+    pub(super) fn end(&self, code: RDKafkaErrorCode) -> End {
+        let is_fenced = code == RDKafkaErrorCode::FencedInstanceId;
+        if is_fenced && self.lost_brokers.load(Ordering::Acquire) {
+            let error = KafkaError::MessageConsumptionFatal(code);
+            self.note("after its brokers were lost the consumer begins anew", &error);
+            return End::Again;
+        }
+        let remedy = match is_fenced {
+            true => "; another process reads with a copy of this data directory",
+            false => "",
+        };
+        End::Failed(format!("Kafka's client cannot go on: {code}{remedy}"))
     }
 
     fn fail(&self, problem: String) {
@@ -255,6 +282,9 @@ fn shown((topic, partition): &Partition, from: Option<u64>) -> String {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        if facility == SESSION_OVER {
+            self.lost_brokers.store(true, Ordering::Release);
+        }
         if self.repeats.allow("librdkafka").is_some() {
             crate::kafka::log(&self.source, level, facility, line);
         }
@@ -276,8 +306,16 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.fail(format!("Kafka's client cannot go on: {reason}"));
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal) => {
+                self.fail(format!("Kafka's client cannot go on: {reason}"));
+            }
+            Some(
+                RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut,
+            ) => self.lost_brokers.store(true, Ordering::Release),
+            _ => {}
         }
         self.books.enter(&self.source, |counts| counts.problem = Some(reason.to_owned()));
         self.note(reason, &error);

@@ -36,7 +36,7 @@ pub(super) struct Shared {
 pub(super) enum End {
     /// The process is stopping.
     Stopping,
-    /// It has to begin anew: an offset that is due is not there.
+    /// It has to begin anew: an offset that is due is not there, or the group does not know it.
     Again,
     /// It cannot go on.
     Failed(String),
@@ -189,9 +189,7 @@ impl Reader {
     fn stumble(&self, error: &KafkaError) -> Result<(), End> {
         let context = self.shared.consumer.context();
         match error {
-            KafkaError::MessageConsumptionFatal(_) => {
-                Err(End::Failed(format!("Kafka's client cannot go on: {error}")))
-            }
+            KafkaError::MessageConsumptionFatal(code) => Err(context.end(*code)),
             // Whoever begins anew looks where the partition goes on.
             KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) => Err(End::Again),
             error => {

@@ -279,18 +279,19 @@ impl Process {
         }
     }
 
-    /// Asks for the metrics until a counter without labels has come to `least`.
-    pub(super) async fn until_counted(&self, counter: &str, least: f64) {
-        loop {
-            let (_, text) = self.get("/metrics").await;
-            let counted = text.as_str().unwrap().lines().find_map(|line| {
-                let value = line.strip_prefix(counter)?.strip_prefix(' ')?;
-                value.parse::<f64>().ok()
-            });
-            if counted.is_some_and(|counted| counted >= least) {
-                return;
-            }
-        }
+    /// What a counter, named with its labels, has come to.
+    pub(crate) async fn counted(&self, counter: &str) -> f64 {
+        let (_, text) = self.get("/metrics").await;
+        let counted = text.as_str().unwrap().lines().find_map(|line| {
+            let value = line.strip_prefix(counter)?.strip_prefix(' ')?;
+            value.parse::<f64>().ok()
+        });
+        counted.unwrap_or(0.0)
+    }
+
+    /// Asks for the metrics until a counter has come to `least`.
+    pub(crate) async fn until_counted(&self, counter: &str, least: f64) {
+        while self.counted(counter).await < least {}
     }
 
     /// Asks until the process says that it is ready.
@@ -350,6 +351,15 @@ impl Process {
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), Some(code), "{}", self.log.last_lines());
         self.left()
+    }
+
+    /// Waits for its end by itself, which has the exit code `code`; the end of its log.
+    pub(crate) fn failed(mut self, code: i32) -> String {
+        self.read_to_the_end();
+        let status = self.child.wait().unwrap();
+        let log = self.log.to_the_end();
+        assert_eq!(status.code(), Some(code), "{log}");
+        log
     }
 
     /// What outlasts the process that has ended.
