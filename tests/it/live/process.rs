@@ -357,7 +357,7 @@ impl Process {
     pub(crate) fn failed(mut self, code: i32) -> String {
         self.read_to_the_end();
         let status = self.child.wait().unwrap();
-        let log = self.log.to_the_end();
+        let log = self.log.last_lines();
         assert_eq!(status.code(), Some(code), "{log}");
         log
     }
