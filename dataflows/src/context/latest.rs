@@ -144,7 +144,7 @@ pub fn latest<'scope>(
             Pipeline,
             "context: latest",
             |capability, _| {
-                let mut inputs = Inputs::new(capability);
+                let mut inputs = Inputs::new(vec![capability]);
                 move |(events, frontier), (ticks, tick_frontier), output| {
                     inputs.stash(events, ticks, |_, epoch| epoch);
                     while let Some((epoch, tick, batch)) =
@@ -165,7 +165,7 @@ pub fn latest<'scope>(
                             }
                         }
                         memory.leave(epoch, || save(&things));
-                        if let Some(cap) = inputs.capability(epoch) {
+                        if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }
                     }

@@ -81,7 +81,7 @@ pub fn correlate<'scope>(
             Pipeline,
             "correlate: decide",
             |capability, _| {
-                let mut inputs = Inputs::new(capability);
+                let mut inputs = Inputs::new(vec![capability]);
                 move |(facts, frontier), (ticks, tick_frontier), output| {
                     inputs.stash(facts, ticks, |(_, epoch, _), _| *epoch);
                     while let Some((epoch, tick, batch)) =
@@ -108,7 +108,7 @@ pub fn correlate<'scope>(
                                 .map(|(name, state)| (name.clone(), state.save()))
                                 .collect()
                         });
-                        if let Some(cap) = inputs.capability(epoch) {
+                        if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }
                     }

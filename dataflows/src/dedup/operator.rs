@@ -3,7 +3,7 @@
 use super::key::{Output, SavedKey};
 use super::table::Table;
 use crate::model::{Alert, AlertBatch, AlertCount};
-use crate::ops::epochs::{Epoch, Stash, Tick};
+use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -45,52 +45,24 @@ pub fn dedup<'scope>(
     let (counts, counts_stream) = builder.new_output();
     let mut counts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(counts);
     let mut keeper = Keeper::new(params, memory);
-    builder.build(move |mut capabilities| {
-        let mut counts_capability = capabilities.pop();
-        let mut alerts_capability = capabilities.pop();
-        let mut stash = Stash::<AlertBatch>::default();
-        let mut stashed_ticks = Stash::<Tick>::default();
+    builder.build(move |capabilities| {
+        let mut inputs = Inputs::new(capabilities);
         move |frontiers| {
-            batches.for_each(|cap, data| {
-                if let Some(epoch) = cap.least() {
-                    stash.extend(*epoch, data.drain(..));
-                }
-            });
-            ticks.for_each(|cap, data| {
-                if let Some(epoch) = cap.least() {
-                    stashed_ticks.extend(*epoch, data.drain(..));
-                }
-            });
+            inputs.stash(&mut batches, &mut ticks, |_, epoch| epoch);
             // Before anything else: what an epoch changes is then copied less often.
             keeper.hand_out();
-            let (Some(alerts_cap), Some(counts_cap)) =
-                (alerts_capability.as_mut(), counts_capability.as_mut())
-            else {
-                return;
-            };
-            // An epoch is complete when both inputs have passed it; every epoch has a tick.
-            while let Some(epoch) = stashed_ticks.ready(frontiers[1].frontier()) {
-                if frontiers[0].frontier().less_equal(&epoch) {
-                    break;
-                }
-                alerts_cap.downgrade(&epoch);
-                counts_cap.downgrade(&epoch);
+            let (of_batches, of_ticks) = (frontiers[0].frontier(), frontiers[1].frontier());
+            while let Some((epoch, tick, batches)) = inputs.next(of_batches, of_ticks) {
                 let mut out = Collected { epoch, alerts: Vec::new(), counts: Vec::new() };
-                let Some(tick) = Tick::of_all(stashed_ticks.take(epoch)) else { continue };
-                keeper.epoch(tick, stash.take(epoch), &mut out);
-                alerts.activate().session(alerts_cap).give_container(&mut out.alerts);
-                counts.activate().session(counts_cap).give_container(&mut out.counts);
+                keeper.epoch(tick, batches, &mut out);
+                if let [of_alerts, of_counts] = inputs.capabilities(epoch) {
+                    alerts.activate().session(of_alerts).give_container(&mut out.alerts);
+                    counts.activate().session(of_counts).give_container(&mut out.counts);
+                }
             }
-            match frontiers.iter().filter_map(|f| f.frontier().first().copied()).min() {
-                Some(next) => {
-                    alerts_cap.downgrade(&next);
-                    counts_cap.downgrade(&next);
-                }
-                None => {
-                    keeper.hand_out_all();
-                    alerts_capability = None;
-                    counts_capability = None;
-                }
+            inputs.advance(of_batches, of_ticks);
+            if inputs.have_ended() {
+                keeper.hand_out_all();
             }
             if keeper.saving.is_some() {
                 activator.activate();

@@ -4,7 +4,7 @@
 //! its end; calls that come later still are counted and change nothing. That somebody asks
 //! somebody is topology, which is told as a relation that lasts for a while.
 
-use super::metric::Track;
+use super::metric::{Accumulation, Track};
 use super::raise::{Out, Subject};
 use super::samples::Finder;
 use super::watch::Around;
@@ -121,7 +121,8 @@ impl CallWatch {
                     let (track, subject) = (&mut self.state.tracks[of], &self.subjects[of]);
                     let severity = params.severity;
                     let finder = Finder { subject, severity, begins, model: &params.model };
-                    finder.judge(track, at + MINUTE, figure, out);
+                    let point = (Accumulation::Gauge, figure);
+                    finder.judge(track, at + MINUTE, point, out);
                 }
             }
         }

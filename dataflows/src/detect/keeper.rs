@@ -110,7 +110,7 @@ impl Keeper {
             self.update(slot, now, out);
         }
         self.dirty = dirty;
-        out.watched = std::mem::take(&mut self.watched);
+        out.watched.add(&std::mem::take(&mut self.watched));
     }
 
     fn samples(&mut self, batch: &SignalBatch, now: Seconds) {

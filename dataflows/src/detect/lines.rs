@@ -112,11 +112,14 @@ impl LineWatch {
             }
             let id = self.state.miner.current(found.id);
             quoted.insert(id, line.text);
-            let told = self.state.service.line(&params.model, line.time, id, line.severity);
-            self.tell(told.decided, &quoted, &params.model, params.severity, out);
+            let decided = self.state.service.line(&params.model, line.time, id, line.severity);
+            self.tell(decided, &quoted, &params.model, params.severity, out);
         }
         let decided = self.state.service.advance(&params.model, over);
         self.tell(decided, &quoted, &params.model, params.severity, out);
+        let (late, crowded) = self.state.service.take_left_out();
+        out.watched.unread[Unread::Late as usize] += late;
+        out.watched.unread[Unread::Crowded as usize] += crowded;
     }
 
     fn tell(

@@ -6,12 +6,10 @@
 //! themselves (the chance of one is two over the number of samples), which is why no
 //! distribution has to be assumed. Rule: ALGORITHMS 1.3.
 //!
-//! Counters and histograms are made gauges first, late samples are replayed by [`Track`].
+//! Counters are made gauges first, late samples are replayed by [`Track`].
 
 mod counter;
 mod lanes;
-
-mod quantile;
 mod reading;
 mod seasons;
 mod series;
@@ -24,7 +22,6 @@ use crate::params::metric as model;
 
 pub use counter::{Accumulation, Counter};
 pub use model::{Lanes, MetricModel, Season, THRESHOLD_PPM};
-pub use quantile::{Explicit, Exponential, HistogramError, Side};
 pub use reading::{Reading, Transform};
 pub use series::Series;
 pub use track::{Change, Pushed, Track};

@@ -3,7 +3,7 @@
 use super::keeper::{Keeper, SavedWatch};
 use super::raise::Out;
 use crate::model::{AlertBatch, ContextEvent, SignalBatch, Watched};
-use crate::ops::epochs::{Epoch, Stash, Tick};
+use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use timely::container::CapacityContainerBuilder;
@@ -49,42 +49,25 @@ pub fn detect<'scope>(
     let mut keeper = Keeper::new(params);
     let mut begin = memory.begin();
     builder.build(move |capabilities| {
-        let mut capabilities = Some(capabilities);
-        let mut stash = Stash::<SignalBatch>::default();
-        let mut stashed_ticks = Stash::<Tick>::default();
+        let mut inputs = Inputs::new(capabilities);
         move |frontiers| {
-            batches.for_each(|cap, data| {
-                if let Some(epoch) = cap.least() {
-                    stash.extend(*epoch, data.drain(..));
-                }
-            });
-            ticks.for_each(|cap, data| {
-                if let Some(epoch) = cap.least() {
-                    stashed_ticks.extend(*epoch, data.drain(..));
-                }
-            });
-            let Some(held) = capabilities.as_mut() else { return };
-            while let Some(epoch) = stashed_ticks.ready(frontiers[1].frontier()) {
-                if frontiers[0].frontier().less_equal(&epoch) {
-                    break;
-                }
-                held.iter_mut().for_each(|cap| cap.downgrade(&epoch));
-                let Some(tick) = Tick::of_all(stashed_ticks.take(epoch)) else { continue };
+            inputs.stash(&mut batches, &mut ticks, |_, epoch| epoch);
+            let (of_batches, of_ticks) = (frontiers[0].frontier(), frontiers[1].frontier());
+            while let Some((epoch, tick, batches)) = inputs.next(of_batches, of_ticks) {
                 begin.take().into_iter().for_each(|saved| keeper.restore(saved, tick.now));
                 let mut out = Out::new(tick.now, peers);
-                keeper.epoch(stash.take(epoch), tick.now, &mut out);
+                keeper.epoch(batches, tick.now, &mut out);
                 memory.leave(epoch, || keeper.save());
                 out.alerts.retain(|batch| !batch.events.is_empty());
                 let mut did = vec![(out.watched, epoch)];
                 did.retain(|(watched, _)| *watched != Watched::default());
-                alerts.activate().session(&held[0]).give_container(&mut out.alerts);
-                context.activate().session(&held[1]).give_container(&mut out.context);
-                watched.activate().session(&held[2]).give_container(&mut did);
+                if let [of_alerts, of_context, of_watched] = inputs.capabilities(epoch) {
+                    alerts.activate().session(of_alerts).give_container(&mut out.alerts);
+                    context.activate().session(of_context).give_container(&mut out.context);
+                    watched.activate().session(of_watched).give_container(&mut did);
+                }
             }
-            match frontiers.iter().filter_map(|f| f.frontier().first().copied()).min() {
-                Some(next) => held.iter_mut().for_each(|cap| cap.downgrade(&next)),
-                None => capabilities = None,
-            }
+            inputs.advance(of_batches, of_ticks);
         }
     });
     Detected { alerts: alerts_stream, context: context_stream, watched: watched_stream }

@@ -1,16 +1,17 @@
 //! Numbers of one series, made a gauge and judged one by one.
 
-use super::metric::{Accumulation, Change, Counter, MetricModel, Track};
+use super::metric::{Accumulation, Change, MetricModel, Pushed, Track};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
-use crate::model::{Finding, Identity, Measure, Sample, Seconds, Severity, SourceIndex};
+use crate::model::{
+    Finding, Identity, Measure, Sample, Seconds, Severity, SourceIndex, Unread,
+};
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of a series.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SampleState {
-    counter: Counter,
     track: Track,
     /// The first sample; nothing before any came.
     since: Option<Seconds>,
@@ -43,7 +44,7 @@ impl SampleWatch {
 
     /// Judges what the epoch brought.
     pub fn update(&mut self, around: &Around<'_>, out: &mut Out) {
-        let SampleState { counter, track, since, waiting } = &mut self.state;
+        let SampleState { track, since, waiting } = &mut self.state;
         waiting.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.total_cmp(&b.2)));
         for (time, measure, value) in waiting.drain(..) {
             let kind = match measure {
@@ -51,12 +52,11 @@ impl SampleWatch {
                 Measure::Total => Accumulation::Cumulative,
                 Measure::Added => Accumulation::Delta,
             };
-            let Some(gauge) = counter.gauge(kind, time, value) else { continue };
             let params = &around.params.samples;
             let begins = *since.get_or_insert(time) + params.warm_up_seconds;
             let (subject, severity) = (&self.subject, params.severity);
             let finder = Finder { subject, severity, begins, model: &params.model };
-            finder.judge(track, time, gauge, out);
+            finder.judge(track, time, (kind, value), out);
         }
     }
 }
@@ -71,17 +71,25 @@ pub(super) struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Judges one figure and says what changes by it.
-    pub(super) fn judge(&self, track: &mut Track, time: Seconds, figure: f64, out: &mut Out) {
+    /// Judges one point and says what changes by it.
+    pub(super) fn judge(
+        &self,
+        track: &mut Track,
+        time: Seconds,
+        point: (Accumulation, f64),
+        out: &mut Out,
+    ) {
         let mut changes = Vec::new();
-        track.push(self.model, time, figure, &mut changes);
+        if track.push(self.model, time, point, &mut changes) == Pushed::Ignored {
+            out.watched.unread[Unread::Late as usize] += 1;
+        }
         changes.retain(|change| change.time_seconds >= self.begins);
         // What is taken back comes first: at one second only one thing is said.
         changes.sort_by_key(|change| (change.time_seconds, change.diff));
-        for Change { time_seconds, value, reading, diff } in changes {
+        for Change { time_seconds, figure, reading, diff } in changes {
             let finding = Finding {
                 what: self.subject.identity.name.clone(),
-                value: number(value),
+                value: number(figure),
                 expected: number(reading.expected),
                 score_ppm: reading.score_ppm / 1000 * 1000,
                 step_milli: reading.step_milli,

@@ -66,7 +66,7 @@ pub fn history<'scope>(
             Pipeline,
             "history: rate",
             |capability, _| {
-                let mut inputs = Inputs::new(capability);
+                let mut inputs = Inputs::new(vec![capability]);
                 move |(rows, frontier), (ticks, tick_frontier), output| {
                     inputs.stash(rows, ticks, |(_, epoch, _), _| *epoch);
                     while let Some((epoch, tick, batch)) =
@@ -74,7 +74,7 @@ pub fn history<'scope>(
                     {
                         let mut rated = tenants.rate(batch, tick.now, epoch, &params);
                         memory.leave(epoch, || tenants.save());
-                        if let Some(cap) = inputs.capability(epoch) {
+                        if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut rated);
                         }
                     }

@@ -20,7 +20,7 @@ pub type Epoch = u64;
 
 /// Input by epoch.
 #[derive(Debug)]
-pub struct Stash<T> {
+struct Stash<T> {
     pending: BTreeMap<Epoch, Vec<T>>,
 }
 
@@ -32,23 +32,23 @@ impl<T> Default for Stash<T> {
 
 impl<T> Stash<T> {
     /// Keeps `items` for `epoch`.
-    pub fn extend(&mut self, epoch: Epoch, items: impl Iterator<Item = T>) {
+    fn extend(&mut self, epoch: Epoch, items: impl Iterator<Item = T>) {
         self.pending.entry(epoch).or_default().extend(items);
     }
 
     /// Keeps one item for `epoch`.
-    pub fn push(&mut self, epoch: Epoch, item: T) {
+    fn push(&mut self, epoch: Epoch, item: T) {
         self.pending.entry(epoch).or_default().push(item);
     }
 
     /// The earliest epoch that waits, if the frontier has passed it.
-    pub fn ready(&self, frontier: AntichainRef<'_, Epoch>) -> Option<Epoch> {
+    fn ready(&self, frontier: AntichainRef<'_, Epoch>) -> Option<Epoch> {
         let (epoch, _) = self.pending.first_key_value()?;
         (!frontier.less_equal(epoch)).then_some(*epoch)
     }
 
     /// What arrived for `epoch`.
-    pub fn take(&mut self, epoch: Epoch) -> Vec<T> {
+    fn take(&mut self, epoch: Epoch) -> Vec<T> {
         self.pending.remove(&epoch).unwrap_or_default()
     }
 }
@@ -69,7 +69,7 @@ impl Tick {
     }
 }
 
-/// Two inputs of an operator, data and ticks, with the capability to answer.
+/// Two inputs of an operator, data and ticks, with a capability for each of its outputs.
 ///
 /// Every worker gets a tick for every epoch; an epoch is complete when both
 /// frontiers have passed it.
@@ -77,13 +77,14 @@ impl Tick {
 pub struct Inputs<T> {
     data: Stash<T>,
     ticks: Stash<Tick>,
-    capability: Option<Capability<Epoch>>,
+    /// None once both inputs have ended.
+    capabilities: Vec<Capability<Epoch>>,
 }
 
 impl<T: 'static> Inputs<T> {
-    /// Begins with the operator's initial capability.
-    pub fn new(capability: Capability<Epoch>) -> Self {
-        Inputs { data: Stash::default(), ticks: Stash::default(), capability: Some(capability) }
+    /// Begins with the operator's initial capabilities.
+    pub fn new(capabilities: Vec<Capability<Epoch>>) -> Self {
+        Inputs { data: Stash::default(), ticks: Stash::default(), capabilities }
     }
 
     /// Takes in whatever has arrived. `epoch_of` gives the epoch of an item: updates of a
@@ -126,19 +127,22 @@ impl<T: 'static> Inputs<T> {
         Some((epoch, tick, self.data.take(epoch)))
     }
 
-    /// The capability, downgraded to `epoch`; `None` after the inputs have ended.
-    pub fn capability(&mut self, epoch: Epoch) -> Option<&Capability<Epoch>> {
-        let capability = self.capability.as_mut()?;
-        capability.downgrade(&epoch);
-        Some(capability)
+    /// The capabilities, downgraded to `epoch`; none after the inputs have ended.
+    pub fn capabilities(&mut self, epoch: Epoch) -> &[Capability<Epoch>] {
+        self.capabilities.iter_mut().for_each(|capability| capability.downgrade(&epoch));
+        &self.capabilities
     }
 
     /// Gives up the right to answer for what both frontiers have passed.
     pub fn advance(&mut self, data: AntichainRef<'_, Epoch>, ticks: AntichainRef<'_, Epoch>) {
-        let next = data.first().into_iter().chain(ticks.first()).min().copied();
-        match (next, &mut self.capability) {
-            (Some(next), Some(capability)) => capability.downgrade(&next),
-            _ => self.capability = None,
+        match data.first().into_iter().chain(ticks.first()).min() {
+            Some(next) => self.capabilities.iter_mut().for_each(|held| held.downgrade(next)),
+            None => self.capabilities.clear(),
         }
+    }
+
+    /// Whether both inputs have ended and everything has been answered.
+    pub fn have_ended(&self) -> bool {
+        self.capabilities.is_empty()
     }
 }

@@ -4,8 +4,7 @@
 //! Time: event time, in minutes. A minute is decided when event time has passed its end by
 //! the lateness bound, and until then its counts are kept open, so that lines may come in any
 //! order within the bound and the decided readings are those of sorted lines. A line that
-//! comes for a minute that was decided is counted and changes nothing. What a line means at
-//! once is a provisional [`Reading`], which changes no state either.
+//! comes for a minute that was decided is counted and changes nothing.
 //! State: 256 templates at most with about 100 bytes each, chosen by space-saving, the ids
 //! that were seen (8 bytes each), and the open minutes; all bounded by the [`LogModel`].
 //! Retracts nothing: an alias that the miner tells of moves state on and leaves what was said.
@@ -52,19 +51,10 @@ pub struct Reading {
     pub kind: ReadingKind,
     /// Thousandths of a line that were expected in the minute.
     pub expected_milli: u64,
-    /// Lines in the minute; 1 in a provisional reading.
+    /// Lines in the minute.
     pub value: u64,
     /// The worst severity among them, 1 to 24.
     pub severity: u8,
-}
-
-/// What one line leads to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Told {
-    /// What the line means by itself, as far as is known now; changes no state.
-    pub provisional: Reading,
-    /// Readings of the minutes that its time decided, by minute and template.
-    pub decided: Vec<Reading>,
 }
 
 /// What was counted.
@@ -109,30 +99,30 @@ pub struct LogService {
 const MINUTE_SECONDS: i64 = 60;
 
 impl LogService {
-    /// Takes a line in: its event time, template and severity (1 to 24).
+    /// Takes a line in: its event time, template and severity (1 to 24); readings of the
+    /// minutes that its time decided, by minute and template.
     pub fn line(
         &mut self,
         model: &LogModel,
         time_seconds: i64,
         template: u64,
         severity: u8,
-    ) -> Told {
+    ) -> Vec<Reading> {
         let decided = self.advance(model, time_seconds);
         let minute = time_seconds.div_euclid(MINUTE_SECONDS);
-        let provisional = self.provisional(model, minute, template, severity);
         if minute < self.undecided {
             self.counts.late += 1;
-            return Told { provisional, decided };
+            return decided;
         }
         let open = self.open.entry(minute).or_default();
         if open.len() >= model.minute_templates_max && !open.contains_key(&template) {
             self.counts.crowded += 1;
-            return Told { provisional, decided };
+            return decided;
         }
         let tally = open.entry(template).or_default();
         tally.lines += 1;
         tally.severity = tally.severity.max(severity);
-        Told { provisional, decided }
+        decided
     }
 
     /// Decides every minute whose end lies the lateness bound before `now_seconds`.
@@ -145,14 +135,6 @@ impl LogService {
         let until = (latest - model.lateness_seconds).div_euclid(MINUTE_SECONDS);
         if first || until > self.undecided {
             self.undecided = until;
-        }
-        self.decide(model)
-    }
-
-    /// Decides all open minutes, at the end of the input.
-    pub fn finish(&mut self, model: &LogModel) -> Vec<Reading> {
-        if let Some((&last, _)) = self.open.last_key_value() {
-            self.undecided = self.undecided.max(last + 1);
         }
         self.decide(model)
     }
@@ -184,13 +166,10 @@ impl LogService {
         self.counts
     }
 
-    /// What one line of `template` means, before its minute is decided.
-    fn provisional(&self, model: &LogModel, minute: i64, template: u64, severity: u8) -> Reading {
-        let open = self.open.values().any(|open| open.contains_key(&template));
-        let new = !open && !self.seen.contains(&template);
-        let novelty = if new { self.novelty(model, minute) } else { 0.0 };
-        let tally = Tally { lines: 1, severity };
-        model.reading(template, minute * MINUTE_SECONDS, tally.lines, severity, novelty, None)
+    /// Lines that were left out since this was asked last: late ones, crowded ones.
+    pub fn take_left_out(&mut self) -> (u64, u64) {
+        let LogCounts { late, crowded, .. } = &mut self.counts;
+        (std::mem::take(late), std::mem::take(crowded))
     }
 
     fn decide(&mut self, model: &LogModel) -> Vec<Reading> {

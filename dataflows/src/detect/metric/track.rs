@@ -1,11 +1,15 @@
 //! A series that forgives late samples: two older states and what came since the elder.
 //!
+//! What is kept is what was sent: a late point of a counter changes the rates of both its
+//! neighbours, so counters are made rates within the replay.
+//!
 //! A sample that is late within the bound restores the state before it and is replayed in
 //! its place with all that came after; what readings were alerts and are none now are taken
 //! back, and the other way round. So any arrival within the bound ends with the readings of
 //! the sorted order, samples of one second by their value. A sample beyond the bound is
 //! counted and changes nothing.
 
+use super::counter::{Accumulation, Counter};
 use super::model::MetricModel;
 use super::reading::Reading;
 use super::series::Series;
@@ -16,8 +20,8 @@ use serde::{Deserialize, Serialize};
 pub struct Change {
     /// Time of the sample.
     pub time_seconds: i64,
-    /// Its value.
-    pub value: f64,
+    /// Its figure: the value of a gauge, the rate of a counter.
+    pub figure: f64,
     /// Its reading.
     pub reading: Reading,
     /// 1 when it appears, -1 when it is taken back.
@@ -38,42 +42,69 @@ pub enum Pushed {
 /// A sample, as small as it can be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Sample {
-    /// Seconds since the elder state's end.
+    /// Seconds since the elder state's end, and above them how it adds up.
     offset: u32,
     bits: [u32; 2],
 }
 
-/// The state before all samples that are not earlier than `end`.
+/// What is known after a sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Known {
+    counter: Counter,
+    series: Series,
+}
+
+/// What is known before all samples that are not earlier than `end`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Snapshot {
     end: i64,
     /// How many of the kept samples it has taken in.
     taken: u32,
-    series: Series,
+    known: Known,
+}
+
+/// An alert among the kept samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Alert {
+    /// The number of the sample.
+    number: u32,
+    figure: f64,
+    reading: Reading,
 }
 
 /// A series with enough of its past to put late samples in their place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Track {
-    live: Series,
+    live: Known,
     elder: Snapshot,
     younger: Snapshot,
     samples: Vec<Sample>,
-    /// Alerts among the kept samples, by the number of the sample.
-    alerts: Vec<(u32, Reading)>,
+    /// By the number of the sample.
+    alerts: Vec<Alert>,
     /// Time of the latest sample.
     latest: Option<i64>,
-    ignored: u64,
 }
 
+/// Bits of an offset: 34 years.
+const OFFSET_BITS: u32 = 30;
+
 impl Sample {
-    fn new(end: i64, time: i64, value: f64) -> Sample {
+    fn new(end: i64, time: i64, kind: Accumulation, value: f64) -> Sample {
         let bits = value.to_bits();
-        Sample { offset: (time - end) as u32, bits: [bits as u32, (bits >> 32) as u32] }
+        let offset = (time - end) as u32 | (kind as u32) << OFFSET_BITS;
+        Sample { offset, bits: [bits as u32, (bits >> 32) as u32] }
     }
 
     fn time(self, end: i64) -> i64 {
-        end + i64::from(self.offset)
+        end + i64::from(self.offset & ((1 << OFFSET_BITS) - 1))
+    }
+
+    fn kind(self) -> Accumulation {
+        match self.offset >> OFFSET_BITS {
+            0 => Accumulation::Gauge,
+            1 => Accumulation::Cumulative,
+            _ => Accumulation::Delta,
+        }
     }
 
     fn value(self) -> f64 {
@@ -81,27 +112,34 @@ impl Sample {
     }
 }
 
+impl Known {
+    /// Takes the next sample in; the alert that it is.
+    fn step(
+        &mut self,
+        model: &MetricModel,
+        (number, end): (usize, i64),
+        sample: Sample,
+    ) -> Option<Alert> {
+        let time = sample.time(end);
+        let figure = self.counter.gauge(sample.kind(), time, sample.value())?;
+        let reading = self.series.step(model, time, figure);
+        reading.alert.then_some(Alert { number: number as u32, figure, reading })
+    }
+}
+
 impl Track {
-    /// Time of the latest sample, by which an idle series is known.
-    pub fn latest_seconds(&self) -> Option<i64> {
-        self.latest
-    }
-
-    /// Samples that were left out: too late, or no number.
-    pub fn ignored(&self) -> u64 {
-        self.ignored
-    }
-
-    /// The state as of the latest sample.
-    pub fn series(&self) -> &Series {
-        &self.live
-    }
-
     /// Bytes that it takes, what it has allocated included.
-    pub fn bytes(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
         size_of::<Track>()
             + self.samples.capacity() * size_of::<Sample>()
-            + self.alerts.capacity() * size_of::<(u32, Reading)>()
+            + self.alerts.capacity() * size_of::<Alert>()
+    }
+
+    /// What is known after the latest sample.
+    #[cfg(test)]
+    pub(super) fn latest_known(&self) -> impl PartialEq + std::fmt::Debug + '_ {
+        &self.live
     }
 
     /// Takes a sample in; alerts that appear and that are taken back are put into `out`.
@@ -109,11 +147,10 @@ impl Track {
         &mut self,
         model: &MetricModel,
         time_seconds: i64,
-        value: f64,
+        (kind, value): (Accumulation, f64),
         out: &mut Vec<Change>,
     ) -> Pushed {
         if !value.is_finite() || !self.takes(model, time_seconds) {
-            self.ignored += 1;
             return Pushed::Ignored;
         }
         if self.latest.is_none_or(|latest| time_seconds > latest) {
@@ -125,18 +162,17 @@ impl Track {
             self.latest = Some(time_seconds);
             self.rotate(model, time_seconds);
         }
-        let key = (time_seconds, value);
+        let end = self.elder.end;
         let at = self.samples.partition_point(|sample| {
-            let (time, held) = (sample.time(self.elder.end), sample.value());
-            time < key.0 || (time == key.0 && held.total_cmp(&key.1).is_le())
+            let (time, held) = (sample.time(end), sample.value());
+            time < time_seconds || (time == time_seconds && held.total_cmp(&value).is_le())
         });
-        self.samples.insert(at, Sample::new(self.elder.end, time_seconds, value));
+        let sample = Sample::new(end, time_seconds, kind, value);
+        self.samples.insert(at, sample);
         if at + 1 == self.samples.len() {
-            let reading = self.live.step(model, time_seconds, value);
-            if reading.alert {
-                self.alerts.push((at as u32, reading));
-                out.push(Change { time_seconds, value, reading, diff: 1 });
-            }
+            let alert = self.live.step(model, (at, end), sample);
+            self.alerts.extend(alert);
+            out.extend(alert.map(|alert| self.change(alert, 1)));
             return Pushed::InOrder;
         }
         self.replay(model, at, out);
@@ -146,9 +182,9 @@ impl Track {
     /// Whether a sample of this time can be put in its place.
     fn takes(&self, model: &MetricModel, time: i64) -> bool {
         let Some(latest) = self.latest else { return true };
-        // A leap of more than a century is a clock gone wrong.
+        // A leap of decades is a clock gone wrong.
         latest.saturating_sub(time) <= i64::from(model.late_seconds_max)
-            && (0..=i64::from(u32::MAX)).contains(&time.saturating_sub(self.elder.end))
+            && (0..1 << OFFSET_BITS).contains(&time.saturating_sub(self.elder.end))
     }
 
     /// Moves the states on, so that the elder one always ends before what may still come.
@@ -159,18 +195,14 @@ impl Track {
             return;
         }
         let gone = self.younger.taken as usize;
-        let end = self.younger.end;
-        let shift = end.saturating_sub(self.elder.end);
+        let shift = self.younger.end.saturating_sub(self.elder.end) as u32;
         self.samples.drain(..gone);
-        for sample in &mut self.samples {
-            sample.offset = (i64::from(sample.offset) - shift) as u32;
-        }
-        self.alerts.retain(|(at, _)| *at >= gone as u32);
-        for (at, _) in &mut self.alerts {
-            *at -= gone as u32;
-        }
+        // What is left is not earlier than the end, so the bits above stay as they are.
+        self.samples.iter_mut().for_each(|sample| sample.offset -= shift);
+        self.alerts.retain(|alert| alert.number >= gone as u32);
+        self.alerts.iter_mut().for_each(|alert| alert.number -= gone as u32);
         let taken = self.samples.len() as u32;
-        let live = Snapshot { end: time, taken, series: self.live.clone() };
+        let live = Snapshot { end: time, taken, known: self.live.clone() };
         self.elder = std::mem::replace(&mut self.younger, live);
         self.elder.taken = 0;
     }
@@ -182,50 +214,41 @@ impl Track {
         let from = if time >= self.younger.end { &self.younger } else { &self.elder };
         let start = from.taken as usize;
         let elder = time < self.younger.end;
-        self.live = from.series.clone();
+        self.live = from.known.clone();
         if elder {
             // The younger state has one sample more to take in.
             self.younger.taken += 1;
         }
-        let first = self.alerts.partition_point(|(held, _)| (*held as usize) < start);
+        let first = self.alerts.partition_point(|alert| (alert.number as usize) < start);
         let before = self.alerts.split_off(first);
         for number in start..self.samples.len() {
             if elder && number == self.younger.taken as usize {
-                self.younger.series = self.live.clone();
+                self.younger.known = self.live.clone();
             }
-            let sample = self.samples[number];
-            let reading = self.live.step(model, sample.time(end), sample.value());
-            if reading.alert {
-                self.alerts.push((number as u32, reading));
-            }
+            let alert = self.live.step(model, (number, end), self.samples[number]);
+            self.alerts.extend(alert);
         }
         if elder && self.younger.taken as usize == self.samples.len() {
-            self.younger.series = self.live.clone();
+            self.younger.known = self.live.clone();
         }
-        self.tell(&before, first, at, out);
+        self.tell(before, first, at, out);
     }
 
     /// Tells how alerts differ from those before sample `at` was put in.
-    fn tell(&self, before: &[(u32, Reading)], first: usize, at: usize, out: &mut Vec<Change>) {
-        let change = |number: u32, reading: Reading, diff| {
-            let sample = self.samples[number as usize];
-            let (time_seconds, value) = (sample.time(self.elder.end), sample.value());
-            Change { time_seconds, value, reading, diff }
-        };
+    fn tell(&self, mut before: Vec<Alert>, first: usize, at: usize, out: &mut Vec<Change>) {
         // Numbers from `at` on have moved by the new sample.
-        let moved = |held: u32| if held as usize >= at { held + 1 } else { held };
+        let moved = before.iter_mut().filter(|alert| alert.number as usize >= at);
+        moved.for_each(|alert| alert.number += 1);
         let after = &self.alerts[first..];
-        for (held, reading) in before {
-            let number = moved(*held);
-            if !after.contains(&(number, *reading)) {
-                out.push(change(number, *reading, -1));
-            }
-        }
-        for (number, reading) in after {
-            let stood = before.iter().any(|(held, was)| moved(*held) == *number && was == reading);
-            if !stood {
-                out.push(change(*number, *reading, 1));
-            }
-        }
+        let gone = before.iter().filter(|alert| !after.contains(alert));
+        out.extend(gone.map(|alert| self.change(*alert, -1)));
+        let new = after.iter().filter(|alert| !before.contains(alert));
+        out.extend(new.map(|alert| self.change(*alert, 1)));
+    }
+
+    fn change(&self, alert: Alert, diff: i64) -> Change {
+        let Alert { number, figure, reading } = alert;
+        let time_seconds = self.samples[number as usize].time(self.elder.end);
+        Change { time_seconds, figure, reading, diff }
     }
 }

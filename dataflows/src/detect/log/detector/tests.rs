@@ -8,15 +8,18 @@ const ERROR: u8 = 17;
 /// A midnight.
 const START: i64 = 1_795_392_000;
 
+/// When all lines have long come.
+const END: i64 = START + 365 * 86_400;
+
 type Line = (i64, u64, u8);
 
 fn decided(model: &LogModel, lines: &[Line]) -> (Vec<Reading>, LogService) {
     let mut service = LogService::default();
     let mut readings = Vec::new();
     for &(time, template, severity) in lines {
-        readings.extend(service.line(model, time, template, severity).decided);
+        readings.extend(service.line(model, time, template, severity));
     }
-    readings.extend(service.finish(model));
+    readings.extend(service.advance(model, END));
     (readings, service)
 }
 
@@ -84,23 +87,6 @@ fn a_nightly_job_is_expected_at_its_hour() {
 }
 
 #[test]
-fn what_a_line_means_at_once_changes_nothing() {
-    let model = LogModel::default();
-    let mut service = LogService::default();
-    for (time, template, severity) in steady(1, 20, 0, 30) {
-        service.line(&model, time, template, severity);
-    }
-    let told = service.line(&model, START + 1800, 9, ERROR);
-    assert_eq!(told.provisional.kind, ReadingKind::Novelty);
-    assert!(told.provisional.score_ppm > 0);
-    // The second is not new any more, though its minute is open.
-    let told = service.line(&model, START + 1801, 9, ERROR);
-    assert_eq!(told.provisional.score_ppm, 0);
-    let fatal = service.line(&model, START + 1802, 1, 21).provisional;
-    assert!(fatal.alert && fatal.kind == ReadingKind::Severity, "{fatal:?}");
-}
-
-#[test]
 fn beyond_the_bound_a_line_is_counted_only() {
     let model = LogModel::default();
     let mut service = LogService::default();
@@ -136,9 +122,9 @@ fn an_alias_moves_state_on() {
     service.alias(&model, 2, 3);
     let mut readings = Vec::new();
     for (time, template, severity) in steady(3, 20, 120, 130) {
-        readings.extend(service.line(&model, time, template, severity).decided);
+        readings.extend(service.line(&model, time, template, severity));
     }
-    readings.extend(service.finish(&model));
+    readings.extend(service.advance(&model, END));
     assert_eq!(readings, [], "as many as both had, and not new");
 }
 
