@@ -4,9 +4,7 @@ use super::metric::{Accumulation, Change, MetricModel, Pushed, Track};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
-use crate::model::{
-    Finding, Identity, Measure, Sample, Seconds, Severity, SourceIndex, Unread,
-};
+use crate::model::{Finding, Identity, Measure, Sample, Seconds, Severity, SourceIndex, Unread};
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of a series.

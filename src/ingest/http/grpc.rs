@@ -9,7 +9,7 @@ use super::answer::Problem;
 use super::auth::CanIngest;
 use super::body::{self, Encoding};
 use super::events::receive_body;
-use super::otlp::{code_of, judged, status};
+use super::otlp::{Admitted, code_of, judged, status};
 use super::route::{LOGS_SERVICE, METRICS_SERVICE, TRACE_SERVICE};
 use crate::canonical::Format;
 use crate::canonical::otlp::Telemetry;
@@ -20,7 +20,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http_body_util::{BodyExt, Full};
@@ -45,40 +45,22 @@ const MESSAGE_BYTES_MAX: usize = 1_024;
 /// The calls, to one source.
 pub(super) fn routes(state: SourceState) -> Router {
     Router::new()
-        .route(LOGS_SERVICE, post(logs))
-        .route(METRICS_SERVICE, post(metrics))
-        .route(TRACE_SERVICE, post(traces))
+        .route(LOGS_SERVICE, export(Telemetry::Logs))
+        .route(METRICS_SERVICE, export(Telemetry::Metrics))
+        .route(TRACE_SERVICE, export(Telemetry::Traces))
         .fallback(unknown)
         .with_state(state)
 }
 
-type Admitted = Result<CanIngest, Problem>;
-
-async fn logs(
-    State(state): State<SourceState>,
-    admitted: Admitted,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(&state, admitted, &headers, body, Telemetry::Logs).await
-}
-
-async fn metrics(
-    State(state): State<SourceState>,
-    admitted: Admitted,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(&state, admitted, &headers, body, Telemetry::Metrics).await
-}
-
-async fn traces(
-    State(state): State<SourceState>,
-    admitted: Admitted,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(&state, admitted, &headers, body, Telemetry::Traces).await
+/// What takes in one sort of telemetry.
+fn export(telemetry: Telemetry) -> MethodRouter<SourceState> {
+    let export = async move |State(state): State<SourceState>,
+                             admitted: Admitted,
+                             headers: HeaderMap,
+                             body: Body| {
+        answer(&state, admitted, &headers, body, telemetry).await
+    };
+    post(export)
 }
 
 async fn unknown() -> Response {

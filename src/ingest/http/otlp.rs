@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use serde_json::{Value, json};
 
 const JSON: &str = "application/json";
@@ -27,38 +27,23 @@ const PROTOBUF: &str = "application/x-protobuf";
 /// The routes, below whatever prefix.
 pub(super) fn routes() -> Router<SourceState> {
     Router::new()
-        .route("/v1/logs", post(logs))
-        .route("/v1/metrics", post(metrics))
-        .route("/v1/traces", post(traces))
+        .route("/v1/logs", export(Telemetry::Logs))
+        .route("/v1/metrics", export(Telemetry::Metrics))
+        .route("/v1/traces", export(Telemetry::Traces))
 }
 
-type Admitted = Result<CanIngest, Problem>;
+/// Who sends, or why he may not.
+pub(super) type Admitted = Result<CanIngest, Problem>;
 
-async fn logs(
-    State(state): State<SourceState>,
-    admitted: Admitted,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(&state, admitted, &headers, body, Telemetry::Logs).await
-}
-
-async fn metrics(
-    State(state): State<SourceState>,
-    admitted: Admitted,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(&state, admitted, &headers, body, Telemetry::Metrics).await
-}
-
-async fn traces(
-    State(state): State<SourceState>,
-    admitted: Admitted,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    answer(&state, admitted, &headers, body, Telemetry::Traces).await
+/// What takes in one sort of telemetry.
+fn export(telemetry: Telemetry) -> MethodRouter<SourceState> {
+    let export = async move |State(state): State<SourceState>,
+                             admitted: Admitted,
+                             headers: HeaderMap,
+                             body: Body| {
+        answer(&state, admitted, &headers, body, telemetry).await
+    };
+    post(export)
 }
 
 async fn answer(

@@ -1,7 +1,9 @@
 //! Properties that hold for any series: bounds, determinism, no look-ahead, late samples.
 
 use super::model::THRESHOLD_PPM;
-use super::{Accumulation, Change, Counter, MetricModel, Pushed, Reading, Season, Series, Track, Transform};
+use super::{
+    Accumulation, Change, Counter, MetricModel, Pushed, Reading, Season, Series, Track, Transform,
+};
 use proptest::prelude::*;
 use std::num::NonZeroU32;
 
