@@ -3,6 +3,7 @@
 mod backup;
 mod client;
 mod config;
+mod csv;
 mod demo;
 mod detect;
 mod dlq;

@@ -1,14 +1,15 @@
 //! `causeway detect`: how strange each row of a series is, in one causal pass.
 
+use super::csv::{create, open, same_file, writer};
 use super::{Failure, exit};
 use crate::canonical::time::{NANOS, rfc3339, seconds_of};
-use anyhow::{Context as _, anyhow, bail};
+use ::csv::{Reader, ReaderBuilder, StringRecord};
+use anyhow::{Context as _, anyhow};
 use causeway_dataflows::detect::metric::{MetricModel, Season, Series};
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, Read, Write};
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Flags of `detect`.
@@ -48,14 +49,14 @@ pub struct Args {
 /// Scores the series.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let io = Failure::with(exit::IO);
-    let input = input(&args.csv).map_err(&io)?;
+    let input = open(&args.csv).map_err(&io)?;
     if same_file(&args.csv, &args.out) {
         let error = anyhow!("--out is the input itself; give another file");
         return Err(Failure { code: exit::USAGE, error });
     }
-    let mut out = output(&args.out).map_err(&io)?;
+    let out = create(&args.out).map_err(&io)?;
     let model = MetricModel { season: args.season, ..MetricModel::default() };
-    match score(args, &model, input, &mut out) {
+    match score(args, &model, input, out) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => match error.downcast_ref::<io::Error>().map(io::Error::kind) {
             // A reader that has seen enough, such as `head`, is no failure.
@@ -69,49 +70,90 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 fn score(
     args: &Args,
     model: &MetricModel,
-    input: impl BufRead,
-    out: &mut impl Write,
+    input: impl Read,
+    out: impl Write,
 ) -> anyhow::Result<()> {
-    let name = args.csv.display();
-    let mut lines = input.lines();
-    let header = lines.next().transpose().with_context(|| format!("{name}:1"))?;
-    let header = header.ok_or_else(|| anyhow!("{name} is empty; a header comes first"))?;
-    let header = header.trim_start_matches('\u{feff}');
-    let names = fields(header).with_context(|| format!("{name}:1"))?;
-    let column = |wanted: &str, flag: &str| {
-        let at = names.iter().position(|name| name.trim() == wanted);
-        at.ok_or_else(|| {
-            let names = names.join(", ");
-            anyhow!("{name}:1: no column {wanted:?} among {names}; name it with {flag}")
-        })
-    };
-    let (time, value) = (column(&args.time, "--time")?, column(&args.column, "--column")?);
-    let mut series = Series::default();
-    writeln!(out, "timestamp,value,score,alert")?;
-    for (number, line) in (2u64..).zip(lines) {
-        let line = line.with_context(|| format!("{name}:{number}"))?;
-        if line.trim().is_empty() {
+    let mut rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
+    let columns = Columns::of(args, &mut rows)?;
+    let mut out = writer(out);
+    out.write_record(["timestamp", "value", "score", "alert"]).map_err(cause)?;
+    let (mut series, mut row) = (Series::default(), StringRecord::new());
+    while rows.read_record(&mut row).map_err(cause).with_context(|| at(args, &rows))? {
+        if row.len() == 1 && row[0].trim().is_empty() {
             continue;
         }
-        let place = || format!("{name}:{number}");
-        let row = fields(&line).with_context(place)?;
-        let field = |at: usize| {
-            let count = row.len();
-            let field = row.get(at).map(Cow::as_ref);
-            field.ok_or_else(|| {
-                let wanted = names.len();
-                anyhow!("{count} fields, but the header has {wanted}; complete the row")
-            })
-        };
-        let (stamp, text) = (field(time).with_context(place)?, field(value).with_context(place)?);
-        let seconds = seconds(stamp).with_context(place)?;
-        let reading = series.step(model, seconds, number_in(text).with_context(place)?);
-        let alert = u8::from(reading.alert);
+        let (stamp, value) = columns.of_row(&row).with_context(|| place(args, &row))?;
+        let figures = seconds(stamp).and_then(|seconds| Ok((seconds, number_in(value)?)));
+        let (seconds, number) = figures.with_context(|| place(args, &row))?;
+        let reading = series.step(model, seconds, number);
         let (whole, part) = (reading.score_ppm / 1_000_000, reading.score_ppm % 1_000_000);
-        writeln!(out, "{},{},{whole}.{part:06},{alert}", quoted(stamp), quoted(text))?;
+        let score = format!("{whole}.{part:06}");
+        let alert = if reading.alert { "1" } else { "0" };
+        out.write_record([stamp, value, &score, alert]).map_err(cause)?;
     }
     out.flush()?;
     Ok(())
+}
+
+/// Where the series is in a row.
+struct Columns {
+    time: usize,
+    value: usize,
+    /// Fields of the header.
+    count: usize,
+}
+
+impl Columns {
+    /// What the header, the first row, says.
+    fn of(args: &Args, rows: &mut Reader<impl Read>) -> anyhow::Result<Columns> {
+        let (name, mut header) = (args.csv.display(), StringRecord::new());
+        if !rows.read_record(&mut header).map_err(cause).with_context(|| at(args, rows))? {
+            return Err(anyhow!("{name} is empty; a header comes first"));
+        }
+        let column = |wanted: &str, flag: &str| {
+            let found = header.iter().position(|name| name.trim() == wanted);
+            found.ok_or_else(|| {
+                let names = header.iter().collect::<Vec<_>>().join(", ");
+                anyhow!("{name}:1: no column {wanted:?} among {names}; name it with {flag}")
+            })
+        };
+        Ok(Columns {
+            time: column(&args.time, "--time")?,
+            value: column(&args.column, "--column")?,
+            count: header.len(),
+        })
+    }
+
+    /// Timestamp and value of a row.
+    fn of_row<'a>(&self, row: &'a StringRecord) -> anyhow::Result<(&'a str, &'a str)> {
+        if row.iter().any(|field| field.contains('\n')) {
+            return Err(anyhow!("a quoted field does not end in its line; close the quote"));
+        }
+        let fields = row.get(self.time).zip(row.get(self.value));
+        fields.ok_or_else(|| {
+            let (found, wanted) = (row.len(), self.count);
+            anyhow!("{found} fields, but the header has {wanted}; complete the row")
+        })
+    }
+}
+
+/// The line of a row.
+fn place(args: &Args, row: &StringRecord) -> String {
+    format!("{}:{}", args.csv.display(), row.position().map_or(0, ::csv::Position::line))
+}
+
+/// The line at which reading stopped.
+fn at(args: &Args, rows: &Reader<impl Read>) -> String {
+    format!("{}:{}", args.csv.display(), rows.position().line())
+}
+
+/// What is behind a failure to read or write a row, so that failures of files stay those.
+fn cause(error: ::csv::Error) -> anyhow::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error.into(),
+        ::csv::ErrorKind::Utf8 { err, .. } => anyhow!("{err}; write the file in UTF-8"),
+        kind => anyhow!("{kind:?}"),
+    }
 }
 
 /// A season as it is given.
@@ -160,79 +202,6 @@ fn number_in(text: &str) -> anyhow::Result<f64> {
     }
 }
 
-/// The fields of a row; a quoted one may hold commas, and quotes written twice.
-fn fields(line: &str) -> anyhow::Result<Vec<Cow<'_, str>>> {
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if !line.contains('"') {
-        return Ok(line.split(',').map(Cow::Borrowed).collect());
-    }
-    let mut found = Vec::new();
-    let mut rest = line;
-    loop {
-        let Some(quoted) = rest.strip_prefix('"') else {
-            let Some((field, after)) = rest.split_once(',') else {
-                found.push(Cow::Borrowed(rest));
-                return Ok(found);
-            };
-            found.push(Cow::Borrowed(field));
-            rest = after;
-            continue;
-        };
-        let mut field = String::new();
-        let mut parts = quoted;
-        let after = loop {
-            let Some((text, after)) = parts.split_once('"') else {
-                bail!("a quoted field does not end in its line; close the quote");
-            };
-            field.push_str(text);
-            match after.strip_prefix('"') {
-                Some(more) => {
-                    field.push('"');
-                    parts = more;
-                }
-                None => break after,
-            }
-        };
-        found.push(Cow::Owned(field));
-        match after.strip_prefix(',') {
-            Some(more) => rest = more,
-            None if after.is_empty() => return Ok(found),
-            None => bail!("text follows a quoted field; put a comma between"),
-        }
-    }
-}
-
-/// A field as it must stand in a row.
-fn quoted(field: &str) -> Cow<'_, str> {
-    if field.contains([',', '"']) {
-        Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
-    } else {
-        Cow::Borrowed(field)
-    }
-}
-
-fn input(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdin().lock()));
-    }
-    let file = File::open(path).with_context(|| format!("{}", path.display()))?;
-    Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
-}
-
-fn output(path: &Path) -> anyhow::Result<Box<dyn Write>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(BufWriter::new(io::stdout().lock())));
-    }
-    let file = File::create(path).with_context(|| format!("{}", path.display()))?;
-    Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
-}
-
-/// Whether writing would destroy what is read.
-fn same_file(one: &Path, other: &Path) -> bool {
-    let whole = |path: &Path| path.canonicalize().ok();
-    one != Path::new("-") && whole(one).is_some_and(|path| whole(other) == Some(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,14 +222,5 @@ mod tests {
         assert_eq!(seconds("-1").unwrap(), -1);
         let refused = seconds("yesterday").unwrap_err().to_string();
         assert!(refused.contains("write YYYY-MM-DD HH:MM:SS"), "{refused}");
-    }
-
-    #[test]
-    fn fields_may_be_quoted() {
-        assert_eq!(fields("a,b,\r").unwrap(), ["a", "b", ""]);
-        assert_eq!(fields("\"a,\"\"b\",c,\"\"").unwrap(), ["a,\"b", "c", ""]);
-        assert_eq!(quoted("a,\"b"), "\"a,\"\"b\"");
-        assert!(fields("\"a,b").unwrap_err().to_string().contains("close the quote"));
-        assert!(fields("\"a\"b").unwrap_err().to_string().contains("comma between"));
     }
 }

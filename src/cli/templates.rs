@@ -1,14 +1,13 @@
 //! `causeway templates`: the templates of a log, line by line.
 
+use super::csv::{create, open, same_file, writer};
 use super::{Failure, exit};
-use crate::ingest::compressed::decompressed;
 use anyhow::Context as _;
 use causeway_dataflows::detect::log::header::Headers;
 use causeway_dataflows::detect::log::miner::{Limits, MergeModel, Miner, Templates as _};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Flags of `templates`.
@@ -26,7 +25,7 @@ Examples:
 pub struct Args {
     /// The log: plain, .gz or .zst, or `-` for standard input.
     file: PathBuf,
-    /// CSV to write: line (from 1), template_id, template.
+    /// CSV to write: line (from 1), template_id, template; `-` is standard output.
     #[arg(long)]
     out: PathBuf,
 }
@@ -39,27 +38,20 @@ const LIMITS: Limits =
 
 /// Writes the templates, and says on standard error what there was.
 pub fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let unread = || format!("cannot read log {}; correct the path", args.file.display());
-    let lines = open(&args.file).with_context(unread).map_err(Failure::with(exit::IO))?;
+    let io = Failure::with(exit::IO);
+    let lines = open(&args.file).map_err(&io)?;
     if same_file(&args.file, &args.out) {
         let text = format!("--out {} is the log itself; name another file", args.out.display());
         return Err(Failure { code: exit::USAGE, error: anyhow::Error::msg(text) });
     }
     let broken = || {
-        format!(
-            "log {} ends within its compression or cannot be read on; \
-                             copy it again",
-            args.file.display()
-        )
+        let log = args.file.display();
+        format!("log {log} ends within its compression or cannot be read on; copy it again")
     };
-    let mined = mine(lines).with_context(broken).map_err(Failure::with(exit::IO))?;
-    let unwritten = || {
-        format!("cannot write {}; name a file in a folder that can be written", args.out.display())
-    };
-    let out = File::create(&args.out).with_context(unwritten).map_err(Failure::with(exit::IO))?;
-    let templates = write(&mined, &mut BufWriter::with_capacity(1 << 20, out))
-        .with_context(unwritten)
-        .map_err(Failure::with(exit::IO))?;
+    let mined = mine(lines).with_context(broken).map_err(&io)?;
+    let out = create(&args.out).map_err(&io)?;
+    let unwritten = || format!("cannot write on in {}; make room", args.out.display());
+    let templates = write(&mined, out).with_context(unwritten).map_err(&io)?;
     eprintln!("{} lines, {templates} templates, to {}", mined.ids.len(), args.out.display());
     mined.notes().iter().for_each(|note| eprintln!("note: {note}"));
     Ok(ExitCode::SUCCESS)
@@ -98,21 +90,6 @@ impl Mined {
             ));
         }
         notes
-    }
-}
-
-fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    if path.as_os_str() == "-" {
-        decompressed(io::stdin())
-    } else {
-        decompressed(File::open(path)?)
-    }
-}
-
-fn same_file(log: &Path, out: &Path) -> bool {
-    match (log.canonicalize(), out.canonicalize()) {
-        (Ok(log), Ok(out)) => log == out,
-        _ => false,
     }
 }
 
@@ -161,29 +138,20 @@ fn next_line(stream: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> 
 }
 
 /// Writes one row a line; gives the number of templates.
-fn write(mined: &Mined, out: &mut impl Write) -> io::Result<usize> {
-    let mut rows: BTreeMap<u64, String> = BTreeMap::new();
+fn write(mined: &Mined, out: impl Write) -> ::csv::Result<usize> {
+    let mut rows: BTreeMap<u64, [String; 2]> = BTreeMap::new();
     let mut current: BTreeMap<u64, u64> = BTreeMap::new();
-    out.write_all(b"line,template_id,template\n")?;
-    for (index, id) in mined.ids.iter().enumerate() {
+    let mut out = writer(out);
+    out.write_record(["line", "template_id", "template"])?;
+    for (line, id) in (1u64..).zip(&mined.ids) {
         let id = *current.entry(*id).or_insert_with(|| mined.miner.current(*id));
-        let row = rows.entry(id).or_insert_with(|| {
-            let text = mined.miner.text(id).unwrap_or_default();
-            format!("{id:016x},{}", quoted(&text))
-        });
-        writeln!(out, "{},{row}", index + 1)?;
+        let [id, text] = rows
+            .entry(id)
+            .or_insert_with(|| [format!("{id:016x}"), mined.miner.text(id).unwrap_or_default()]);
+        out.write_record([&line.to_string(), &*id, &*text])?;
     }
     out.flush()?;
     Ok(rows.len())
-}
-
-/// A field of CSV, as RFC 4180 has it.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 #[cfg(test)]
@@ -201,11 +169,5 @@ mod tests {
             lengths.push(line.len());
         }
         assert_eq!(lengths, [1, 0, LINE_BYTES_MAX + 1, 4]);
-    }
-
-    #[test]
-    fn fields_are_quoted_where_they_must_be() {
-        assert_eq!(quoted("a b"), "a b");
-        assert_eq!(quoted("say \"a\", b"), "\"say \"\"a\"\", b\"");
     }
 }
