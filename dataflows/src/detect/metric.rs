@@ -10,6 +10,7 @@
 
 mod counter;
 mod lanes;
+mod off;
 mod reading;
 mod seasons;
 mod series;
@@ -22,6 +23,7 @@ use crate::params::metric as model;
 
 pub use counter::{Accumulation, Counter};
 pub use model::{Lanes, MetricModel, Season, THRESHOLD_PPM};
+pub use off::Word;
 pub use reading::{Reading, Transform};
 pub use series::Series;
 pub use track::{Change, Pushed, Track};

@@ -1,6 +1,6 @@
 //! Numbers of one series, made a gauge and judged one by one.
 
-use super::metric::{Accumulation, Change, MetricModel, Pushed, Track};
+use super::metric::{Accumulation, Change, MetricModel, Pushed, Track, Word};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
@@ -81,10 +81,10 @@ impl Finder<'_> {
         if track.push(self.model, time, point, &mut changes) == Pushed::Ignored {
             out.watched.unread[Unread::Late as usize] += 1;
         }
-        changes.retain(|change| change.time_seconds >= self.begins);
+        changes.retain(|change| change.since >= self.begins);
         // What is taken back comes first: at one second only one thing is said.
         changes.sort_by_key(|change| (change.time_seconds, change.diff));
-        for Change { time_seconds, figure, reading, diff } in changes {
+        for Change { time_seconds, figure, word, reading, diff, .. } in changes {
             let finding = Finding {
                 what: self.subject.identity.name.clone(),
                 value: number(figure),
@@ -93,8 +93,12 @@ impl Finder<'_> {
                 step_milli: reading.step_milli,
                 model: format!("metric/{}", self.model.version).into(),
             };
-            let severity = Some(Severity(self.severity));
-            let raised = Raised { severity, finding: Some(finding) };
+            let raised = match word {
+                Word::Over => Raised::end(),
+                Word::Found | Word::Stands => {
+                    Raised { severity: Some(Severity(self.severity)), finding: Some(finding) }
+                }
+            };
             out.raise(self.subject, time_seconds, &raised, diff > 0);
         }
     }

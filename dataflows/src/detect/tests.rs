@@ -195,12 +195,15 @@ fn a_step(lag_of: impl Fn(Seconds) -> Seconds) -> Vec<Coming> {
 }
 
 #[test]
-fn a_step_of_a_metric_is_found_once() {
+fn a_step_of_a_metric_is_found_while_it_lasts() {
     let days = 6 * 24 * 3600;
     let bench = feed(&a_step(|_| 0), days + 1_800, false, samples(Measure::Level));
     let found: Vec<_> = bench.stands.iter().map(|((_, at), said)| (at - START, said)).collect();
-    let [(at, Some(said))] = found[..] else { panic!("{found:?}") };
-    assert_eq!(at, days);
+    let [(at, Some(said)), rest @ ..] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(*at, days);
+    // No longer a record, but as far off, and said so often that dedup keeps it open.
+    let still: Vec<_> = rest.iter().map(|(at, said)| (at - days, said.is_some())).collect();
+    assert_eq!(still, (1..15).map(|n| (n * 120, true)).collect::<Vec<_>>());
     assert!(
         said.starts_with("latency is 45.8, expected 20.5 (score 0.991, step +46.304"),
         "{said}"
@@ -209,7 +212,7 @@ fn a_step_of_a_metric_is_found_once() {
 
 #[test]
 fn late_samples_end_with_the_same_findings() {
-    let end = 6 * 24 * 3600 + 1_800;
+    let end = 6 * 24 * 3600 + 2_100;
     let late = a_step(|minute| (minute * 71) % 5 * 50);
     let prompt = feed(&a_step(|_| 0), end, false, samples(Measure::Level));
     assert_eq!(feed(&late, end, true, samples(Measure::Level)).stands, prompt.stands);
@@ -229,7 +232,7 @@ fn a_total_is_judged_by_its_rate() {
         .collect();
     let bench = feed(&coming, days + 1_800, false, samples(Measure::Total));
     let found: Vec<_> = bench.stands.keys().map(|(_, at)| at - START).collect();
-    assert_eq!(found, [days]);
+    assert_eq!(found[0], days);
 }
 
 fn calls(arrived: &[(Seconds, f64)]) -> SignalBatch {

@@ -106,6 +106,10 @@ pub struct MetricModel {
     pub late_seconds_max: u32,
     /// Samples kept for that; where they come faster, less lateness is forgiven.
     pub kept_samples_max: u32,
+    /// That a series still stands off is said again after so many seconds.
+    pub repeat_seconds: u32,
+    /// A series that stands off for so many seconds has found a new normal.
+    pub hold_seconds: u32,
 }
 
 impl Default for MetricModel {
@@ -147,6 +151,8 @@ impl Default for MetricModel {
             gap_intervals: 20.0,
             late_seconds_max: 300,
             kept_samples_max: 64,
+            repeat_seconds: 120,
+            hold_seconds: 6 * 3600,
         }
     }
 }

@@ -98,6 +98,12 @@ impl Series {
         self.plain.smooth(&[0.0; 4], &model.plain);
     }
 
+    /// What a sample at this time would usually be, if that is known of its season.
+    pub(super) fn seasonal(&self, model: &MetricModel, time_seconds: i64) -> Option<f64> {
+        let mean = self.seasons.mean(Phase::of(model.season, time_seconds), model)?;
+        Some(self.anchor + f64::from(mean))
+    }
+
     /// What a sample in this phase would usually be.
     fn expected(&self, phase: Phase, model: &MetricModel) -> f64 {
         let over = self.seasons.mean(phase, model).unwrap_or(self.steps.recent());

@@ -4,26 +4,31 @@
 //! neighbours, so counters are made rates within the replay.
 //!
 //! A sample that is late within the bound restores the state before it and is replayed in
-//! its place with all that came after; what readings were alerts and are none now are taken
+//! its place with all that came after; what was told and is not so now is taken
 //! back, and the other way round. So any arrival within the bound ends with the readings of
 //! the sorted order, samples of one second by their value. A sample beyond the bound is
 //! counted and changes nothing.
 
 use super::counter::{Accumulation, Counter};
 use super::model::MetricModel;
+use super::off::{Off, Word};
 use super::reading::Reading;
 use super::series::Series;
 use serde::{Deserialize, Serialize};
 
-/// A reading that is an alert, or is none any longer.
+/// Something that is told of a sample, or is told of it no longer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
     /// Time of the sample.
     pub time_seconds: i64,
     /// Its figure: the value of a gauge, the rate of a counter.
     pub figure: f64,
-    /// Its reading.
+    /// What is told.
+    pub word: Word,
+    /// The reading that the word is about: its own, or that since which the series is off.
     pub reading: Reading,
+    /// When the series went off.
+    pub since: i64,
     /// 1 when it appears, -1 when it is taken back.
     pub diff: i64,
 }
@@ -52,6 +57,7 @@ struct Sample {
 struct Known {
     counter: Counter,
     series: Series,
+    off: Option<Off>,
 }
 
 /// What is known before all samples that are not earlier than `end`.
@@ -63,13 +69,15 @@ struct Snapshot {
     known: Known,
 }
 
-/// An alert among the kept samples.
+/// What was told of one of the kept samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Alert {
+struct Told {
     /// The number of the sample.
     number: u32,
     figure: f64,
+    word: Word,
     reading: Reading,
+    since: i64,
 }
 
 /// A series with enough of its past to put late samples in their place.
@@ -80,7 +88,7 @@ pub struct Track {
     younger: Snapshot,
     samples: Vec<Sample>,
     /// By the number of the sample.
-    alerts: Vec<Alert>,
+    told: Vec<Told>,
     /// Time of the latest sample.
     latest: Option<i64>,
 }
@@ -113,17 +121,33 @@ impl Sample {
 }
 
 impl Known {
-    /// Takes the next sample in; the alert that it is.
+    /// Takes the next sample in; what is told of it.
     fn step(
         &mut self,
         model: &MetricModel,
         (number, end): (usize, i64),
         sample: Sample,
-    ) -> Option<Alert> {
+    ) -> Option<Told> {
         let time = sample.time(end);
         let figure = self.counter.gauge(sample.kind(), time, sample.value())?;
+        let seasonal = self.off.and_then(|_| self.series.seasonal(model, time));
         let reading = self.series.step(model, time, figure);
-        reading.alert.then_some(Alert { number: number as u32, figure, reading })
+        let told = |word, off: &Off| Told {
+            number: number as u32,
+            figure,
+            word,
+            reading: off.reading,
+            since: off.since,
+        };
+        if reading.alert {
+            let off = Off::new(self.off, time, figure, reading);
+            self.off = Some(off);
+            return Some(told(Word::Found, &off));
+        }
+        let mut off = self.off?;
+        let word = off.word(model, time, figure, seasonal)?;
+        self.off = (word != Word::Over).then_some(off);
+        Some(told(word, &off))
     }
 }
 
@@ -133,7 +157,7 @@ impl Track {
     pub(super) fn bytes(&self) -> usize {
         size_of::<Track>()
             + self.samples.capacity() * size_of::<Sample>()
-            + self.alerts.capacity() * size_of::<Alert>()
+            + self.told.capacity() * size_of::<Told>()
     }
 
     /// What is known after the latest sample.
@@ -142,7 +166,7 @@ impl Track {
         &self.live
     }
 
-    /// Takes a sample in; alerts that appear and that are taken back are put into `out`.
+    /// Takes a sample in; what is told by it and what is taken back are put into `out`.
     pub fn push(
         &mut self,
         model: &MetricModel,
@@ -170,9 +194,9 @@ impl Track {
         let sample = Sample::new(end, time_seconds, kind, value);
         self.samples.insert(at, sample);
         if at + 1 == self.samples.len() {
-            let alert = self.live.step(model, (at, end), sample);
-            self.alerts.extend(alert);
-            out.extend(alert.map(|alert| self.change(alert, 1)));
+            let told = self.live.step(model, (at, end), sample);
+            self.told.extend(told);
+            out.extend(told.map(|told| self.change(told, 1)));
             return Pushed::InOrder;
         }
         self.replay(model, at, out);
@@ -199,8 +223,8 @@ impl Track {
         self.samples.drain(..gone);
         // What is left is not earlier than the end, so the bits above stay as they are.
         self.samples.iter_mut().for_each(|sample| sample.offset -= shift);
-        self.alerts.retain(|alert| alert.number >= gone as u32);
-        self.alerts.iter_mut().for_each(|alert| alert.number -= gone as u32);
+        self.told.retain(|told| told.number >= gone as u32);
+        self.told.iter_mut().for_each(|told| told.number -= gone as u32);
         let taken = self.samples.len() as u32;
         let live = Snapshot { end: time, taken, known: self.live.clone() };
         self.elder = std::mem::replace(&mut self.younger, live);
@@ -219,14 +243,14 @@ impl Track {
             // The younger state has one sample more to take in.
             self.younger.taken += 1;
         }
-        let first = self.alerts.partition_point(|alert| (alert.number as usize) < start);
-        let before = self.alerts.split_off(first);
+        let first = self.told.partition_point(|told| (told.number as usize) < start);
+        let before = self.told.split_off(first);
         for number in start..self.samples.len() {
             if elder && number == self.younger.taken as usize {
                 self.younger.known = self.live.clone();
             }
-            let alert = self.live.step(model, (number, end), self.samples[number]);
-            self.alerts.extend(alert);
+            let told = self.live.step(model, (number, end), self.samples[number]);
+            self.told.extend(told);
         }
         if elder && self.younger.taken as usize == self.samples.len() {
             self.younger.known = self.live.clone();
@@ -234,21 +258,21 @@ impl Track {
         self.tell(before, first, at, out);
     }
 
-    /// Tells how alerts differ from those before sample `at` was put in.
-    fn tell(&self, mut before: Vec<Alert>, first: usize, at: usize, out: &mut Vec<Change>) {
+    /// Tells how what is told differs from that before sample `at` was put in.
+    fn tell(&self, mut before: Vec<Told>, first: usize, at: usize, out: &mut Vec<Change>) {
         // Numbers from `at` on have moved by the new sample.
-        let moved = before.iter_mut().filter(|alert| alert.number as usize >= at);
-        moved.for_each(|alert| alert.number += 1);
-        let after = &self.alerts[first..];
-        let gone = before.iter().filter(|alert| !after.contains(alert));
-        out.extend(gone.map(|alert| self.change(*alert, -1)));
-        let new = after.iter().filter(|alert| !before.contains(alert));
-        out.extend(new.map(|alert| self.change(*alert, 1)));
+        let moved = before.iter_mut().filter(|told| told.number as usize >= at);
+        moved.for_each(|told| told.number += 1);
+        let after = &self.told[first..];
+        let gone = before.iter().filter(|told| !after.contains(told));
+        out.extend(gone.map(|told| self.change(*told, -1)));
+        let new = after.iter().filter(|told| !before.contains(told));
+        out.extend(new.map(|told| self.change(*told, 1)));
     }
 
-    fn change(&self, alert: Alert, diff: i64) -> Change {
-        let Alert { number, figure, reading } = alert;
+    fn change(&self, told: Told, diff: i64) -> Change {
+        let Told { number, figure, word, reading, since } = told;
         let time_seconds = self.samples[number as usize].time(self.elder.end);
-        Change { time_seconds, figure, reading, diff }
+        Change { time_seconds, figure, word, reading, since, diff }
     }
 }
