@@ -25,7 +25,8 @@ pub mod scan;
 pub mod reject;
 pub mod native;
 pub mod alertmanager;
-pub mod cloudevents;
+pub mod csv;
+mod cloudevents;
 pub mod cdevents;
 pub mod backstage;
 pub mod protobuf;
@@ -75,6 +76,8 @@ pub enum Format {
     OtlpJson(otlp::Telemetry),
     /// A request of Prometheus' remote write, its snappy block taken off.
     RemoteWrite(remote_write::Version),
+    /// Rows of a series, whose columns the source names.
+    Csv,
 }
 
 impl Format {
@@ -90,6 +93,7 @@ impl Format {
             Format::Otlp(telemetry) => 6 + telemetry as u8,
             Format::OtlpJson(telemetry) => 9 + telemetry as u8,
             Format::RemoteWrite(version) => 12 + version as u8,
+            Format::Csv => 14,
         }
     }
 
@@ -218,6 +222,10 @@ impl Decoder {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match format {
             Format::Backstage => backstage::decode(intake, bytes, first_line),
+            Format::Csv => {
+                intake.set_schema(csv::SCHEMA);
+                csv::decode(intake, bytes, first_line)
+            }
             Format::OtlpJson(telemetry) => {
                 intake.set_schema(telemetry.json_schema());
                 otlp::decode_json(intake, reader, telemetry, bytes, first_line)

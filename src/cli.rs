@@ -11,6 +11,7 @@ mod evaluate;
 mod explain;
 mod generate;
 mod journal;
+mod looking;
 mod output;
 mod replay;
 mod run;
@@ -77,6 +78,10 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Say why an incident is what it is.
     Explain(explain::Args),
+    /// List what detection keeps of each series in a running process.
+    Series(looking::SeriesArgs),
+    /// Show what passes a stage of a running process.
+    Tap(looking::TapArgs),
     /// Draw the pipeline or a topology.
     Graph(explain::GraphArgs),
     /// Check a configuration.
@@ -133,6 +138,8 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Series(args) => looking::series(&args),
+        Command::Tap(args) => looking::tap(&args),
         Command::Graph(args) => explain::graph(&args),
         Command::Validate(args) => config::validate(&args),
         Command::Dlq(args) => dlq::run(&args),

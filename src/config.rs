@@ -20,6 +20,7 @@ pub mod error;
 pub mod units;
 pub mod server;
 pub mod cluster;
+pub mod csv;
 pub mod source;
 pub mod stages;
 pub mod detection;

@@ -3,6 +3,7 @@
 //! ```text
 //!  Store ────► incidents, alerts, live stream, pages ─► caller
 //!  Registry ─► topology, silences, windows, rules ────► caller
+//!  Tap ──────► what passes a stage, series ───────────► caller
 //!  caller ───► changes ─► Reception ─► Intake           (the same events as from any source)
 //! ```
 //!
@@ -16,6 +17,7 @@ pub mod health;
 pub mod params;
 pub mod incidents;
 pub mod stream;
+pub mod looking;
 pub mod changes;
 pub mod reload;
 pub mod alertmanager;
@@ -31,6 +33,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
+use causeway_dataflows::ops::tap::Tap;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -60,6 +63,8 @@ pub struct Parts {
     pub receivers: Vec<SmolStr>,
     /// Where requests go to have the configuration read again.
     pub reloads: reload::Requests,
+    /// Where to look at what passes between stages.
+    pub tap: Tap,
     /// When the process began, nanoseconds since the Unix epoch.
     pub started_ns: i64,
 }
@@ -131,6 +136,8 @@ fn reading() -> Router<Console> {
         .route("/v1/incidents/{id}", get(incidents::one))
         .route("/v1/alerts", get(incidents::alerts))
         .route("/v1/alerts/{id}", get(incidents::alert))
+        .route("/v1/series", get(looking::series))
+        .route("/v1/tap", get(looking::tap))
 }
 
 fn changing() -> Router<Console> {

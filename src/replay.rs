@@ -79,6 +79,7 @@ pub trait Outlet: Send + 'static {
 /// A replay under way.
 pub struct Replay {
     feeder: Feeder,
+    format: Format,
     decoder: Decoder,
     tenant: SmolStr,
     /// Context that applies before the first event.
@@ -139,6 +140,7 @@ impl Replay {
         Ok(Replay {
             feeder,
             decoder,
+            format: Format::Native,
             tenant: SmolStr::new_static("default"),
             rows: Vec::new(),
             counts: Counts::default(),
@@ -148,6 +150,11 @@ impl Replay {
             params: params.clone(),
             heard: Heard::default(),
         })
+    }
+
+    /// Says what the events are; native ones when nobody says so.
+    pub fn set_format(&mut self, format: Format) {
+        self.format = format;
     }
 
     /// What became of the events so far.
@@ -194,7 +201,7 @@ impl Replay {
         framing: Framing,
         first_line: u64,
     ) -> Result<(), ReplayError> {
-        let call = (Format::Native, framing, Mode::Replay);
+        let call = (self.format, framing, Mode::Replay);
         let decoded = self.decode(bytes, origin, call, first_line)?;
         for segment in decoded.segments {
             let Some(tick) = segment.tick else {

@@ -22,6 +22,7 @@ pub use pace::{Pace, Turn};
 use crate::canonical::Decoded;
 use causeway_dataflows::model::{AlertBatch, ContextEvent, SignalBatch};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use causeway_dataflows::ops::tap::{self, Row, Stage, Tap};
 use causeway_dataflows::params::Params;
 use causeway_dataflows::pipeline::Saved;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -73,6 +74,7 @@ struct Start {
     saved: Option<Saved>,
     place: Place,
     pace: Option<Arc<dyn Pace>>,
+    tap: Tap,
 }
 
 /// What a computation goes on from.
@@ -104,6 +106,7 @@ pub struct Feeder {
     credits: Sender<()>,
     next: Epoch,
     place: Place,
+    tap: Tap,
 }
 
 /// Starts `workers` threads and returns both ends.
@@ -132,7 +135,7 @@ pub fn resume(
     outstanding_max: usize,
     past: Past,
 ) -> Result<(Feeder, Collector), RuntimeError> {
-    begin(workers, params, outstanding_max, (None, Some(past)))
+    begin(workers, params, outstanding_max, (None, Some(past)), &Tap::default())
 }
 
 /// The same for workers that go on only when they are let.
@@ -154,6 +157,7 @@ pub fn start_paced(
 /// same epoch, or without anything.
 ///
 /// Of several processes the first has all the answers; the others' say only how far all are.
+/// Through `tap` one can look at what passes.
 ///
 /// # Errors
 /// When the threads cannot be started.
@@ -162,11 +166,13 @@ pub fn begin(
     params: &Params,
     outstanding_max: usize,
     (mesh, past): (Option<Mesh>, Option<Past>),
+    tap: &Tap,
 ) -> Result<(Feeder, Collector), RuntimeError> {
+    let begin = Begin { mesh, tap: tap.clone(), ..Begin::default() };
     let Some(Past { epoch, tick, saved }) = past else {
-        return start_at(workers, params, outstanding_max, Begin { mesh, ..Begin::default() });
+        return start_at(workers, params, outstanding_max, begin);
     };
-    let begin = Begin { first: epoch, saved: Some(saved), mesh, pace: None };
+    let begin = Begin { first: epoch, saved: Some(saved), ..begin };
     let (mut feeder, collector) = start_at(workers, params, outstanding_max, begin)?;
     feeder.submit(tick, EpochInput::default())?;
     Ok((feeder, collector))
@@ -179,6 +185,7 @@ struct Begin {
     saved: Option<Saved>,
     mesh: Option<Mesh>,
     pace: Option<Arc<dyn Pace>>,
+    tap: Tap,
 }
 
 fn start_at(
@@ -188,7 +195,7 @@ fn start_at(
     begin: Begin,
 ) -> Result<(Feeder, Collector), RuntimeError> {
     let workers = workers.max(1);
-    let Begin { first, saved, mesh, pace } = begin;
+    let Begin { first, saved, mesh, pace, tap } = begin;
     let place = mesh.as_ref().map_or(Place::alone(workers), |mesh| mesh.place(workers));
     let (report, reports) = unbounded();
     let (started, threads) = unbounded();
@@ -198,8 +205,8 @@ fn start_at(
         None => vec![None; workers],
     };
     let start = |(queue, saved)| {
-        let pace = pace.clone();
-        Mutex::new(Some(Start { queue, first, saved, place, pace }))
+        let (pace, tap) = (pace.clone(), tap.clone());
+        Mutex::new(Some(Start { queue, first, saved, place, pace, tap }))
     };
     let starts: Arc<Vec<_>> = Arc::new(receivers.into_iter().zip(shares).map(start).collect());
     let params = params.clone();
@@ -225,6 +232,7 @@ fn start_at(
         credits,
         next: first,
         place,
+        tap,
     };
     Ok((feeder, Collector::new(workers, first, reports, returned, guards)))
 }
@@ -265,6 +273,11 @@ impl Feeder {
         self.credits.send(()).map_err(|_| RuntimeError::Stopped)?;
         let epoch = self.next;
         self.next += 1;
+        if self.tap.is_open(Stage::Canonical) {
+            let context = input.context.iter().map(|event| Row::Context(Arc::new(event.clone())));
+            let rows = tap::events(&input.alerts).chain(tap::signals(&input.signals));
+            self.tap.show(Stage::Canonical, rows.chain(context).map(|row| (row, epoch, 1)));
+        }
         let mut context = input.context;
         let mut alerts: Vec<Vec<AlertBatch>> = vec![Vec::new(); self.queues.len()];
         for batch in input.alerts.into_iter().filter(|batch| !batch.events.is_empty()) {

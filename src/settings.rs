@@ -18,6 +18,7 @@ mod checker;
 mod server;
 mod cluster;
 mod kafka;
+mod csv;
 mod source;
 mod detection;
 mod stages;

@@ -11,6 +11,7 @@ pub mod severity;
 pub mod labels;
 pub mod event;
 pub mod signal;
+pub mod series;
 pub mod context;
 pub mod known;
 pub mod finding;
@@ -36,5 +37,6 @@ pub use incident::{
 };
 pub use known::{Edge, Live, PlacedChange, Profile};
 pub use labels::Labels;
+pub use series::{FigureRow, Kept, SeriesRow, TemplateRow};
 pub use severity::Severity;
 pub use signal::{Call, Line, Measure, Sample, SignalBatch, Stamp, Unread, Watched};

@@ -5,3 +5,4 @@ pub mod epochs;
 pub mod shelf;
 pub mod join;
 pub mod window;
+pub mod tap;

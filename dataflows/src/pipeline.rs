@@ -7,12 +7,13 @@ use crate::dedup::{SavedKey, dedup};
 use crate::detect::{SavedWatch, detect};
 use crate::history::{SavedHistory, history};
 use crate::model::{
-    AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey, SignalBatch,
-    Watched,
+    AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey, Rated,
+    SignalBatch, Watched,
 };
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
 use crate::ops::shelf::Shelf;
+use crate::ops::tap::{Row, Stage, Tap};
 use crate::params::{CauseParams, Params};
 use crate::suppress::suppress;
 use crate::{cause, explain};
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline as PipelinePact;
 use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concat, Exchange};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -184,11 +186,12 @@ pub fn pipeline<'scope>(
     inputs: Inputs<'scope>,
     params: &Params,
     memory: &Memory,
+    tap: &Tap,
 ) -> Outputs<'scope> {
     let Inputs { alerts, signals, context: events, ticks } = inputs;
-    let found = detect(signals, ticks.clone(), params, memory.watches.clone());
+    let found = detect(signals, ticks.clone(), params, memory.watches.clone(), tap);
     let (alerts, events) = (alerts.concat(found.alerts), events.concat(found.context));
-    let deduped = dedup(alerts, ticks.clone(), params, memory.keys.clone());
+    let deduped = dedup(alerts, ticks.clone(), params, memory.keys.clone(), tap);
     let known = context(events, ticks.clone(), params, memory.things.clone());
     let placed = resolve(
         deduped.alerts.map(|alert| (alert.identity.entity.clone(), alert)),
@@ -197,20 +200,34 @@ pub fn pipeline<'scope>(
     );
     let annotated = suppress(placed, known.conditions);
     let rated = history(annotated, ticks.clone(), params, memory.history.clone());
-    let facts = rated
-        .map(|rated| (rated.row.alert.identity.tenant.clone(), Fact::Alert(rated)))
+    let facts = facts_of(rated, tap)
         .concat(known.edges.map(|edge| (edge.tenant.clone(), Fact::Edge(edge))))
         .concat(known.changes.map(|c| (c.event.tenant.clone(), Fact::Change(c))))
         .concat(known.profiles.map(|p| (p.tenant.clone(), Fact::Profile(p))))
         .concat(known.models.map(|(tenant, model)| (tenant, Fact::Model(Arc::new(model)))));
-    let correlated = correlate(facts, ticks, params, memory.tenants.clone());
+    let correlated = correlate(facts, ticks, params, memory.tenants.clone(), tap);
     Outputs {
-        incidents: incidents(correlated.groups, params),
+        incidents: incidents(correlated.groups, params, tap),
         rows: correlated.rows,
         counts: deduped.counts,
         watched: found.watched,
         sealed: correlated.sealed,
     }
+}
+
+/// What correlation reads of alerts.
+fn facts_of<'scope>(
+    rated: VecCollection<'scope, Epoch, Rated, isize>,
+    tap: &Tap,
+) -> VecCollection<'scope, Epoch, (SmolStr, Fact), isize> {
+    let tap = tap.clone();
+    let fact = move |(rated, epoch, diff): (Rated, Epoch, isize)| {
+        if tap.is_open(Stage::Suppress) {
+            tap.show(Stage::Suppress, [(Row::Rated(Arc::new(rated.clone())), epoch, diff)]);
+        }
+        ((rated.row.alert.identity.tenant.clone(), Fact::Alert(rated)), epoch, diff)
+    };
+    rated.inner.map(fact).as_collection()
 }
 
 /// A group and what was said of it.
@@ -241,7 +258,9 @@ impl Scorer {
 fn incidents<'scope>(
     groups: VecCollection<'scope, Epoch, Arc<Group>, isize>,
     params: &Params,
+    tap: &Tap,
 ) -> VecCollection<'scope, Epoch, Arc<Incident>, isize> {
+    let tap = tap.clone();
     let scorer = Scorer::new(params.cause);
     let mut standing: BTreeMap<IncidentKey, Told> = BTreeMap::new();
     groups
@@ -264,6 +283,12 @@ fn incidents<'scope>(
                             out.push((incident.clone(), epoch, 1));
                             standing.insert(group.key, (group, incident));
                         }
+                    }
+                    if tap.is_open(Stage::Explain) {
+                        let row = |(incident, epoch, diff): &(Arc<Incident>, _, _)| {
+                            (Row::Incident(incident.clone()), *epoch, *diff)
+                        };
+                        tap.show(Stage::Explain, out.iter().map(row));
                     }
                     output.session(&cap).give_container(&mut out);
                 });

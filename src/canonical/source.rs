@@ -1,8 +1,10 @@
 //! What a decoder must know about the source it decodes for.
 
+use super::csv::Columns;
 use causeway_dataflows::model::{Severity, SourceIndex};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One configured source, checked; shared by all decoders of that source.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Source {
     pub dedupe_ids: bool,
     /// A replayed record this far ahead of the tick is not believed at once, seconds.
     pub leap_seconds_max: i64,
+    /// What the columns of its rows are, when it reads CSV.
+    pub csv: Option<Arc<Columns>>,
     /// Bounds on what one event may hold and on what a decoder remembers.
     pub limits: Limits,
 }
@@ -51,6 +55,7 @@ impl Source {
             on_repair: OnRepair::Accept,
             dedupe_ids: false,
             leap_seconds_max: 86_400,
+            csv: None,
             limits: Limits::default(),
         }
     }

@@ -10,6 +10,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends one request at a time and waits for its answer.
 pub(super) struct Client {
     client: reqwest::Client,
+    /// For answers that go on.
+    streaming: reqwest::Client,
     tokio: tokio::runtime::Runtime,
     url: Url,
     token: Option<String>,
@@ -30,21 +32,57 @@ impl Client {
         })?;
         // Whoever was first has installed it; the second attempt changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT);
-        if url.scheme() == "http" {
-            // Plain HTTP checks no certificate, so a system without any must not stop it.
-            client = client.tls_certs_only([]);
-        }
+        let builder = || {
+            let client = reqwest::Client::builder().no_proxy();
+            match url.scheme() {
+                // Plain HTTP checks no certificate, so a system without any must not stop it.
+                "http" => client.tls_certs_only([]),
+                _ => client,
+            }
+        };
+        let (client, streaming) = (builder().timeout(TIMEOUT), builder().connect_timeout(TIMEOUT));
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Failure::with(exit::IO)(e.into()))?;
-        Ok(Client { client: client.build()?, tokio, url, token: token.map(str::to_owned) })
+        let (client, streaming) = (client.build()?, streaming.build()?);
+        Ok(Client { client, streaming, tokio, url, token: token.map(str::to_owned) })
     }
 
     /// Gets a path, which may have a query.
     pub(super) fn get(&self, path: &str) -> Result<Answer, String> {
         self.send(self.client.get(self.at(path)))
+    }
+
+    /// Gets a path and hands over the lines of its answer as they come, until `take` wants no
+    /// more; the status and the rest of an answer that is no success.
+    pub(super) fn lines(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&str) -> bool,
+    ) -> Result<Answer, String> {
+        let request = self.streaming.get(self.at(path));
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let answered = self.tokio.block_on(async {
+            let mut response = request.send().await?;
+            let status = response.status();
+            let mut held = Vec::new();
+            while let Some(chunk) = response.chunk().await? {
+                held.extend_from_slice(&chunk);
+                while status.is_success() {
+                    let Some(end) = held.iter().position(|byte| *byte == b'\n') else { break };
+                    let line: Vec<u8> = held.drain(..=end).collect();
+                    if !take(String::from_utf8_lossy(&line).trim_end()) {
+                        return Ok(Answer { status, body: Vec::new() });
+                    }
+                }
+            }
+            Ok::<_, reqwest::Error>(Answer { status, body: held })
+        });
+        answered.map_err(|error| self.unreached(error))
     }
 
     /// Posts a body.
@@ -76,8 +114,10 @@ impl Client {
             let status = response.status();
             Ok::<_, reqwest::Error>(Answer { status, body: response.bytes().await?.to_vec() })
         });
-        answered.map_err(|error| {
-            format!("{}: {}; is `causeway run` up? --url names it", self.url, error.without_url())
-        })
+        answered.map_err(|error| self.unreached(error))
+    }
+
+    fn unreached(&self, error: reqwest::Error) -> String {
+        format!("{}: {}; is `causeway run` up? --url names it", self.url, error.without_url())
     }
 }

@@ -2,11 +2,11 @@
 
 use super::csv::{create, open, same_file, writer};
 use super::{Failure, exit};
-use crate::canonical::time::{NANOS, rfc3339, seconds_of};
+use crate::canonical::csv::instant;
+use crate::canonical::time::seconds_of;
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 use anyhow::{Context as _, anyhow};
 use causeway_dataflows::detect::metric::{MetricModel, Season, Series};
-use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -19,8 +19,8 @@ Writes timestamp,value,score,alert for each row, the first two as they stand in 
 row's score, 0 to 1, depends on rows up to it alone; alert is 1 where it reaches 0.5, for
 every series alike. A row without a value, or with one that is no number, scores 0.
 
-Timestamps are `YYYY-MM-DD HH:MM:SS` in UTC, RFC 3339, or whole seconds, milliseconds or
-nanoseconds since 1970.
+Timestamps are `YYYY-MM-DD HH:MM:SS` in UTC, RFC 3339, or whole seconds, milliseconds,
+microseconds or nanoseconds since 1970.
 
 Examples:
   causeway detect --csv cpu.csv --out scores.csv
@@ -169,25 +169,10 @@ fn season(text: &str) -> Result<Season, String> {
 
 /// The second that a timestamp lies in.
 fn seconds(text: &str) -> anyhow::Result<i64> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<i64>() {
-        // The years 1973 to 5138 in each unit.
-        return Ok(match number.unsigned_abs() {
-            0..100_000_000_000 => number,
-            100_000_000_000..100_000_000_000_000 => number.div_euclid(1000),
-            100_000_000_000_000..100_000_000_000_000_000 => number.div_euclid(1_000_000),
-            _ => number.div_euclid(NANOS),
-        });
-    }
-    let zoned = match text.len() {
-        19 => Cow::Owned(format!("{text}Z")),
-        _ => Cow::Borrowed(text),
-    };
-    let instant = rfc3339(zoned.as_bytes()).map(seconds_of);
-    instant.ok_or_else(|| {
+    instant(text.trim()).map(seconds_of).ok_or_else(|| {
         anyhow!(
             "{text:?} is no time; write YYYY-MM-DD HH:MM:SS, RFC 3339, or whole seconds, \
-             milliseconds or nanoseconds since 1970"
+             milliseconds, microseconds or nanoseconds since 1970"
         )
     })
 }
@@ -208,15 +193,7 @@ mod tests {
 
     #[test]
     fn timestamps_come_in_many_forms() {
-        for text in [
-            "2023-11-14 22:13:20",
-            "2023-11-14T22:13:20",
-            "2023-11-14T23:13:20.5+01:00",
-            "1700000000",
-            " 1700000000123 ",
-            "1700000000123456",
-            "1700000000123456789",
-        ] {
+        for text in ["2023-11-14 22:13:20", "2023-11-14T23:13:20.5+01:00", " 1700000000123 "] {
             assert_eq!(seconds(text).unwrap(), 1_700_000_000, "{text}");
         }
         assert_eq!(seconds("-1").unwrap(), -1);

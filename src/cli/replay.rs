@@ -64,6 +64,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["events", "topology", "source"])]
     journal: Vec<PathBuf>,
     /// Events: NDJSON or a JSON array, plain, .gz or .zst, or globs; read in the order given.
+    /// Rows of CSV where the configured source reads such.
     #[arg(required_unless_present = "journal")]
     events: Vec<PathBuf>,
 }
@@ -205,6 +206,7 @@ fn all_junk(heard: &Heard) -> anyhow::Error {
 /// What the configuration says about a replay.
 struct Plan {
     source: Arc<Source>,
+    format: Format,
     params: Params,
     emission: Emission,
     workers: usize,
@@ -218,6 +220,7 @@ impl Plan {
         if args.config.is_empty() {
             return Ok(Plan {
                 source: Arc::new(Source::named("replay")),
+                format: Format::Native,
                 params: Params::default(),
                 emission: Emission::default(),
                 workers: given.unwrap_or(1),
@@ -238,6 +241,7 @@ impl Plan {
             matching(&settings.topology).map_err(|e| Failure::with(exit::IO)(e.into()))?;
         Ok(Plan {
             source: Arc::clone(&source.decode),
+            format: source.format().filter(|of| *of == Format::Csv).unwrap_or(Format::Native),
             params: settings.params.clone(),
             emission: Emission::of(&settings.emission),
             workers: given.unwrap_or(settings.workers),
@@ -257,6 +261,7 @@ fn replay(
     let decoder = Decoder::new(Arc::clone(&plan.source), plan.workers, None);
     let mut replay = Replay::start(plan.workers, &plan.params, plan.emission, decoder, outlet)?;
     replay.standing(plan.standing.clone());
+    replay.set_format(plan.format);
     for path in &plan.topology {
         let bytes =
             std::fs::read(path).with_context(in_file(path)).map_err(Failure::with(exit::IO))?;

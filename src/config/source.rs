@@ -1,5 +1,6 @@
 //! The `sources` section: where events come from and how each source is read.
 
+use super::csv::Csv;
 use super::kafka::{GroupProtocol, OffsetLost, Sasl, Tls};
 use super::server::default_tenant;
 use super::units::{ByteSize, FilePath, OneOrMore, Period};
@@ -126,6 +127,8 @@ sources! {
         path: OneOrMore<FilePath> = OneOrMore::default(),
         /// What the files hold.
         format: Format = Format::Native,
+        /// What the columns are, when they hold CSV.
+        csv: Csv = Csv::default(),
         /// Keep reading as files grow, are rotated or appear.
         follow: bool = false,
         /// How often a followed file is looked at.
@@ -136,6 +139,8 @@ sources! {
     StdinSource {
         /// What comes in.
         format: Format = Format::Native,
+        /// What the columns are, when it is CSV.
+        csv: Csv = Csv::default(),
     }
 
     /// Topics of Apache Kafka. What was read is in the journal, and a restart goes on behind
@@ -192,6 +197,8 @@ pub enum Format {
     Cdevents,
     /// Backstage catalogue files in YAML.
     Backstage,
+    /// Samples of series in CSV, a row each; files and standard input only.
+    Csv,
 }
 
 /// A severity as a word or a number.

@@ -33,6 +33,7 @@ use crate::telemetry::{EngineBooks, Metrics, ReloadBooks};
 use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
+use causeway_dataflows::ops::tap::Tap;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub(super) struct Core {
     pub(super) snapshots: SnapshotBooks,
     pub(super) reloads: ReloadBooks,
     pub(super) letters: dlq::Letters,
+    pub(super) tap: Tap,
     /// Until epochs are formed.
     keeper: Option<dlq::Keeper>,
 }
@@ -91,6 +93,7 @@ impl Core {
             snapshots,
             reloads,
             letters,
+            tap: Tap::default(),
             keeper,
         })
     }
@@ -142,12 +145,12 @@ impl Engine {
             parts,
         );
         let (feeder, collector) = match past {
-            None => runtime::begin(workers, params, OUTSTANDING_MAX, (mesh, None))?,
+            None => runtime::begin(workers, params, OUTSTANDING_MAX, (mesh, None), &core.tap)?,
             Some(Past { engine, emission: told }) => {
                 let tick = engine.tick;
                 let past = (mesh, Some(engine));
                 let (feeder, mut collector) =
-                    runtime::begin(workers, params, OUTSTANDING_MAX, past)?;
+                    runtime::begin(workers, params, OUTSTANDING_MAX, past, &core.tap)?;
                 let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
                 emitter.resume(emission, &first, tick, told)?;
                 (feeder, collector)
@@ -245,6 +248,7 @@ pub(super) fn app(
         health: health.clone(),
         receivers: settings.sinks.iter().map(|sink| sink.name.clone()).collect(),
         reloads,
+        tap: core.tap.clone(),
         started_ns: http.clock.now_ns(),
     });
     console.app(receiving, shape.is_some_and(|shape| shape.process > 0))

@@ -4,6 +4,7 @@ use super::collect::{Report, Updates};
 use super::{Share, Start};
 use causeway_dataflows::model::{AlertBatch, ContextEvent, SignalBatch};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use causeway_dataflows::ops::tap::Tap;
 use causeway_dataflows::params::Params;
 use causeway_dataflows::pipeline::{Inputs, Memory, pipeline};
 use crossbeam_channel::{Sender, TryRecvError};
@@ -15,8 +16,8 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 
-/// Updates by epoch, shared by the taps of one worker.
-type Taps = Rc<RefCell<BTreeMap<Epoch, Updates>>>;
+/// Updates by epoch, gathered from the outputs of one worker.
+type Gathered = Rc<RefCell<BTreeMap<Epoch, Updates>>>;
 
 /// The worker's inputs, advanced together: an idle one would hold all the rest.
 struct Sources {
@@ -33,12 +34,12 @@ const FEED_MAX: usize = 8;
 
 /// Runs until the queue's other end is dropped and everything is worked off.
 pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &Sender<Report>) {
-    let Start { queue, first, saved, place, pace } = start;
+    let Start { queue, first, saved, place, pace, tap } = start;
     let index = timely.index() - place.first;
     let memory = Memory::after(saved);
-    let taps = Taps::default();
+    let gathered = Gathered::default();
     let probe = ProbeHandle::new();
-    let mut built = build(timely, params, &memory, (&taps, &probe), place.is_shared());
+    let mut built = build(timely, params, &memory, (&gathered, &probe), (&tap, place.is_shared()));
     built.advance_to(first);
     let mut sources = Some(built);
     let mut told: Epoch = first;
@@ -51,7 +52,7 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
                 Ok(share) => {
                     if share.save {
                         // Its report says so, also when nothing changes.
-                        taps.borrow_mut().entry(share.epoch).or_default().is_cut = true;
+                        gathered.borrow_mut().entry(share.epoch).or_default().is_cut = true;
                         memory.want(share.epoch);
                         wanted.push_back(share.epoch);
                     }
@@ -72,10 +73,10 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
         if saved.is_some() || reached.is_none_or(|reached| reached > told) {
             let done = match reached {
                 Some(reached) => {
-                    let later = taps.borrow_mut().split_off(&reached);
-                    std::mem::replace(&mut *taps.borrow_mut(), later)
+                    let later = gathered.borrow_mut().split_off(&reached);
+                    std::mem::replace(&mut *gathered.borrow_mut(), later)
                 }
-                None => std::mem::take(&mut *taps.borrow_mut()),
+                None => std::mem::take(&mut *gathered.borrow_mut()),
             };
             told = reached.unwrap_or(Epoch::MAX);
             if reports.send(Report { worker: index, reached: told, done, saved }).is_err() {
@@ -122,8 +123,8 @@ fn build(
     timely: &mut Worker,
     params: &Params,
     memory: &Memory,
-    (taps, probe): (&Taps, &ProbeHandle<Epoch>),
-    gathers: bool,
+    (gathered, probe): (&Gathered, &ProbeHandle<Epoch>),
+    (tap, gathers): (&Tap, bool),
 ) -> Sources {
     timely.dataflow_named("causeway", |scope| {
         let (alerts, alert_stream) = scope.new_input();
@@ -139,29 +140,30 @@ fn build(
             },
             params,
             memory,
+            tap,
         );
         let outputs = if gathers { outputs.at_first_worker() } else { outputs };
-        let tap = taps.clone();
+        let into = gathered.clone();
         let incidents = outputs.incidents.inspect(move |(incident, epoch, diff)| {
-            let mut taps = tap.borrow_mut();
-            taps.entry(*epoch).or_default().incidents.push((incident.clone(), *diff));
+            let mut gathered = into.borrow_mut();
+            gathered.entry(*epoch).or_default().incidents.push((incident.clone(), *diff));
         });
-        let tap = taps.clone();
+        let into = gathered.clone();
         let rows = outputs.rows.inspect(move |(row, epoch, diff)| {
-            let mut taps = tap.borrow_mut();
-            taps.entry(*epoch).or_default().rows.push((row.clone(), *diff));
+            let mut gathered = into.borrow_mut();
+            gathered.entry(*epoch).or_default().rows.push((row.clone(), *diff));
         });
-        let tap = taps.clone();
+        let into = gathered.clone();
         let sealed = outputs.sealed.inspect(move |(key, epoch, _)| {
-            tap.borrow_mut().entry(*epoch).or_default().sealed.push(*key);
+            into.borrow_mut().entry(*epoch).or_default().sealed.push(*key);
         });
-        let tap = taps.clone();
+        let into = gathered.clone();
         let counts = outputs.counts.inspect(move |(count, epoch)| {
-            tap.borrow_mut().entry(*epoch).or_default().counts.push(*count);
+            into.borrow_mut().entry(*epoch).or_default().counts.push(*count);
         });
-        let tap = taps.clone();
+        let into = gathered.clone();
         let watched = outputs.watched.inspect(move |(watched, epoch)| {
-            tap.borrow_mut().entry(*epoch).or_default().watched.add(watched);
+            into.borrow_mut().entry(*epoch).or_default().watched.add(watched);
         });
         watched.probe_with(probe);
         incidents.inner.probe_with(probe);

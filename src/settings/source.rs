@@ -1,6 +1,7 @@
 //! Sources, each ready for its reader and its decoder.
 
 use super::checker::Checker;
+use super::csv::columns;
 use super::kafka::{KafkaSourceSettings, check_source};
 use crate::canonical;
 use crate::config::Config;
@@ -63,6 +64,14 @@ pub enum SourceKind {
 }
 
 impl SourceSettings {
+    /// What its files or its stream hold, if it reads such.
+    pub fn format(&self) -> Option<canonical::Format> {
+        match &self.kind {
+            SourceKind::File { format, .. } | SourceKind::Stdin { format } => Some(*format),
+            SourceKind::Http { .. } | SourceKind::Kafka(_) => None,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &SmolStr {
         &self.decode.name
@@ -96,6 +105,7 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<SourceSet
         }
         checker.name(&format!("{key}.tenant"), &policy.tenant);
         let mut decode = decode(checker, &key, name, index as SourceIndex, &policy);
+        decode.csv = columns(checker, &key, source);
         // A sender is told what was refused even when nobody keeps it.
         if matches!(kind, SourceKind::Http { .. }) {
             decode.on_reject = canonical::OnReject::DeadLetter;
@@ -290,5 +300,6 @@ pub(super) fn format(format: Format) -> canonical::Format {
         Format::Cloudevents => canonical::Format::CloudEvents,
         Format::Cdevents => canonical::Format::CdEvents,
         Format::Backstage => canonical::Format::Backstage,
+        Format::Csv => canonical::Format::Csv,
     }
 }

@@ -4,6 +4,7 @@ mod backup;
 mod cluster;
 mod encrypted;
 pub(crate) mod process;
+mod looking;
 mod memory;
 mod reload;
 mod restart;

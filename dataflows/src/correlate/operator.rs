@@ -5,6 +5,7 @@ use super::tenant::Tenant;
 use crate::model::{AlertRow, Edge, Group, IncidentKey, ModelUpdate, PlacedChange, Profile, Rated};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::ops::shelf::Shelf;
+use crate::ops::tap::{Row, Stage, Tap};
 use crate::params::Params;
 use differential_dataflow::consolidation::consolidate;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -67,8 +68,9 @@ pub fn correlate<'scope>(
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
     memory: Shelf<Vec<(SmolStr, SavedTenant)>>,
+    tap: &Tap,
 ) -> Correlated<'scope> {
-    let params = params.clone();
+    let (params, tap) = (params.clone(), tap.clone());
     let mut tenants: BTreeMap<SmolStr, Tenant> = BTreeMap::new();
     let mut begin: BTreeMap<SmolStr, SavedTenant> = memory.begin().into_iter().flatten().collect();
     let outcomes = facts
@@ -108,6 +110,9 @@ pub fn correlate<'scope>(
                                 .map(|(name, state)| (name.clone(), state.save()))
                                 .collect()
                         });
+                        if tap.is_open(Stage::Correlate) {
+                            tap.show(Stage::Correlate, updates.iter().filter_map(shown));
+                        }
                         if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }
@@ -145,4 +150,14 @@ fn by_tenant(batch: Batch) -> BTreeMap<SmolStr, Vec<(Fact, isize)>> {
         tenants.entry(tenant).or_default().push((fact, diff));
     }
     tenants
+}
+
+/// What people who look are shown of an outcome.
+fn shown((outcome, epoch, diff): &(Outcome, Epoch, isize)) -> Option<(Row, Epoch, isize)> {
+    let row = match outcome {
+        Outcome::Group(group) => Row::Group(group.clone()),
+        Outcome::Row(row) => Row::Disposed(row.clone()),
+        Outcome::Sealed(_) => return None,
+    };
+    Some((row, *epoch, *diff))
 }

@@ -5,6 +5,7 @@ use super::table::Table;
 use crate::model::{Alert, AlertBatch, AlertCount};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::ops::shelf::Shelf;
+use crate::ops::tap::{Row, Stage, Tap};
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub fn dedup<'scope>(
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
     memory: Shelf<Vec<SavedKey>>,
+    tap: &Tap,
 ) -> Deduped<'scope> {
     let mut builder = OperatorBuilder::new("dedup: fold".to_owned(), batches.scope());
     let activator = batches.scope().activator_for(builder.operator_info().address);
@@ -45,6 +47,7 @@ pub fn dedup<'scope>(
     let (counts, counts_stream) = builder.new_output();
     let mut counts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(counts);
     let mut keeper = Keeper::new(params, memory);
+    let tap = tap.clone();
     builder.build(move |capabilities| {
         let mut inputs = Inputs::new(capabilities);
         move |frontiers| {
@@ -55,6 +58,12 @@ pub fn dedup<'scope>(
             while let Some((epoch, tick, batches)) = inputs.next(of_batches, of_ticks) {
                 let mut out = Collected { epoch, alerts: Vec::new(), counts: Vec::new() };
                 keeper.epoch(tick, batches, &mut out);
+                if tap.is_open(Stage::Dedup) {
+                    let rows = out.alerts.iter();
+                    let row =
+                        |(alert, epoch, diff): &_| (Row::Alert(Arc::clone(alert)), *epoch, *diff);
+                    tap.show(Stage::Dedup, rows.map(row));
+                }
                 if let [of_alerts, of_counts] = inputs.capabilities(epoch) {
                     alerts.activate().session(of_alerts).give_container(&mut out.alerts);
                     counts.activate().session(of_counts).give_container(&mut out.counts);

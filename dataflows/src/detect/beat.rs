@@ -5,7 +5,7 @@
 use super::raise::{Out, Raised, Standing, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
-use crate::model::{Finding, Seconds, Severity};
+use crate::model::{Finding, Kept, Seconds, Severity};
 use crate::params::BeatParams;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +92,17 @@ impl BeatWatch {
     /// What has to be remembered.
     pub fn save(&self) -> SavedBeat {
         SavedBeat { base: self.base, recent: self.recent.iter().copied().collect() }
+    }
+
+    /// What is known.
+    pub fn row(&self, params: &BeatParams) -> Kept {
+        let rhythm = self.rhythm(params);
+        Kept::Heartbeat {
+            last: rhythm.last,
+            beats: rhythm.beats,
+            gap_milli: rhythm.gap_milli,
+            silent_after: rhythm.silent_after(params),
+        }
     }
 
     /// A beat; whether it is new.

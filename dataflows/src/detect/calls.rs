@@ -9,9 +9,10 @@ use super::raise::{Out, Subject};
 use super::samples::Finder;
 use super::watch::Around;
 use crate::model::{
-    Call, Context, ContextEvent, EntityRef, EventId, Identity, Op, Relation, RelationKind, Seconds,
-    SourceIndex, Unread,
+    Call, Context, ContextEvent, EntityRef, EventId, Identity, Kept, Op, Relation, RelationKind,
+    Seconds, SourceIndex, Unread,
 };
+use crate::params::CallParams;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +88,13 @@ impl CallWatch {
     /// What has to be remembered.
     pub fn save(&self) -> CallState {
         self.state.clone()
+    }
+
+    /// What is known, and since when something may be found.
+    pub fn row(&self, params: &CallParams) -> (Option<Seconds>, Kept) {
+        let begins = self.state.since.map(|since| since + params.warm_up_seconds);
+        let rows = std::array::from_fn(|of| self.state.tracks[of].row(&params.model));
+        (begins, Kept::Span(rows))
     }
 
     /// A call; whether it is the first of its minute.

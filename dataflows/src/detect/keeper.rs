@@ -3,7 +3,7 @@
 use super::raise::Out;
 use super::watch::{Around, SavedState, State, Watch};
 use crate::model::{
-    Fingerprint, Identity, Seconds, SignalBatch, SourceIndex, Stamp, Unread, Watched,
+    Fingerprint, Identity, Seconds, SeriesRow, SignalBatch, SourceIndex, Stamp, Unread, Watched,
 };
 use crate::ops::wheel::Wheel;
 use crate::params::{DetectParams, Params, SourceParams};
@@ -87,6 +87,11 @@ impl Keeper {
             state: watch.state.save(),
         };
         self.slots.iter().flatten().map(saved).collect()
+    }
+
+    /// What is known of each watch, for people who ask.
+    pub(super) fn rows(&self) -> impl Iterator<Item = SeriesRow> + '_ {
+        self.slots.iter().flatten().map(|watch| watch.row(&self.params))
     }
 
     /// Takes in the signals of an epoch and says what they come to.

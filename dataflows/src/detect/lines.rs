@@ -8,13 +8,15 @@ use super::log::{LogModel, LogService, Miner, ReadingKind, Templates};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
-use crate::model::{Finding, Identity, Labels, Seconds, Severity, SourceIndex, Unread};
+use crate::model::{Finding, Identity, Kept, Labels, Seconds, Severity, SourceIndex, Unread};
 use crate::params::LineParams;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
 const MINUTE: Seconds = 60;
+/// Templates that are told of to people who ask.
+const FREQUENT_MAX: usize = 10;
 /// Bytes of a line that a finding quotes.
 const QUOTED_BYTES_MAX: usize = 200;
 
@@ -65,6 +67,17 @@ impl LineWatch {
     /// What has to be remembered.
     pub fn save(&self) -> LineState {
         self.state.clone()
+    }
+
+    /// What is known.
+    pub fn row(&self) -> Kept {
+        let LineState { waiting, miner, .. } = &self.state;
+        Kept::Log {
+            lines: miner.counts().messages,
+            waiting: waiting.len(),
+            templates: miner.standing(),
+            frequent: miner.frequent(FREQUENT_MAX),
+        }
     }
 
     /// A line; whether it is the first that waits.

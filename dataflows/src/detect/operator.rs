@@ -5,7 +5,9 @@ use super::raise::Out;
 use crate::model::{AlertBatch, ContextEvent, SignalBatch, Watched};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::ops::shelf::Shelf;
+use crate::ops::tap::{self, Row, Stage, Tap};
 use crate::params::Params;
+use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -35,6 +37,7 @@ pub fn detect<'scope>(
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
     params: &Params,
     memory: Shelf<Vec<SavedWatch>>,
+    tap: &Tap,
 ) -> Detected<'scope> {
     let peers = batches.scope().peers();
     let mut builder = OperatorBuilder::new("detect: watch".to_owned(), batches.scope());
@@ -48,6 +51,8 @@ pub fn detect<'scope>(
     let mut watched = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(watched);
     let mut keeper = Keeper::new(params);
     let mut begin = memory.begin();
+    tap.join();
+    let (tap, mut answered) = (tap.clone(), 0);
     builder.build(move |capabilities| {
         let mut inputs = Inputs::new(capabilities);
         move |frontiers| {
@@ -58,6 +63,16 @@ pub fn detect<'scope>(
                 let mut out = Out::new(tick.now, peers);
                 keeper.epoch(batches, tick.now, &mut out);
                 memory.leave(epoch, || keeper.save());
+                if tap.is_open(Stage::Series) {
+                    tap.answer(Stage::Series, &mut answered, epoch, |show| {
+                        keeper.rows().for_each(|row| show(Row::Series(Box::new(row))));
+                    });
+                }
+                if tap.is_open(Stage::Detect) {
+                    let told = out.context.iter().cloned().map(|told| Row::Context(Arc::new(told)));
+                    let rows = tap::events(&out.alerts).chain(told);
+                    tap.show(Stage::Detect, rows.map(|row| (row, epoch, 1)));
+                }
                 out.alerts.retain(|batch| !batch.events.is_empty());
                 let mut did = vec![(out.watched, epoch)];
                 did.retain(|(watched, _)| *watched != Watched::default());

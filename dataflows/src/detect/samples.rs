@@ -4,7 +4,10 @@ use super::metric::{Accumulation, Change, MetricModel, Pushed, Track, Word};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
-use crate::model::{Finding, Identity, Measure, Sample, Seconds, Severity, SourceIndex, Unread};
+use crate::model::{
+    Finding, Identity, Kept, Measure, Sample, Seconds, Severity, SourceIndex, Unread,
+};
+use crate::params::SampleParams;
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of a series.
@@ -33,6 +36,12 @@ impl SampleWatch {
     /// What has to be remembered.
     pub fn save(&self) -> SampleState {
         self.state.clone()
+    }
+
+    /// What is known, and since when something may be found.
+    pub fn row(&self, params: &SampleParams) -> (Option<Seconds>, Kept) {
+        let begins = self.state.since.map(|since| since + params.warm_up_seconds);
+        (begins, Kept::Metric(self.state.track.row(&params.model)))
     }
 
     /// A sample, which is judged with the others of its epoch.

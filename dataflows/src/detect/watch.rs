@@ -5,7 +5,7 @@ use super::calls::{CallState, CallWatch};
 use super::lines::{LineState, LineWatch};
 use super::raise::{Out, Subject};
 use super::samples::{SampleState, SampleWatch};
-use crate::model::{Identity, Seconds, SourceIndex};
+use crate::model::{Identity, Seconds, SeriesRow, SourceIndex};
 use crate::params::{DetectParams, LineParams, SourceParams};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -144,6 +144,18 @@ impl Watch {
             scheduled: Seconds::MAX,
             is_dirty: false,
         }
+    }
+
+    /// What is known, for people who ask.
+    pub(super) fn row(&self, params: &DetectParams) -> SeriesRow {
+        let (begins, kept) = match &self.state {
+            State::Samples(samples) => samples.row(&params.samples),
+            State::Lines(lines) => (None, lines.row()),
+            State::Calls(calls) => calls.row(&params.calls),
+            State::Beat(beat) => (None, beat.row(&params.beat)),
+        };
+        let (identity, source) = (self.identity.clone(), self.source);
+        SeriesRow { identity, source, heard: self.heard, begins, kept }
     }
 
     /// Brings the findings up to date.

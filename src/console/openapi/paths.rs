@@ -11,6 +11,7 @@ use super::{
 };
 use crate::console::changes::TOPOLOGY_PARAMS;
 use crate::console::incidents::{ALERT_PARAMS, INCIDENT_PARAMS};
+use crate::console::looking::{SERIES_PARAMS, SeriesList, TAP_PARAMS};
 use crate::console::reload::{ReloadRefused, Reloaded};
 use crate::console::stream::STREAM_PARAMS;
 use serde_json::{Map, Value, json};
@@ -45,6 +46,8 @@ pub(super) fn paths(named: &mut Named<'_>) -> Value {
     add("/v1/incidents/stream", stream(named));
     add("/v1/alerts", alerts(named));
     add("/v1/alerts/{id}", alert(named));
+    add("/v1/series", series(named));
+    add("/v1/tap", tap(named));
     for (path, summary) in [
         ("/api/v2/status", "Alertmanager's status"),
         ("/api/v2/receivers", "The sinks, as Alertmanager's receivers"),
@@ -291,6 +294,26 @@ fn stream(named: &mut Named<'_>) -> Value {
         parameters.push(header("Last-Event-ID", "Go on behind this event"));
     }
     get["parameters"] = parameters;
+    json!({"get": get})
+}
+
+fn series(named: &mut Named<'_>) -> Value {
+    let list = named.of::<SeriesList>();
+    let bad = [("400", "A parameter cannot be read"), ("503", "The workers are too busy")];
+    let problems = problems(named, &bad);
+    let mut get = operation("What detection keeps", response("The series", &list), problems);
+    get["parameters"] = queries(&SERIES_PARAMS);
+    json!({"get": get})
+}
+
+fn tap(named: &mut Named<'_>) -> Value {
+    let good = json!({
+        "description": "A row a line: the stage, the epoch, 1 or -1, and what passes",
+        "content": {NDJSON: {}},
+    });
+    let problems = problems(named, &[("400", "A parameter cannot be read")]);
+    let mut get = operation("What passes a stage, until the reader goes away", good, problems);
+    get["parameters"] = queries(&TAP_PARAMS);
     json!({"get": get})
 }
 

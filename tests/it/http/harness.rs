@@ -160,6 +160,7 @@ impl Server {
         let receiving = routes(&http, &settings.sources, of);
         let calls = grpc_routes(&http, &settings.sources, of);
         let console = Console::new(Parts {
+            tap: Default::default(),
             http: http.clone(),
             store: Store::new(IncidentLimits::default(), 7),
             registry,

@@ -16,6 +16,7 @@ mod slots;
 mod tests;
 
 use super::mask::{Masker, WILD};
+use crate::model::TemplateRow;
 use forms::Forms;
 use slots::Parsed;
 use std::collections::BTreeMap;
@@ -108,6 +109,20 @@ impl Miner {
     /// Templates that stand.
     pub fn standing(&self) -> usize {
         self.shelves.values().map(Vec::len).sum()
+    }
+
+    /// The templates of the most messages.
+    pub fn frequent(&self, most: usize) -> Vec<TemplateRow> {
+        let live = self.shelves.values().flatten().map(|index| &self.templates[*index as usize]);
+        let mut live: Vec<&Template> = live.collect();
+        live.sort_unstable_by_key(|template| (std::cmp::Reverse(template.count), template.id));
+        live.truncate(most);
+        let row = |of: &Template| TemplateRow {
+            id: of.id,
+            text: self.text(of.id).unwrap_or_default().into(),
+            lines: of.count,
+        };
+        live.into_iter().map(row).collect()
     }
 
     /// Aliases since the last call, in their order.

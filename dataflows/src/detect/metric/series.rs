@@ -50,9 +50,14 @@ impl Series {
         self.rows
     }
 
-    /// The latest time of a sample; a series that is idle may be forgotten.
-    pub fn latest_seconds(&self) -> i64 {
-        self.latest_seconds
+    /// The latest value.
+    pub(super) fn last(&self) -> f64 {
+        self.last
+    }
+
+    /// What a sample at this time would usually be.
+    pub(super) fn usual_at(&self, model: &MetricModel, time_seconds: i64) -> f64 {
+        self.expected(Phase::of(model.season, time_seconds), model)
     }
 
     /// Takes a sample in and says how strange it is. A value that is no number says nothing

@@ -14,6 +14,7 @@ use super::model::MetricModel;
 use super::off::{Off, Word};
 use super::reading::Reading;
 use super::series::Series;
+use crate::model::FigureRow;
 use serde::{Deserialize, Serialize};
 
 /// Something that is told of a sample, or is told of it no longer.
@@ -164,6 +165,18 @@ impl Track {
     #[cfg(test)]
     pub(super) fn latest_known(&self) -> impl PartialEq + std::fmt::Debug + '_ {
         &self.live
+    }
+
+    /// What is known, for people who ask.
+    pub fn row(&self, model: &MetricModel) -> FigureRow {
+        let Known { series, off, .. } = &self.live;
+        FigureRow {
+            latest: self.latest,
+            samples: series.rows(),
+            value: series.last(),
+            expected: self.latest.map_or(0.0, |latest| series.usual_at(model, latest)),
+            off_since: off.map(|off| off.since),
+        }
     }
 
     /// Takes a sample in; what is told by it and what is taken back are put into `out`.
