@@ -5,6 +5,7 @@
 //! model the horizon: a test that uses them sets it beyond its history.
 
 pub mod alerts;
+pub mod findings;
 
 use crate::context::latest::look_back;
 use crate::correlate::{Fact, Outcome, tenant::Tenant};

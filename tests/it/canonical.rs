@@ -8,6 +8,7 @@ mod rules;
 mod properties;
 pub(crate) mod hostile;
 mod arrays;
+mod csv;
 pub(crate) mod otlp;
 
 use causeway::canonical::{Decoded, Decoder, Format, Framing, Input, Mode, Origin, Source};

@@ -25,7 +25,7 @@ pub struct Rhythm {
 
 impl Rhythm {
     /// After a beat at `at`, which is not before the last.
-    fn beat(&mut self, at: Seconds, params: &BeatParams) {
+    pub fn beat(&mut self, at: Seconds, params: &BeatParams) {
         if self.beats > 0 {
             let gap = (at - self.last).saturating_mul(1000);
             // What was a silence says nothing of how long gaps usually are.
@@ -41,7 +41,7 @@ impl Rhythm {
     }
 
     /// The second after which silence is out of the ordinary; nothing while too little is known.
-    fn silent_after(&self, params: &BeatParams) -> Option<Seconds> {
+    pub fn silent_after(&self, params: &BeatParams) -> Option<Seconds> {
         let usual = (self.gap_milli * 3).max(self.longest_milli * 2);
         let allowed = (usual / 1000).clamp(params.silence_min_seconds, params.silence_max_seconds);
         // Who speaks only when there is something to say is not silent when there is not.

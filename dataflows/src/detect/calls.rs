@@ -42,6 +42,11 @@ impl Minute {
     }
 }
 
+/// The minute before which all are over at a tick.
+pub(super) fn over(now: Seconds, params: &CallParams) -> Seconds {
+    (now - params.wait_seconds).div_euclid(MINUTE) * MINUTE
+}
+
 /// What is remembered of an operation.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CallState {
@@ -97,13 +102,13 @@ impl CallWatch {
         (begins, Kept::Span(rows))
     }
 
-    /// A call; whether it is the first of its minute.
+    /// A call that comes when minutes before `over` are; whether it is the first of its minute.
     ///
     /// # Errors
-    /// Why it is not read.
-    pub fn call(&mut self, call: &Call) -> Result<bool, Unread> {
+    /// Why it is not read: by the tick alone, whenever minutes are judged.
+    pub fn call(&mut self, call: &Call, over: Seconds) -> Result<bool, Unread> {
         let at = call.stamp.time.div_euclid(MINUTE) * MINUTE;
-        if at < self.state.judged {
+        if at < over {
             return Err(Unread::Late);
         }
         let since = self.state.since.get_or_insert(at);
@@ -119,7 +124,7 @@ impl CallWatch {
     pub fn update(&mut self, source: SourceIndex, around: &Around<'_>, out: &mut Out) {
         self.tell_edge(around, out);
         let params = &around.params.calls;
-        let over = (around.now - params.wait_seconds).div_euclid(MINUTE) * MINUTE;
+        let over = over(around.now, params);
         if over > self.state.judged {
             self.state.judged = over;
             let begins = self.state.since.unwrap_or(over) + params.warm_up_seconds;

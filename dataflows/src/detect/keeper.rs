@@ -2,6 +2,7 @@
 
 use super::raise::Out;
 use super::watch::{Around, SavedState, State, Watch};
+use super::{calls, lines};
 use crate::model::{
     Fingerprint, Identity, Seconds, SeriesRow, SignalBatch, SourceIndex, Stamp, Unread, Watched,
 };
@@ -136,12 +137,13 @@ impl Keeper {
         if !params.enabled {
             return;
         }
+        let bounds = (lines::over(now, &params), params.waiting_max);
         for line in &batch.lines {
             let open = |identity: &Arc<Identity>, source| Watch::lines(identity, source, &params);
             let Some(slot) = self.slot(batch, &line.stamp, open) else { continue };
             if let Some(State::Lines(lines)) = self.hear(slot, now) {
                 let text = batch.text(line);
-                match lines.line(line.stamp.time, line.severity, text, params.waiting_max) {
+                match lines.line(line.stamp.time, line.severity, text, bounds) {
                     Ok(true) => self.mark(slot),
                     Ok(false) => {}
                     Err(unread) => self.watched.unread[unread as usize] += 1,
@@ -154,10 +156,11 @@ impl Keeper {
         if !self.params.calls.enabled {
             return;
         }
+        let over = calls::over(now, &self.params.calls);
         for call in &batch.calls {
             let Some(slot) = self.slot(batch, &call.stamp, Watch::calls) else { continue };
             if let Some(State::Calls(calls)) = self.hear(slot, now) {
-                match calls.call(call) {
+                match calls.call(call, over) {
                     Ok(true) => self.mark(slot),
                     Ok(false) => {}
                     Err(unread) => self.watched.unread[unread as usize] += 1,

@@ -20,6 +20,16 @@ const FREQUENT_MAX: usize = 10;
 /// Bytes of a line that a finding quotes.
 const QUOTED_BYTES_MAX: usize = 200;
 
+/// The beginning of a second's minute.
+fn minute_of(time: Seconds) -> Seconds {
+    time.div_euclid(MINUTE) * MINUTE
+}
+
+/// The second before which all minutes are over at a tick.
+pub(super) fn over(now: Seconds, params: &LineParams) -> Seconds {
+    minute_of(now - params.wait_seconds)
+}
+
 /// A line that waits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Waiting {
@@ -80,18 +90,18 @@ impl LineWatch {
         }
     }
 
-    /// A line; whether it is the first that waits.
+    /// A line that comes when minutes before `over` are; whether it is the first that waits.
     ///
     /// # Errors
-    /// Why it is not read.
+    /// Why it is not read; that it is late by the tick alone, whenever minutes are read.
     pub fn line(
         &mut self,
         time: Seconds,
         severity: Severity,
         text: &str,
-        waiting_max: usize,
+        (over, waiting_max): (Seconds, usize),
     ) -> Result<bool, Unread> {
-        if time < self.state.read {
+        if time < over {
             return Err(Unread::Late);
         }
         if self.state.waiting.len() >= waiting_max {
@@ -104,8 +114,7 @@ impl LineWatch {
 
     /// Reads minutes that are over.
     pub fn update(&mut self, around: &Around<'_>, out: &mut Out) {
-        let params = &around.params.lines;
-        let over = (around.now - params.wait_seconds).div_euclid(MINUTE) * MINUTE;
+        let over = over(around.now, &around.params.lines);
         if over <= self.state.read {
             return;
         }
@@ -113,26 +122,35 @@ impl LineWatch {
         self.state.waiting.sort_unstable();
         let upto = self.state.waiting.partition_point(|line| line.time < over);
         let ready: Vec<Waiting> = self.state.waiting.drain(..upto).collect();
+        for minute in ready.chunk_by(|one, next| minute_of(one.time) == minute_of(next.time)) {
+            self.read(minute, &around.params.lines, out);
+        }
+        let (late, crowded) = self.state.service.take_left_out();
+        out.watched.unread[Unread::Late as usize] += late;
+        out.watched.unread[Unread::Crowded as usize] += crowded;
+    }
+
+    /// Reads the lines of a minute.
+    fn read(&mut self, minute: &[Waiting], params: &LineParams, out: &mut Out) {
+        let LineState { miner, service, .. } = &mut self.state;
         // The last line of each template is what a finding quotes.
         let mut quoted: BTreeMap<u64, SmolStr> = BTreeMap::new();
-        for line in ready {
-            let found = self.state.miner.of(&line.text);
-            for alias in self.state.miner.take_changes() {
-                self.state.service.alias(&params.model, alias.old, alias.new);
+        let mut decided = Vec::new();
+        for line in minute {
+            let found = miner.of(&line.text);
+            for alias in miner.take_changes() {
+                service.alias(&params.model, alias.old, alias.new);
                 if let Some(text) = quoted.remove(&alias.old) {
                     quoted.insert(alias.new, text);
                 }
             }
-            let id = self.state.miner.current(found.id);
-            quoted.insert(id, line.text);
-            let decided = self.state.service.line(&params.model, line.time, id, line.severity);
-            self.tell(decided, &quoted, &params.model, params.severity, out);
+            let id = miner.current(found.id);
+            quoted.insert(id, line.text.clone());
+            decided.extend(service.line(&params.model, line.time, id, line.severity));
         }
-        let decided = self.state.service.advance(&params.model, over);
+        let end = minute.last().map_or(0, |line| minute_of(line.time) + MINUTE);
+        decided.extend(service.advance(&params.model, end));
         self.tell(decided, &quoted, &params.model, params.severity, out);
-        let (late, crowded) = self.state.service.take_left_out();
-        out.watched.unread[Unread::Late as usize] += late;
-        out.watched.unread[Unread::Crowded as usize] += crowded;
     }
 
     fn tell(
@@ -176,6 +194,6 @@ impl LineWatch {
     /// The next tick at which a minute is to be read.
     pub fn due(&self, around: &Around<'_>) -> Option<Seconds> {
         let first = self.state.waiting.iter().map(|line| line.time).min()?;
-        Some((first.div_euclid(MINUTE) + 1) * MINUTE + around.params.lines.wait_seconds)
+        Some(minute_of(first) + MINUTE + around.params.lines.wait_seconds)
     }
 }

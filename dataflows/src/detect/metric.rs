@@ -17,7 +17,7 @@ mod series;
 mod steps;
 mod track;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use crate::params::metric as model;
 

@@ -60,7 +60,9 @@ impl SampleWatch {
                 Measure::Added => Accumulation::Delta,
             };
             let params = &around.params.samples;
-            let begins = *since.get_or_insert(time) + params.warm_up_seconds;
+            let first = since.get_or_insert(time);
+            *first = time.min(*first);
+            let begins = *first + params.warm_up_seconds;
             let (subject, severity) = (&self.subject, params.severity);
             let finder = Finder { subject, severity, begins, model: &params.model };
             finder.judge(track, time, (kind, value), out);

@@ -104,7 +104,7 @@ impl Series {
     }
 
     /// What a sample at this time would usually be, if that is known of its season.
-    pub(super) fn seasonal(&self, model: &MetricModel, time_seconds: i64) -> Option<f64> {
+    pub fn seasonal(&self, model: &MetricModel, time_seconds: i64) -> Option<f64> {
         let mean = self.seasons.mean(Phase::of(model.season, time_seconds), model)?;
         Some(self.anchor + f64::from(mean))
     }
