@@ -183,6 +183,7 @@ pub fn instant(text: &str) -> Option<i64> {
 #[derive(Default)]
 struct Row {
     reader: Reader,
+    line: Vec<u8>,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -198,20 +199,17 @@ impl Row {
             return Err(Refusal::invalid("", "a quoted cell does not end in its line"));
         }
         self.reader.reset();
+        self.line.clear();
+        self.line.extend_from_slice(line);
+        // What ends a row is its line feed.
+        self.line.push(b'\n');
         // No row has more text or cells than its line has bytes.
-        self.text.resize(line.len() + 1, 0);
-        self.ends.resize(line.len() + 1, 0);
-        let (mut at, mut written, mut cells) = (0, 0, 0);
-        loop {
-            let (result, read, wrote, ended) = self.reader.read_record(
-                &line[at..],
-                &mut self.text[written..],
-                &mut self.ends[cells..],
-            );
-            (at, written, cells) = (at + read, written + wrote, cells + ended);
-            if matches!(result, ReadRecordResult::Record | ReadRecordResult::End) {
-                break;
-            }
+        self.text.resize(self.line.len(), 0);
+        self.ends.resize(self.line.len(), 0);
+        let (result, _, written, cells) =
+            self.reader.read_record(&self.line, &mut self.text, &mut self.ends);
+        if result != ReadRecordResult::Record {
+            return Err(Refusal::invalid("", "the line is no row of cells"));
         }
         self.text.truncate(written);
         self.ends.truncate(cells);

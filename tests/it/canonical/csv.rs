@@ -93,7 +93,7 @@ fn a_file_of_samples_is_replayed_to_its_alert() {
         writeln!(text, "{},{value}", 1_795_000_000 + row * 300).unwrap();
     }
     std::fs::write(path("cpu.csv"), text).unwrap();
-    let config = "sources:\n  samples: {type: file, path: cpu.csv, format: csv, \
+    let config = "version: 1\nsources:\n  samples: {type: file, path: cpu.csv, format: csv, \
                   csv: {metric: cpu, entity: \"host:db-1\"}}\n";
     std::fs::write(path("c.yaml"), config).unwrap();
     let (config, rows, alerts) = (path("c.yaml"), path("cpu.csv"), path("alerts.ndjson"));

@@ -3,6 +3,7 @@
 use super::history::History;
 use super::run::{Epoch, epochs, input, params};
 use causeway::runtime::{Mesh, Past, begin};
+use causeway_dataflows::ops::tap::Tap;
 use causeway_dataflows::pipeline::Saved;
 use std::net::{TcpListener, TcpStream};
 
@@ -54,7 +55,8 @@ fn answers(
     let mut params = params(history);
     params.dedup.saving_slice = 1;
     let after = past.as_ref().map_or(0, |past| past.epoch as usize + 1);
-    let (mut feeder, mut collector) = begin(workers, &params, 1 << 20, (mesh, past)).unwrap();
+    let (mut feeder, mut collector) =
+        begin(workers, &params, 1 << 20, (mesh, past), &Tap::default()).unwrap();
     for (at, epoch) in epochs(history).iter().enumerate().skip(after) {
         let input = input(&share(epoch, process, processes), workers * processes);
         match cut == Some(at) {
