@@ -12,6 +12,7 @@ pub mod labels;
 pub mod event;
 pub mod signal;
 pub mod context;
+pub mod authority;
 pub mod known;
 pub mod finding;
 pub mod alert;
@@ -21,6 +22,7 @@ pub mod group;
 pub use alert::{
     Alert, AlertCount, AlertRow, Annotated, Disposition, Pin, Rated, Reason, Status, Suppression,
 };
+pub use authority::{Authority, Care, Claim, settled};
 pub use context::{
     Change, ChangeKind, ChangePhase, Context, ContextEvent, Criticality, EntityUpdate, Feedback,
     Maintenance, Matcher, MatcherOp, ModelUpdate, Op, Relation, RelationKind, Rule, RuleAction,
