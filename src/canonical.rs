@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  bytes ─► frame ─► json ─► native, alertmanager, cloudevents, cdevents ─┐
-//!      ├──────────────────► backstage (YAML) ─────────────────────────────┼─► intake ─► Decoded
+//!      ├──────────────────► backstage, kubernetes (YAML, JSON) ───────────┼─► intake ─► Decoded
 //!      └─► protobuf ──────► otlp, remote_write ───────────────────────────┘
 //! ```
 //!
@@ -28,6 +28,7 @@ pub mod alertmanager;
 pub mod cloudevents;
 pub mod cdevents;
 pub mod backstage;
+pub mod kubernetes;
 pub mod protobuf;
 pub mod otlp;
 pub mod remote_write;
@@ -69,6 +70,8 @@ pub enum Format {
     CdEvents,
     /// Backstage's catalogue, YAML.
     Backstage,
+    /// Objects of Kubernetes, JSON or YAML.
+    Kubernetes,
     /// A request of OpenTelemetry's protocol, in protocol buffers.
     Otlp(otlp::Telemetry),
     /// The same in JSON.
@@ -90,15 +93,24 @@ impl Format {
             Format::Otlp(telemetry) => 6 + telemetry as u8,
             Format::OtlpJson(telemetry) => 9 + telemetry as u8,
             Format::RemoteWrite(version) => 12 + version as u8,
+            Format::Kubernetes => 14,
         }
     }
 
-    /// What a file of topology holds, by its name: YAML is a catalogue, all else native rows.
-    pub fn of_topology(path: &std::path::Path) -> Format {
+    /// What a file of topology holds: objects of Kubernetes, by how they begin; else YAML, by its
+    /// name, is a catalogue, and all else native rows.
+    pub fn of_topology(path: &std::path::Path, bytes: &[u8]) -> Format {
         match path.extension().and_then(|extension| extension.to_str()) {
+            _ if kubernetes::is_kubernetes(bytes) => Format::Kubernetes,
             Some("yaml" | "yml") => Format::Backstage,
             _ => Format::Native,
         }
+    }
+
+    /// Whether it may hold things beside those that are asked for, which are counted and nothing
+    /// else: a catalogue has templates, a cluster has secrets.
+    pub fn is_mixed(self) -> bool {
+        matches!(self, Format::Backstage | Format::Kubernetes)
     }
 }
 
@@ -218,6 +230,7 @@ impl Decoder {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match format {
             Format::Backstage => backstage::decode(intake, bytes, first_line),
+            Format::Kubernetes => kubernetes::decode(intake, reader, bytes, first_line),
             Format::OtlpJson(telemetry) => {
                 intake.set_schema(telemetry.json_schema());
                 otlp::decode_json(intake, reader, telemetry, bytes, first_line)

@@ -180,6 +180,11 @@ impl Intake {
         self.ticks.now_ns()
     }
 
+    /// Whether what comes is rows that hold before everything else.
+    pub fn is_rows(&self) -> bool {
+        self.ticks.is_rows()
+    }
+
     /// The running mean of receipt less event time of live events, nanoseconds.
     pub fn skew_ns(&self) -> i64 {
         self.skew_ns

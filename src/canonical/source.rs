@@ -73,7 +73,8 @@ pub enum EntityStep {
     OtelService,
     /// A label `service`, `app` or `job`, with `namespace`.
     ServiceLabel,
-    /// The workload that `k8s.deployment.name` and its like name, else the pod.
+    /// The workload that `k8s.deployment.name` and its like name, else the pod; `deployment`,
+    /// `pod` and their like count beside `namespace`.
     Workload,
     /// A label `host`, `node` or `instance`, without its port.
     Host,

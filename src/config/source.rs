@@ -216,7 +216,8 @@ pub enum EntityStep {
     OtelService,
     /// The labels `service`, `app` or `job`, with `namespace`.
     ServiceLabel,
-    /// The Kubernetes workload that `k8s.deployment.name` and its like name, else the pod.
+    /// The Kubernetes workload that `k8s.deployment.name` and its like name, or `deployment` and
+    /// its like beside `namespace`, else the pod.
     Workload,
     /// The labels `host`, `node` or `instance`, the port left out.
     Host,
