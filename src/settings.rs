@@ -18,6 +18,7 @@ mod checker;
 mod server;
 mod cluster;
 mod kafka;
+mod kubernetes;
 mod source;
 mod detection;
 mod stages;
@@ -32,6 +33,7 @@ pub use kafka::{
     GroupProtocol, KafkaClient, KafkaSinkSettings, KafkaSourceSettings, OffsetLost, Start,
     partition_name,
 };
+pub use kubernetes::KubernetesSettings;
 pub use server::{Access, CertificateMark, JwtSettings, KeysFrom, Proof, ServerSettings};
 pub use sink::{Address, SinkKind, SinkSettings, WebhookSettings};
 pub use source::{SourceKind, SourceSettings};

@@ -20,6 +20,8 @@ pub enum Source {
     Stdin(StdinSource),
     /// Topics of Apache Kafka.
     Kafka(KafkaSource),
+    /// The objects of a Kubernetes cluster, as topology.
+    Kubernetes(KubernetesSource),
 }
 
 impl Source {
@@ -30,6 +32,7 @@ impl Source {
             Source::File(source) => source.policy(),
             Source::Stdin(source) => source.policy(),
             Source::Kafka(source) => source.policy(),
+            Source::Kubernetes(source) => source.policy(),
         }
     }
 }
@@ -169,6 +172,24 @@ sources! {
         sasl: Option<Sasl> = None,
         /// Further settings of librdkafka, by their own names.
         librdkafka: BTreeMap<String, String> = BTreeMap::new(),
+    }
+
+    /// The objects of a Kubernetes cluster, listed and watched: pods and who owns them, nodes,
+    /// services, ingresses. What they say of the topology comes from `kubernetes/` and the
+    /// source's name.
+    KubernetesSource {
+        /// The API server; that of the pod's own cluster when left out.
+        url: Option<String> = None,
+        /// A file with the token to show, which is read again for each request; the pod's own
+        /// when there is no `url`.
+        token_file: Option<FilePath> = None,
+        /// Certificates of the authorities that are trusted, PEM; the pod's own when there is
+        /// no `url`, else those of the system.
+        ca_file: Option<FilePath> = None,
+        /// Namespaces whose objects are watched; all when none are named.
+        namespaces: Vec<String> = Vec::new(),
+        /// Objects that are kept in memory; further ones are left out and counted.
+        objects_max: usize = 200_000,
     }
 }
 

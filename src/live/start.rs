@@ -28,6 +28,7 @@ use crate::runtime::{self, AbortOnPanic, Feeder, Mesh, RuntimeError};
 use crate::settings::{DeadLetterSettings, Settings, SourceSettings};
 use crate::snapshot::writer::Part;
 use crate::telemetry::kafka::KafkaBooks;
+use crate::telemetry::kubernetes::KubernetesBooks;
 use crate::telemetry::snapshots::SnapshotBooks;
 use crate::telemetry::{EngineBooks, Metrics, ReloadBooks};
 use axum::Router;
@@ -47,6 +48,7 @@ pub(super) struct Core {
     pub(super) metrics: Metrics,
     pub(super) engine: EngineBooks,
     pub(super) kafka: KafkaBooks,
+    pub(super) kubernetes: KubernetesBooks,
     pub(super) registry: Registry,
     pub(super) listing: Listing,
     pub(super) queue: Arc<Queue>,
@@ -72,6 +74,8 @@ impl Core {
         metrics.add(Box::new(engine.clone()));
         let snapshots = SnapshotBooks::default();
         metrics.add(Box::new(kafka.clone()));
+        let kubernetes = KubernetesBooks::new(Arc::clone(clock));
+        metrics.add(Box::new(kubernetes.clone()));
         let journaled = settings.journal.enabled;
         if journaled {
             metrics.add(Box::new(snapshots.clone()));
@@ -85,6 +89,7 @@ impl Core {
             metrics,
             engine,
             kafka,
+            kubernetes,
             registry,
             listing,
             queue,

@@ -2,6 +2,7 @@
 
 use super::checker::Checker;
 use super::kafka::{KafkaSourceSettings, check_source};
+use super::kubernetes::{self, KubernetesSettings};
 use crate::canonical;
 use crate::config::Config;
 use crate::config::source::{EntityStep, Format, OnReject, OnRepair, Policy, SeverityWord, Source};
@@ -60,6 +61,8 @@ pub enum SourceKind {
     },
     /// Topics.
     Kafka(Box<KafkaSourceSettings>),
+    /// The objects of a cluster.
+    Kubernetes(Box<KubernetesSettings>),
 }
 
 impl SourceSettings {
@@ -143,6 +146,9 @@ fn kind(checker: &mut Checker<'_>, key: &str, source: &Source) -> SourceKind {
         }
         Source::Stdin(stdin) => SourceKind::Stdin { format: format(stdin.format) },
         Source::Kafka(kafka) => SourceKind::Kafka(Box::new(check_source(checker, key, kafka))),
+        Source::Kubernetes(cluster) => {
+            SourceKind::Kubernetes(Box::new(kubernetes::check(checker, key, cluster)))
+        }
     }
 }
 

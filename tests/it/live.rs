@@ -3,6 +3,7 @@
 mod backup;
 mod cluster;
 mod encrypted;
+mod kubernetes;
 pub(crate) mod process;
 mod memory;
 mod reload;
