@@ -143,7 +143,7 @@ impl Engine {
             settings.params.dedup.revise_horizon_seconds,
             store.clone(),
             outboxes,
-            core.engine.clone(),
+            (core.engine.clone(), core.listing.clone()),
             parts,
         );
         let (feeder, collector) = match past {

@@ -163,6 +163,11 @@ fn build(
         let watched = outputs.watched.inspect(move |(watched, epoch)| {
             tap.borrow_mut().entry(*epoch).or_default().watched.add(watched);
         });
+        let tap = taps.clone();
+        let discovered = outputs.discovered.inspect(move |(event, epoch)| {
+            tap.borrow_mut().entry(*epoch).or_default().discovered.push(event.clone());
+        });
+        discovered.probe_with(probe);
         watched.probe_with(probe);
         incidents.inner.probe_with(probe);
         rows.inner.probe_with(probe);
