@@ -29,6 +29,8 @@ pub struct Source {
     pub on_repair: OnRepair,
     /// Whether an id seen before, within lateness, makes an event a duplicate.
     pub dedupe_ids: bool,
+    /// Whether OpenTelemetry's resources say what runs where.
+    pub resources: bool,
     /// A replayed record this far ahead of the tick is not believed at once, seconds.
     pub leap_seconds_max: i64,
     /// Bounds on what one event may hold and on what a decoder remembers.
@@ -50,6 +52,7 @@ impl Source {
             on_reject: OnReject::DeadLetter,
             on_repair: OnRepair::Accept,
             dedupe_ids: false,
+            resources: true,
             leap_seconds_max: 86_400,
             limits: Limits::default(),
         }

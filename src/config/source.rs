@@ -106,6 +106,8 @@ sources! {
         severity: BTreeMap<String, SeverityWord> = BTreeMap::new(),
         /// How an event without an entity gets one; the first step that applies decides.
         entity: Vec<EntityStep> = EntityStep::ALL.to_vec(),
+        /// Whether OpenTelemetry's resources say what runs where, and which names mean the same.
+        resources: bool = true,
         /// The source promises events in order of time.
         ordered: bool = false,
         /// Reject what would otherwise be repaired.

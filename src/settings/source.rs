@@ -223,6 +223,7 @@ fn decode(
         OnRepair::Dlq => canonical::OnRepair::DeadLetter,
     };
     source.dedupe_ids = policy.dedupe_ids;
+    source.resources = policy.resources;
     let limits = &policy.limits;
     for (name, number) in [
         ("line", limits.line.as_usize()),

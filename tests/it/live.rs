@@ -11,6 +11,7 @@ mod restart;
 mod signals;
 mod snapshots;
 mod tools;
+mod topology;
 mod verify;
 
 use process::{Process, causeway};
