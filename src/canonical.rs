@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  bytes ─► frame ─► json ─► native, alertmanager, cloudevents, cdevents ─┐
-//!      ├──────────────────► backstage (YAML) ─────────────────────────────┼─► intake ─► Decoded
+//!      ├──────────────────► backstage, kubernetes (YAML, JSON) ───────────┼─► intake ─► Decoded
 //!      └─► protobuf ──────► otlp, remote_write ───────────────────────────┘
 //! ```
 //!
@@ -29,6 +29,7 @@ pub mod csv;
 mod cloudevents;
 pub mod cdevents;
 pub mod backstage;
+pub mod kubernetes;
 pub mod protobuf;
 pub mod otlp;
 pub mod remote_write;
@@ -76,6 +77,8 @@ pub enum Format {
     OtlpJson(otlp::Telemetry),
     /// A request of Prometheus' remote write, its snappy block taken off.
     RemoteWrite(remote_write::Version),
+    /// Objects of Kubernetes, JSON or YAML.
+    Kubernetes,
     /// Rows of a series, whose columns the source names.
     Csv,
 }
@@ -93,16 +96,25 @@ impl Format {
             Format::Otlp(telemetry) => 6 + telemetry as u8,
             Format::OtlpJson(telemetry) => 9 + telemetry as u8,
             Format::RemoteWrite(version) => 12 + version as u8,
-            Format::Csv => 14,
+            Format::Csv => 15,
+            Format::Kubernetes => 14,
         }
     }
 
-    /// What a file of topology holds, by its name: YAML is a catalogue, all else native rows.
-    pub fn of_topology(path: &std::path::Path) -> Format {
+    /// What a file of topology holds: objects of Kubernetes, by how they begin; else YAML, by its
+    /// name, is a catalogue, and all else native rows.
+    pub fn of_topology(path: &std::path::Path, bytes: &[u8]) -> Format {
         match path.extension().and_then(|extension| extension.to_str()) {
+            _ if kubernetes::is_kubernetes(bytes) => Format::Kubernetes,
             Some("yaml" | "yml") => Format::Backstage,
             _ => Format::Native,
         }
+    }
+
+    /// Whether it may hold things beside those that are asked for, which are counted and nothing
+    /// else: a catalogue has templates, a cluster has secrets.
+    pub fn is_mixed(self) -> bool {
+        matches!(self, Format::Backstage | Format::Kubernetes)
     }
 }
 
@@ -226,6 +238,7 @@ impl Decoder {
                 intake.set_schema(csv::SCHEMA);
                 csv::decode(intake, bytes, first_line)
             }
+            Format::Kubernetes => kubernetes::decode(intake, reader, bytes, first_line),
             Format::OtlpJson(telemetry) => {
                 intake.set_schema(telemetry.json_schema());
                 otlp::decode_json(intake, reader, telemetry, bytes, first_line)

@@ -4,7 +4,8 @@
 //!  http ──────────────┐            ┌► counters
 //!  file ─► chunks ────┤            │
 //!  stdin ─► chunks ───┼► reception ┴► Intake ─► epochs ─► dead letters, journal
-//!  kafka ─► batches ──┘   (decode)
+//!  kafka ─► batches ──┤   (decode)
+//!  kubernetes ────────┘
 //! ```
 //!
 //! A source moves bytes and knows nothing of what they mean; [`reception`] is
@@ -26,6 +27,7 @@ pub mod reached;
 pub mod http;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod kubernetes;
 
 use crate::canonical::Decoded;
 use crate::dlq::Refusal;

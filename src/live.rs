@@ -29,6 +29,7 @@ mod standing;
 mod start;
 mod stop;
 mod topics;
+mod watched_cluster;
 mod watch;
 
 use crate::clock::SharedClock;

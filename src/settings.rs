@@ -19,6 +19,7 @@ mod server;
 mod cluster;
 mod kafka;
 mod csv;
+mod kubernetes;
 mod source;
 mod detection;
 mod stages;
@@ -33,6 +34,7 @@ pub use kafka::{
     GroupProtocol, KafkaClient, KafkaSinkSettings, KafkaSourceSettings, OffsetLost, Start,
     partition_name,
 };
+pub use kubernetes::KubernetesSettings;
 pub use server::{Access, CertificateMark, JwtSettings, KeysFrom, Proof, ServerSettings};
 pub use sink::{Address, SinkKind, SinkSettings, WebhookSettings};
 pub use source::{SourceKind, SourceSettings};

@@ -8,6 +8,7 @@ pub mod repeat;
 pub mod bins;
 pub mod ingest;
 pub mod kafka;
+pub mod kubernetes;
 pub mod http;
 pub mod engine;
 pub mod snapshots;

@@ -1,7 +1,7 @@
 //! Topology, changes and instructions as maintained collections.
 //!
 //! ```text
-//!  context events ─► latest ─┬► aliases ─────────────────────► (shared arrangement)
+//!  context events ─► latest ─┬► names ───────────────────────► aliases (shared arrangement)
 //!  ticks ────────────────────┤─► relations ─► resolve ends ──► edges
 //!                            ├► changes ───► resolve ────────► changes
 //!                            ├► entities ──► resolve ────────► profiles (owner, criticality)
@@ -12,9 +12,11 @@
 //! thing, or by its time running out. This stage does not look at alerts.
 
 pub mod latest;
+mod names;
 
 use crate::model::{
-    ChangePhase, Context, ContextEvent, Edge, Live, ModelUpdate, PlacedChange, Profile,
+    Authority, ChangePhase, Context, ContextEvent, Edge, Live, ModelUpdate, PlacedChange, Profile,
+    RelationKind, settled,
 };
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::{Aliases, resolve};
@@ -26,6 +28,7 @@ use std::sync::Arc;
 use timely::dataflow::Stream;
 
 pub use latest::{SavedThing, latest};
+use names::names;
 
 /// What the later stages read.
 pub struct Maintained<'scope> {
@@ -58,25 +61,7 @@ pub fn context<'scope>(
     memory: Shelf<Vec<SavedThing>>,
 ) -> Maintained<'scope> {
     let live = latest(events, ticks, params, memory);
-    let aliases = live
-        .clone()
-        .flat_map(|live| {
-            let aliases = match &live.event.body {
-                Context::Entity(update) => update.aliases.clone(),
-                _ => Vec::new(),
-            };
-            let own = match &live.event.body {
-                Context::Entity(update) => Some(update.entity.clone()),
-                _ => None,
-            };
-            aliases.into_iter().filter_map(move |alias| {
-                let own = own.clone()?;
-                (alias.id != own.id).then_some((alias.id, own))
-            })
-        })
-        // Two entities may claim one name: the lesser reference has it.
-        .reduce_named("context: aliases", |_, claims, out| out.push((claims[0].0.clone(), 1)))
-        .arrange_by_key_named("context: aliases");
+    let aliases = names(live.clone());
     Maintained {
         edges: edges(live.clone(), &aliases),
         changes: changes(live.clone(), &aliases),
@@ -100,7 +85,7 @@ fn edges<'scope>(
     aliases: &Aliases<'scope>,
 ) -> VecCollection<'scope, Epoch, Arc<Edge>, isize> {
     let relations = live.flat_map(|live| match &live.event.body {
-        Context::Relation(relation) => {
+        Context::Relation(relation) if relation.kind != RelationKind::AliasOf => {
             let rest = (
                 live.event.tenant.clone(),
                 relation.to.clone(),
@@ -149,17 +134,16 @@ fn profiles<'scope>(
 ) -> VecCollection<'scope, Epoch, Arc<Profile>, isize> {
     let raw = live.flat_map(|live| match &live.event.body {
         Context::Entity(update) => {
-            let rest = (live.event.tenant.clone(), update.owner.clone(), update.criticality);
-            Some((update.entity.clone(), rest))
+            let care =
+                (Authority::of(&live.event.source), update.owner.clone(), update.criticality);
+            Some((update.entity.clone(), (live.event.tenant.clone(), care)))
         }
         _ => None,
     });
     resolve(raw, aliases, "context: profiles")
-        .map(|(entity, (tenant, owner, criticality))| ((tenant, entity), (owner, criticality)))
-        .reduce_named("context: profiles", |_, sources, out| {
-            let owner = sources.iter().find_map(|((owner, _), _)| owner.clone());
-            let criticality = sources.iter().map(|((_, c), _)| *c).max().unwrap_or_default();
-            out.push(((owner, criticality), 1isize));
+        .map(|(entity, (tenant, care))| ((tenant, entity), care))
+        .reduce_named("context: profiles", |_, said, out| {
+            out.push((settled(said.iter().map(|(care, _)| *care)), 1isize));
         })
         .map(|((tenant, entity), (owner, criticality))| {
             Arc::new(Profile { tenant, entity, owner, criticality })

@@ -13,6 +13,7 @@ pub mod event;
 pub mod signal;
 pub mod series;
 pub mod context;
+pub mod authority;
 pub mod known;
 pub mod finding;
 pub mod alert;
@@ -22,6 +23,7 @@ pub mod group;
 pub use alert::{
     Alert, AlertCount, AlertRow, Annotated, Disposition, Pin, Rated, Reason, Status, Suppression,
 };
+pub use authority::{Authority, Care, Claim, settled};
 pub use context::{
     Change, ChangeKind, ChangePhase, Context, ContextEvent, Criticality, EntityUpdate, Feedback,
     Maintenance, Matcher, MatcherOp, ModelUpdate, Op, Relation, RelationKind, Rule, RuleAction,

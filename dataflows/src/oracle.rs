@@ -6,14 +6,15 @@
 
 pub mod alerts;
 pub mod findings;
+mod names;
 
 use crate::context::latest::look_back;
 use crate::correlate::{Fact, Outcome, tenant::Tenant};
 use crate::history::rate::Rates;
 use crate::model::{
     Alert, AlertKey, AlertRow, Annotated, Context, ContextEvent, Disposition, Edge, EntityRef,
-    Group, IncidentKey, Live, NameId, Op, Pin, PlacedChange, Profile, Rated, Reason, RuleAction,
-    Seconds, Status, Suppression,
+    EntityUpdate, Group, IncidentKey, Live, NameId, Op, Pin, PlacedChange, Profile, Rated, Reason,
+    RuleAction, Seconds, Status, Suppression,
 };
 use crate::ops::window;
 use crate::params::Params;
@@ -40,7 +41,7 @@ pub fn expected(
     params: &Params,
 ) -> Expected {
     let live = live(context, tick, params);
-    let aliases = aliases(&live);
+    let aliases = names::aliases(&live);
     let rated = rate(annotate(alerts, &live, &aliases), params);
     let mut facts: BTreeMap<SmolStr, Vec<(Fact, isize)>> = BTreeMap::new();
     for rated in rated {
@@ -117,21 +118,6 @@ fn thing(event: &ContextEvent) -> String {
         Context::Model(_) => format!("model {tenant}"),
         Context::Feedback(f) => format!("feedback {tenant} {} {}", f.incident_id, f.actor),
     }
-}
-
-/// Other name to entity; of several claims the lesser reference.
-fn aliases(live: &[Live]) -> BTreeMap<crate::model::EntityId, EntityRef> {
-    let mut aliases: BTreeMap<crate::model::EntityId, EntityRef> = BTreeMap::new();
-    for live in live {
-        let Context::Entity(update) = &live.event.body else { continue };
-        for alias in update.aliases.iter().filter(|alias| alias.id != update.entity.id) {
-            let slot = aliases.entry(alias.id).or_insert_with(|| update.entity.clone());
-            if update.entity < *slot {
-                *slot = update.entity.clone();
-            }
-        }
-    }
-    aliases
 }
 
 fn annotate(
@@ -251,12 +237,13 @@ fn known(
     let resolve = |entity: &EntityRef| aliases.get(&entity.id).unwrap_or(entity).clone();
     let mut edges: BTreeMap<(SmolStr, EntityRef, EntityRef, crate::model::RelationKind), u32> =
         BTreeMap::new();
-    let mut profiles: BTreeMap<(SmolStr, EntityRef), BTreeSet<_>> = BTreeMap::new();
+    let mut profiles: BTreeMap<(SmolStr, EntityRef), BTreeSet<(SmolStr, EntityUpdate)>> =
+        BTreeMap::new();
     let mut facts = Vec::new();
     for live in live {
         let tenant = live.event.tenant.clone();
         match &live.event.body {
-            Context::Relation(r) => {
+            Context::Relation(r) if r.kind != crate::model::RelationKind::AliasOf => {
                 let (from, to) = (resolve(&r.from), resolve(&r.to));
                 if from.id != to.id {
                     let surest = edges.entry((tenant, from, to, r.kind)).or_default();
@@ -264,8 +251,8 @@ fn known(
                 }
             }
             Context::Entity(update) => {
-                let said = (update.owner.clone(), update.criticality);
-                profiles.entry((tenant, resolve(&update.entity))).or_default().insert(said);
+                let profile = profiles.entry((tenant, resolve(&update.entity))).or_default();
+                profile.insert((live.event.source.clone(), update.clone()));
             }
             Context::Change(change)
                 if !matches!(
@@ -286,8 +273,7 @@ fn known(
         facts.push((tenant, Fact::Edge(Arc::new(edge))));
     }
     for ((tenant, entity), said) in profiles {
-        let owner = said.iter().find_map(|(owner, _)| owner.clone());
-        let criticality = said.iter().map(|(_, c)| *c).max().unwrap_or_default();
+        let (owner, criticality) = names::care(&said);
         let profile = Profile { tenant: tenant.clone(), entity, owner, criticality };
         facts.push((tenant, Fact::Profile(Arc::new(profile))));
     }

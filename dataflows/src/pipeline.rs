@@ -53,19 +53,22 @@ pub struct Outputs<'scope> {
     pub watched: Stream<'scope, Epoch, Vec<(Watched, Epoch)>>,
     /// Incidents that left the horizon; append-only.
     pub sealed: VecCollection<'scope, Epoch, IncidentKey, isize>,
+    /// What was found out about the topology, beside what went in, with the epoch; append-only.
+    pub discovered: Stream<'scope, Epoch, Vec<(ContextEvent, Epoch)>>,
 }
 
 impl Outputs<'_> {
     /// All of it at the first worker, which is in the first process: one tells of it.
     #[must_use]
     pub fn at_first_worker(self) -> Self {
-        let Outputs { incidents, rows, counts, watched, sealed } = self;
+        let Outputs { incidents, rows, counts, watched, sealed, discovered } = self;
         Outputs {
             incidents: incidents.inner.exchange(|_| 0).as_collection(),
             rows: rows.inner.exchange(|_| 0).as_collection(),
             counts: counts.exchange(|_| 0),
             watched: watched.exchange(|_| 0),
             sealed: sealed.inner.exchange(|_| 0).as_collection(),
+            discovered: discovered.exchange(|_| 0),
         }
     }
 }
@@ -190,6 +193,7 @@ pub fn pipeline<'scope>(
 ) -> Outputs<'scope> {
     let Inputs { alerts, signals, context: events, ticks } = inputs;
     let found = detect(signals, ticks.clone(), params, memory.watches.clone(), tap);
+    let discovered = dated(found.context.clone());
     let (alerts, events) = (alerts.concat(found.alerts), events.concat(found.context));
     let deduped = dedup(alerts, ticks.clone(), params, memory.keys.clone(), tap);
     let known = context(events, ticks.clone(), params, memory.things.clone());
@@ -212,6 +216,7 @@ pub fn pipeline<'scope>(
         counts: deduped.counts,
         watched: found.watched,
         sealed: correlated.sealed,
+        discovered,
     }
 }
 
@@ -228,6 +233,21 @@ fn facts_of<'scope>(
         ((rated.row.alert.identity.tenant.clone(), Fact::Alert(rated)), epoch, diff)
     };
     rated.inner.map(fact).as_collection()
+}
+
+/// Each event with its epoch.
+fn dated<'scope>(
+    events: Stream<'scope, Epoch, Vec<ContextEvent>>,
+) -> Stream<'scope, Epoch, Vec<(ContextEvent, Epoch)>> {
+    events.unary(PipelinePact, "detect: discovered", |_, _| {
+        |input, output| {
+            input.for_each(|cap, events| {
+                let Some(epoch) = cap.least().copied() else { return };
+                let mut dated = events.drain(..).map(|event| (event, epoch)).collect::<Vec<_>>();
+                output.session(&cap).give_container(&mut dated);
+            });
+        }
+    })
 }
 
 /// A group and what was said of it.

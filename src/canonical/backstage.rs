@@ -12,6 +12,7 @@
 //! | `spec.system`, `spec.domain`, `spec.subcomponentOf`, a Group's `spec.parent` | part_of |
 //! | `spec.consumesApis` | calls, to the API |
 //! | `spec.providesApis` | routes_to, from the API to the component |
+//! | annotations `backstage.io/kubernetes-id`, `…/kubernetes-namespace` | aliases: what objects of Kubernetes are called that have that id or are in that namespace |
 //! | annotation or label `criticality` or `tier`, `…/criticality` | criticality |
 //!
 //! A reference names a kind and not a type, so `component:default/web` alone does
@@ -22,7 +23,7 @@
 //! Documents of other kinds (Location, Template) are counted as signals of kind
 //! other. The catalogue has no times: receipt stands for them, without a flag.
 
-mod document;
+pub(super) mod document;
 
 use super::decoded::Kind;
 use super::intake::{Common, Intake, Payload};
@@ -93,13 +94,16 @@ impl<'a> Catalogue<'a> {
             kind: SmolStr::new(entity.kind()),
             owner: owner.map(|owner| self.intake.entity_ref(&owner)),
             criticality: document.criticality().and_then(criticality).unwrap_or_default(),
-            aliases: match plain == me {
-                true => Vec::new(),
-                false => vec![self.intake.entity_ref(&plain)],
+            aliases: {
+                let names = [plain].into_iter().chain(document.names_in_kubernetes());
+                let names: std::collections::BTreeSet<String> = names.collect();
+                let others = names.iter().filter(|name| **name != me);
+                others.map(|name| self.intake.entity_ref(name)).collect()
             },
             entity,
         };
-        let common = self.common();
+        let source = format!("backstage/{}", self.intake.source().name);
+        let common = Common { source: &source, ..self.common() };
         self.intake.context(common, Kind::Entity, Op::Upsert, &me, Context::Entity(update));
         for (from, kind, to) in relations {
             let subject = format!("{from} {} {to}", kind.word());
@@ -111,7 +115,7 @@ impl<'a> Catalogue<'a> {
                 ttl_seconds: 0,
             };
             let body = Context::Relation(relation);
-            let common = self.common();
+            let common = Common { source: &source, ..self.common() };
             self.intake.context(common, Kind::Relation, Op::Upsert, &subject, body);
         }
         Ok(())

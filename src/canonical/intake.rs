@@ -11,6 +11,7 @@
 
 mod alert;
 mod context;
+mod discover;
 mod draft;
 mod entity;
 mod leap;
@@ -93,6 +94,7 @@ pub struct Intake {
     ticks: Ticks,
     leaps: Leaps,
     skew_ns: i64,
+    heard: discover::Heard,
     scratch: Vec<u8>,
     entity: String,
     tenant: SmolStr,
@@ -133,6 +135,7 @@ impl Intake {
             ticks: Ticks::new(source.leap_seconds_max),
             leaps: Leaps::default(),
             skew_ns: 0,
+            heard: discover::Heard::default(),
             scratch: Vec::with_capacity(1024),
             entity: String::new(),
             tenant: SmolStr::new_static("default"),
@@ -178,6 +181,11 @@ impl Intake {
     /// at the beginning of a replay.
     pub fn now_ns(&self) -> Option<i64> {
         self.ticks.now_ns()
+    }
+
+    /// Whether what comes is rows that hold before everything else.
+    pub fn is_rows(&self) -> bool {
+        self.ticks.is_rows()
     }
 
     /// The running mean of receipt less event time of live events, nanoseconds.

@@ -90,6 +90,9 @@ pub(super) fn decode(intake: &mut Intake, telemetry: Telemetry, bytes: &[u8], fi
     for group in parts(bytes, RESOURCES) {
         let own = parts(group, 1).last().unwrap_or_default();
         let resource = Resource::read(own, intake.source().limits);
+        if let Ok(resource) = &resource {
+            resource.tell(intake);
+        }
         for scoped in parts(group, PARTS) {
             let layers = [
                 Layer { message: scoped, number: PARTS },

@@ -31,6 +31,8 @@ pub struct Source {
     pub on_repair: OnRepair,
     /// Whether an id seen before, within lateness, makes an event a duplicate.
     pub dedupe_ids: bool,
+    /// Whether OpenTelemetry's resources say what runs where.
+    pub resources: bool,
     /// A replayed record this far ahead of the tick is not believed at once, seconds.
     pub leap_seconds_max: i64,
     /// What the columns of its rows are, when it reads CSV.
@@ -54,6 +56,7 @@ impl Source {
             on_reject: OnReject::DeadLetter,
             on_repair: OnRepair::Accept,
             dedupe_ids: false,
+            resources: true,
             leap_seconds_max: 86_400,
             csv: None,
             limits: Limits::default(),
@@ -78,7 +81,8 @@ pub enum EntityStep {
     OtelService,
     /// A label `service`, `app` or `job`, with `namespace`.
     ServiceLabel,
-    /// The workload that `k8s.deployment.name` and its like name, else the pod.
+    /// The workload that `k8s.deployment.name` and its like name, else the pod; `deployment`,
+    /// `pod` and their like count beside `namespace`.
     Workload,
     /// A label `host`, `node` or `instance`, without its port.
     Host,

@@ -270,7 +270,7 @@ fn replay(
             partition: Some(SmolStr::new(path.to_string_lossy())),
             ..Origin::default()
         };
-        let format = Format::of_topology(path);
+        let format = Format::of_topology(path, &bytes);
         replay.rows(&bytes, &origin, format)?;
     }
     let files = Files::open("replay", &args.events, ChunkLimits::lines_of(line_max))

@@ -21,6 +21,8 @@ pub enum Source {
     Stdin(StdinSource),
     /// Topics of Apache Kafka.
     Kafka(KafkaSource),
+    /// The objects of a Kubernetes cluster, as topology.
+    Kubernetes(KubernetesSource),
 }
 
 impl Source {
@@ -31,6 +33,7 @@ impl Source {
             Source::File(source) => source.policy(),
             Source::Stdin(source) => source.policy(),
             Source::Kafka(source) => source.policy(),
+            Source::Kubernetes(source) => source.policy(),
         }
     }
 }
@@ -104,6 +107,8 @@ sources! {
         severity: BTreeMap<String, SeverityWord> = BTreeMap::new(),
         /// How an event without an entity gets one; the first step that applies decides.
         entity: Vec<EntityStep> = EntityStep::ALL.to_vec(),
+        /// Whether OpenTelemetry's resources say what runs where, and which names mean the same.
+        resources: bool = true,
         /// The source promises events in order of time.
         ordered: bool = false,
         /// Reject what would otherwise be repaired.
@@ -175,6 +180,24 @@ sources! {
         /// Further settings of librdkafka, by their own names.
         librdkafka: BTreeMap<String, String> = BTreeMap::new(),
     }
+
+    /// The objects of a Kubernetes cluster, listed and watched: pods and who owns them, nodes,
+    /// services, ingresses. What they say of the topology comes from `kubernetes/` and the
+    /// source's name.
+    KubernetesSource {
+        /// The API server; that of the pod's own cluster when left out.
+        url: Option<String> = None,
+        /// A file with the token to show, which is read again for each request; the pod's own
+        /// when there is no `url`.
+        token_file: Option<FilePath> = None,
+        /// Certificates of the authorities that are trusted, PEM; the pod's own when there is
+        /// no `url`, else those of the system.
+        ca_file: Option<FilePath> = None,
+        /// Namespaces whose objects are watched; all when none are named.
+        namespaces: Vec<String> = Vec::new(),
+        /// Objects that are kept in memory; further ones are left out and counted.
+        objects_max: usize = 200_000,
+    }
 }
 
 /// What the bytes of a source are.
@@ -223,7 +246,8 @@ pub enum EntityStep {
     OtelService,
     /// The labels `service`, `app` or `job`, with `namespace`.
     ServiceLabel,
-    /// The Kubernetes workload that `k8s.deployment.name` and its like name, else the pod.
+    /// The Kubernetes workload that `k8s.deployment.name` and its like name, or `deployment` and
+    /// its like beside `namespace`, else the pod.
     Workload,
     /// The labels `host`, `node` or `instance`, the port left out.
     Host,

@@ -1,7 +1,7 @@
 //! The decoders of one source, as many as can be busy at a time.
 
 use super::reception::Delivery;
-use crate::canonical::{Decoded, Decoder, Format, IdWindow, Input, Mode, Origin, SavedIds, Source};
+use crate::canonical::{Decoded, Decoder, IdWindow, Input, Mode, Origin, SavedIds, Source};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
@@ -125,8 +125,8 @@ impl InUse<'_> {
             first_line: delivery.first_line,
         };
         let decoder = &mut self.decoder;
-        // A catalogue may hold what is no topology; it is counted, and nothing else.
-        decoder.expect(if delivery.format == Format::Backstage { &[] } else { delivery.kinds });
+        // What is no topology in it is counted, and nothing else.
+        decoder.expect(if delivery.format.is_mixed() { &[] } else { delivery.kinds });
         let (bytes, messages) = (delivery.bytes, delivery.messages);
         let mut decoded = match delivery.headers {
             Some(headers) => decoder.decode_binary(headers, bytes, &input),

@@ -11,6 +11,7 @@
 
 mod saved;
 
+use super::cluster::Listing;
 use super::positions::Confirmed;
 use crate::emit::ledger::Ledger;
 use crate::emit::outbox::Outbox;
@@ -58,6 +59,8 @@ pub(super) struct Emitter {
     pruned: Seconds,
     /// Where what is remembered goes when a snapshot is wanted.
     parts: Option<Sender<Part>>,
+    /// Where what was found out about the topology is read back.
+    listing: Listing,
 }
 
 impl Emitter {
@@ -67,7 +70,7 @@ impl Emitter {
         horizon: Seconds,
         store: Store,
         outboxes: Vec<(Arc<Outbox>, Confirmed)>,
-        books: EngineBooks,
+        (books, listing): (EngineBooks, Listing),
         parts: Option<Sender<Part>>,
     ) -> Self {
         Emitter {
@@ -81,6 +84,7 @@ impl Emitter {
             sequence: 0,
             pruned: Seconds::MIN,
             parts,
+            listing,
         }
     }
 
@@ -134,6 +138,7 @@ impl Emitter {
         self.answered += 1;
         self.books.done(tick.now, self.shown);
         self.books.watched(&output.watched);
+        self.listing.hear_all(output.discovered.iter().cloned());
     }
 
     fn tell(&mut self, message: &Message) {

@@ -1,11 +1,13 @@
-//! Sources that are read by threads of their own: files, followed or not, standard input, and
-//! topics of Kafka.
+//! Sources that are read by threads of their own: files, followed or not, standard input, topics
+//! of Kafka, clusters.
 
 use super::resume::Resume;
 use super::start::Core;
 use super::topics::Topics;
+use super::watched_cluster::WatchedCluster;
 use crate::canonical::Format;
 use crate::clock::SharedClock;
+use crate::console::Registry;
 use crate::ingest::chunk::{Chunk, ChunkLimits};
 use crate::ingest::file::{Files, Follower};
 use crate::ingest::reception::Reception;
@@ -15,6 +17,7 @@ use crate::ingest::stdin;
 use crate::settings::{SourceKind, SourceSettings};
 use crate::telemetry::Repeats;
 use crate::telemetry::kafka::KafkaBooks;
+use crate::telemetry::kubernetes::KubernetesBooks;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use smol_str::SmolStr;
 use std::cell::RefCell;
@@ -52,6 +55,9 @@ pub(super) struct Means<'a> {
     /// What tells the journal from every other; empty without one.
     pub(super) journal: &'a str,
     pub(super) kafka: &'a KafkaBooks,
+    pub(super) kubernetes: &'a KubernetesBooks,
+    /// What stands of the topology.
+    pub(super) registry: &'a Registry,
     pub(super) repeats: &'a Arc<Repeats>,
     pub(super) clock: &'a SharedClock,
 }
@@ -65,7 +71,15 @@ impl<'a> Means<'a> {
         repeats: &'a Arc<Repeats>,
         clock: &'a SharedClock,
     ) -> Means<'a> {
-        Means { receptions, journal, kafka: &core.kafka, repeats, clock }
+        Means {
+            receptions,
+            journal,
+            kafka: &core.kafka,
+            kubernetes: &core.kubernetes,
+            registry: &core.registry,
+            repeats,
+            clock,
+        }
     }
 }
 
@@ -78,6 +92,8 @@ struct Reader {
     resume: RefCell<Resume>,
     /// Of a source that reads topics.
     topics: Option<Topics>,
+    /// Of a source that watches a cluster.
+    cluster: Option<WatchedCluster>,
 }
 
 impl Readers {
@@ -98,13 +114,15 @@ impl Readers {
                 continue;
             }
             let is_topics = matches!(kind, SourceKind::Kafka(_));
-            if is_topics || matches!(kind, SourceKind::File { follow: true, .. }) {
+            let is_cluster = matches!(kind, SourceKind::Kubernetes(_));
+            if is_topics || is_cluster || matches!(kind, SourceKind::File { follow: true, .. }) {
                 readers.endless += 1;
             }
             let reception = means.receptions.of(source);
             let reader = Reader {
                 resume: RefCell::new(Resume::after(reception.reached())),
                 topics: is_topics.then(|| Topics::new(&reception, means)),
+                cluster: is_cluster.then(|| WatchedCluster::new(&reception, means)),
                 reception,
                 repeats: Arc::clone(means.repeats),
                 stop: stopped.clone(),
@@ -138,6 +156,10 @@ impl Reader {
             SourceKind::Http { .. } => Ended::Exhausted,
             SourceKind::Kafka(settings) => match self.topics.take() {
                 Some(topics) => topics.read(settings, &self.reception, &self.repeats, &self.stop),
+                None => Ended::Exhausted,
+            },
+            SourceKind::Kubernetes(settings) => match self.cluster.take() {
+                Some(of) => of.read(settings, &self.reception, &self.repeats, &self.stop),
                 None => Ended::Exhausted,
             },
             SourceKind::Stdin { format } => self.stdin(*format),

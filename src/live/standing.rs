@@ -70,15 +70,15 @@ fn rows(
 ) -> Result<(), FileError> {
     let bytes =
         std::fs::read(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
-    let (format, tenant) = (Format::of_topology(path), SmolStr::new_static(DEFAULT_TENANT));
+    let (format, tenant) = (Format::of_topology(path, &bytes), SmolStr::new_static(DEFAULT_TENANT));
     let origin = Origin {
         source_id: SmolStr::new_static(TOPOLOGY),
         partition: Some(SmolStr::new(path.to_string_lossy())),
         ..Origin::default()
     };
     let mut decoder = Decoder::new(Arc::new(Source::named(TOPOLOGY)), 1, None);
-    // A catalogue may hold what is no topology; it is left out, and nothing else.
-    decoder.expect(if format == Format::Backstage { &[] } else { KINDS });
+    // What is no topology in it is left out, and nothing else.
+    decoder.expect(if format.is_mixed() { &[] } else { KINDS });
     let input = Input {
         format,
         framing: Framing::Body,

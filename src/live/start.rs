@@ -28,6 +28,7 @@ use crate::runtime::{self, AbortOnPanic, Feeder, Mesh, RuntimeError};
 use crate::settings::{DeadLetterSettings, Settings, SourceSettings};
 use crate::snapshot::writer::Part;
 use crate::telemetry::kafka::KafkaBooks;
+use crate::telemetry::kubernetes::KubernetesBooks;
 use crate::telemetry::snapshots::SnapshotBooks;
 use crate::telemetry::{EngineBooks, Metrics, ReloadBooks};
 use axum::Router;
@@ -48,6 +49,7 @@ pub(super) struct Core {
     pub(super) metrics: Metrics,
     pub(super) engine: EngineBooks,
     pub(super) kafka: KafkaBooks,
+    pub(super) kubernetes: KubernetesBooks,
     pub(super) registry: Registry,
     pub(super) listing: Listing,
     pub(super) queue: Arc<Queue>,
@@ -74,6 +76,8 @@ impl Core {
         metrics.add(Box::new(engine.clone()));
         let snapshots = SnapshotBooks::default();
         metrics.add(Box::new(kafka.clone()));
+        let kubernetes = KubernetesBooks::new(Arc::clone(clock));
+        metrics.add(Box::new(kubernetes.clone()));
         let journaled = settings.journal.enabled;
         if journaled {
             metrics.add(Box::new(snapshots.clone()));
@@ -87,6 +91,7 @@ impl Core {
             metrics,
             engine,
             kafka,
+            kubernetes,
             registry,
             listing,
             queue,
@@ -141,7 +146,7 @@ impl Engine {
             settings.params.dedup.revise_horizon_seconds,
             store.clone(),
             outboxes,
-            core.engine.clone(),
+            (core.engine.clone(), core.listing.clone()),
             parts,
         );
         let (feeder, collector) = match past {

@@ -8,6 +8,7 @@ use crate::emit::outbox::Outbox;
 use crate::settings::{Settings, SourceKind, SourceSettings};
 use crate::telemetry::EngineBooks;
 use crate::telemetry::kafka::KafkaBooks;
+use crate::telemetry::kubernetes::KubernetesBooks;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub(super) struct Watched {
     sinks: Vec<Arc<Outbox>>,
     sources: Vec<SourceSettings>,
     kafka: KafkaBooks,
+    kubernetes: KubernetesBooks,
 }
 
 impl Watched {
@@ -31,13 +33,14 @@ impl Watched {
             sinks: sinks.outboxes.clone(),
             sources: settings.sources.clone(),
             kafka: core.kafka.clone(),
+            kubernetes: core.kubernetes.clone(),
         }
     }
 }
 
 /// Looks until it is aborted.
 pub(super) async fn keep_up(health: Health, watched: Watched) {
-    let Watched { engine, sinks, sources, kafka } = watched;
+    let Watched { engine, sinks, sources, kafka, kubernetes } = watched;
     let mut timer = tokio::time::interval(EVERY);
     let (mut done, mut stalled) = (0, 0);
     health.expect("engine");
@@ -50,7 +53,7 @@ pub(super) async fn keep_up(health: Health, watched: Watched) {
         health.set("engine", engine_condition(answered, stalled));
         health.set("sinks", sinks_condition(&sinks));
         for source in &sources {
-            health.set_source(source.name(), source_condition(source, &kafka));
+            health.set_source(source.name(), source_condition(source, (&kafka, &kubernetes)));
         }
     }
 }
@@ -66,13 +69,17 @@ fn engine_condition(answered: u64, stalled: u32) -> Condition {
     Condition::Well
 }
 
-/// A source whose brokers are away brings nothing, and who is ready has connected sources; one
+/// A source whose brokers or cluster are away brings nothing, and who is ready has connected sources; one
 /// that waits for requests, or for files to grow, is as well as it can be.
-fn source_condition(source: &SourceSettings, kafka: &KafkaBooks) -> Condition {
-    if !matches!(source.kind, SourceKind::Kafka(_)) {
-        return Condition::Well;
-    }
-    let (is_connected, problem) = kafka.connection(source.name());
+fn source_condition(
+    source: &SourceSettings,
+    (kafka, kubernetes): (&KafkaBooks, &KubernetesBooks),
+) -> Condition {
+    let (is_connected, problem) = match source.kind {
+        SourceKind::Kafka(_) => kafka.connection(source.name()),
+        SourceKind::Kubernetes(_) => kubernetes.connection(source.name()),
+        _ => return Condition::Well,
+    };
     match (is_connected, problem) {
         (true, _) => Condition::Well,
         (false, Some(problem)) => Condition::Unwell(format!("is not connected: {problem}")),

@@ -1,6 +1,8 @@
 //! Reports of all workers, merged back into epochs in order.
 
-use causeway_dataflows::model::{AlertCount, AlertRow, Incident, IncidentKey, Watched};
+use causeway_dataflows::model::{
+    AlertCount, AlertRow, ContextEvent, Incident, IncidentKey, Watched,
+};
 use causeway_dataflows::ops::epochs::Epoch;
 use causeway_dataflows::pipeline::Saved;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -17,6 +19,7 @@ pub(super) struct Updates {
     pub(super) counts: Vec<AlertCount>,
     pub(super) sealed: Vec<IncidentKey>,
     pub(super) watched: Watched,
+    pub(super) discovered: Vec<ContextEvent>,
     /// What is remembered after it was asked for.
     pub(super) is_cut: bool,
 }
@@ -46,6 +49,8 @@ pub struct EpochOutput {
     pub sealed: Vec<IncidentKey>,
     /// What became of signals.
     pub watched: Watched,
+    /// What was found out about the topology, in order.
+    pub discovered: Vec<ContextEvent>,
     /// What the computation remembers after it was asked for, and comes by [`Collector::saved`].
     pub is_cut: bool,
 }
@@ -116,6 +121,7 @@ impl Collector {
             all.counts.append(&mut updates.counts);
             all.sealed.append(&mut updates.sealed);
             all.watched.add(&updates.watched);
+            all.discovered.append(&mut updates.discovered);
             all.is_cut |= updates.is_cut;
         }
         if let Some((epoch, share)) = report.saved {
@@ -149,6 +155,7 @@ impl Collector {
         net(&mut updates.rows, |row| row.alert.key);
         updates.counts.sort_unstable();
         updates.sealed.sort_unstable();
+        updates.discovered.sort_unstable();
         Some(EpochOutput {
             epoch,
             incidents: updates.incidents,
@@ -156,6 +163,7 @@ impl Collector {
             counts: updates.counts,
             sealed: updates.sealed,
             watched: updates.watched,
+            discovered: updates.discovered,
             is_cut: updates.is_cut,
         })
     }

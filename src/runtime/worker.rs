@@ -165,6 +165,11 @@ fn build(
         let watched = outputs.watched.inspect(move |(watched, epoch)| {
             into.borrow_mut().entry(*epoch).or_default().watched.add(watched);
         });
+        let into = gathered.clone();
+        let discovered = outputs.discovered.inspect(move |(event, epoch)| {
+            into.borrow_mut().entry(*epoch).or_default().discovered.push(event.clone());
+        });
+        discovered.probe_with(probe);
         watched.probe_with(probe);
         incidents.inner.probe_with(probe);
         rows.inner.probe_with(probe);

@@ -21,7 +21,7 @@ pub(super) fn columns(
             checker.wrong(&format!("{key}.format"), "messages are no rows of CSV", remedy);
             return None;
         }
-        Source::Http(_) | Source::Kafka(_) => return None,
+        Source::Http(_) | Source::Kafka(_) | Source::Kubernetes(_) => return None,
     };
     let key = format!("{key}.csv");
     if format != Format::Csv {

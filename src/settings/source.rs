@@ -3,6 +3,7 @@
 use super::checker::Checker;
 use super::csv::columns;
 use super::kafka::{KafkaSourceSettings, check_source};
+use super::kubernetes::{self, KubernetesSettings};
 use crate::canonical;
 use crate::config::Config;
 use crate::config::source::{EntityStep, Format, OnReject, OnRepair, Policy, SeverityWord, Source};
@@ -61,6 +62,8 @@ pub enum SourceKind {
     },
     /// Topics.
     Kafka(Box<KafkaSourceSettings>),
+    /// The objects of a cluster.
+    Kubernetes(Box<KubernetesSettings>),
 }
 
 impl SourceSettings {
@@ -68,7 +71,7 @@ impl SourceSettings {
     pub fn format(&self) -> Option<canonical::Format> {
         match &self.kind {
             SourceKind::File { format, .. } | SourceKind::Stdin { format } => Some(*format),
-            SourceKind::Http { .. } | SourceKind::Kafka(_) => None,
+            SourceKind::Http { .. } | SourceKind::Kafka(_) | SourceKind::Kubernetes(_) => None,
         }
     }
 
@@ -153,6 +156,9 @@ fn kind(checker: &mut Checker<'_>, key: &str, source: &Source) -> SourceKind {
         }
         Source::Stdin(stdin) => SourceKind::Stdin { format: format(stdin.format) },
         Source::Kafka(kafka) => SourceKind::Kafka(Box::new(check_source(checker, key, kafka))),
+        Source::Kubernetes(cluster) => {
+            SourceKind::Kubernetes(Box::new(kubernetes::check(checker, key, cluster)))
+        }
     }
 }
 
@@ -227,6 +233,7 @@ fn decode(
         OnRepair::Dlq => canonical::OnRepair::DeadLetter,
     };
     source.dedupe_ids = policy.dedupe_ids;
+    source.resources = policy.resources;
     let limits = &policy.limits;
     for (name, number) in [
         ("line", limits.line.as_usize()),

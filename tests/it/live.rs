@@ -3,6 +3,7 @@
 mod backup;
 mod cluster;
 mod encrypted;
+mod kubernetes;
 pub(crate) mod process;
 mod looking;
 mod memory;
@@ -11,6 +12,7 @@ mod restart;
 mod signals;
 mod snapshots;
 mod tools;
+mod topology;
 mod verify;
 
 use process::{Process, causeway};

@@ -161,6 +161,7 @@ fn targets() -> Vec<Target> {
         ("cloudevents", Format::CloudEvents, fixtures("wire/cloudevents", "json")),
         ("cdevents", Format::CdEvents, fixtures("wire/cdevents", "json")),
         ("backstage", Format::Backstage, fixtures("wire/backstage", "yaml")),
+        ("kubernetes", Format::Kubernetes, fixtures("wire/kubernetes", "")),
     ];
     targets.extend(decoders.map(|(name, format, samples)| decoder(name, format, samples)));
     targets.push(http());

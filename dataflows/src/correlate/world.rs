@@ -316,5 +316,5 @@ impl World {
 
 /// Whether a fault can travel along this kind of edge.
 pub fn carries_faults(kind: RelationKind) -> bool {
-    !matches!(kind, RelationKind::OwnedBy | RelationKind::Same)
+    !matches!(kind, RelationKind::OwnedBy | RelationKind::Same | RelationKind::AliasOf)
 }

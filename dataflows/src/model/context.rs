@@ -127,6 +127,8 @@ pub enum RelationKind {
     DependsOn,
     /// Two alerts on one entity; never in a topology, only in a path.
     Same,
+    /// Is another name of; no edge, but whatever names the one is about the other.
+    AliasOf,
 }
 
 impl RelationKind {
@@ -141,6 +143,7 @@ impl RelationKind {
             "writes" => RelationKind::Writes,
             "routes_to" => RelationKind::RoutesTo,
             "depends_on" => RelationKind::DependsOn,
+            "alias_of" => RelationKind::AliasOf,
             _ => return None,
         })
     }
@@ -157,6 +160,7 @@ impl RelationKind {
             RelationKind::RoutesTo => "routes_to",
             RelationKind::DependsOn => "depends_on",
             RelationKind::Same => "same",
+            RelationKind::AliasOf => "alias_of",
         }
     }
 }

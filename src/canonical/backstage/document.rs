@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 /// Cuts a YAML stream at its `---` lines, so that a broken document costs only itself.
 ///
 /// Stretches without anything but white space and comments are no documents.
-pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(in crate::canonical) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut cuts = vec![];
     let (mut start, mut at) = (0, 0);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -130,6 +130,20 @@ impl Document {
             Some(given) if !given.is_empty() => SmolStr::new(given),
             _ => SmolStr::new(self.reference.default_prefix()),
         }
+    }
+
+    /// What the objects of Kubernetes are called that the annotations say it consists of.
+    pub(super) fn names_in_kubernetes(&self) -> impl Iterator<Item = String> {
+        let annotation = |name: &str| {
+            let annotations = self.metadata.get("annotations")?;
+            text(annotations.get(format!("backstage.io/kubernetes-{name}")))
+        };
+        let is_component = self.reference.kind == "component";
+        let (id, namespace) = (annotation("id"), annotation("namespace"));
+        let by_id = id.map(|id| format!("service:{DEFAULT_NAMESPACE}/{id}"));
+        let name = id.unwrap_or(&self.reference.name);
+        let by_namespace = namespace.map(|namespace| format!("service:{namespace}/{name}"));
+        by_id.into_iter().chain(by_namespace).filter(move |_| is_component)
     }
 
     /// The word for how much hangs on it.

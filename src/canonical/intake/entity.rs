@@ -16,6 +16,18 @@ const WORKLOADS: [(&str, &str); 6] = [
     ("k8s.job.name", "k8s.job"),
     ("k8s.pod.name", "k8s.pod"),
 ];
+/// The same as kube-state-metrics, the kubelet and Prometheus' own discovery call them. They are
+/// words that others use as well, so they count only beside a namespace.
+const PLAIN_WORKLOADS: [(&str, &str); 6] = [
+    ("deployment", "k8s.deployment"),
+    ("statefulset", "k8s.statefulset"),
+    ("daemonset", "k8s.daemonset"),
+    ("cronjob", "k8s.cronjob"),
+    ("job_name", "k8s.job"),
+    ("pod", "k8s.pod"),
+];
+/// Ends of the jobs whose samples are about other things than the job itself.
+const REPORTERS: [&str; 3] = ["kube-state-metrics", "kubelet", "cadvisor"];
 
 /// Where the answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +76,13 @@ fn derive(step: EntityStep, labels: &Labels<'_>, text: &mut String) -> bool {
         }
         EntityStep::ServiceLabel => {
             let Some(name) = any(&["service", "app", "job"]) else { return false };
+            if is_reported(labels) {
+                return false;
+            }
             service(text, labels.get("namespace"), name);
         }
         EntityStep::Workload => {
-            let Some((kind, name)) =
-                WORKLOADS.iter().find_map(|(key, kind)| Some((*kind, labels.get(key)?)))
-            else {
-                return false;
-            };
-            let namespace = labels.get("k8s.namespace.name").unwrap_or(DEFAULT_NAMESPACE);
+            let Some((kind, namespace, name)) = workload(labels) else { return false };
             text.push_str(kind);
             text.extend([":", namespace, "/", name]);
         }
@@ -85,6 +95,39 @@ fn derive(step: EntityStep, labels: &Labels<'_>, text: &mut String) -> bool {
         EntityStep::Explicit | EntityStep::Unknown => return false,
     }
     true
+}
+
+/// The kind, the namespace and the name of the workload that labels name.
+fn workload<'a>(labels: &'a Labels<'_>) -> Option<(&'static str, &'a str, &'a str)> {
+    let named = WORKLOADS.iter().find_map(|(key, kind)| Some((*kind, labels.get(key)?)));
+    if let Some((kind, name)) = named {
+        let namespace = labels.get("k8s.namespace.name").unwrap_or(DEFAULT_NAMESPACE);
+        return Some((kind, namespace, name));
+    }
+    // What Prometheus found labelled already it keeps under this name.
+    if let (Some(namespace), Some(pod)) =
+        (labels.get("exported_namespace"), labels.get("exported_pod"))
+    {
+        return Some(("k8s.pod", namespace, pod));
+    }
+    let namespace = labels.get("namespace")?;
+    let named = PLAIN_WORKLOADS.iter().find_map(|(key, kind)| Some((*kind, labels.get(key)?)));
+    named.map(|(kind, name)| (kind, namespace, name))
+}
+
+/// The references of all workloads that OpenTelemetry's labels name, the pod too.
+pub(super) fn workload_names<'a>(labels: &'a Labels<'_>) -> impl Iterator<Item = String> {
+    let namespace = labels.get("k8s.namespace.name").unwrap_or(DEFAULT_NAMESPACE);
+    WORKLOADS
+        .iter()
+        .filter_map(move |(key, kind)| Some(format!("{kind}:{namespace}/{}", labels.get(key)?)))
+}
+
+/// Whether labels name a thing that is not whose job the sample was taken from.
+fn is_reported(labels: &Labels<'_>) -> bool {
+    let by = |job: &str| REPORTERS.iter().any(|reporter| job.ends_with(reporter));
+    labels.get("job").is_some_and(by)
+        && (workload(labels).is_some() || labels.get("node").is_some())
 }
 
 /// Writes `service:namespace/name`; a name that brings its namespace keeps it.
@@ -148,6 +191,33 @@ mod tests {
         assert_eq!(found("", &workload), "k8s.deployment:default/a");
         assert_eq!(found("", &[("k8s.node.name", "n-1")]), "host:n-1");
         assert_eq!(found("", &[("severity", "info")]), "?");
+    }
+
+    #[test]
+    fn a_prometheus_alert_names_a_workload_by_plain_words() {
+        let pod = [("namespace", "shop"), ("pod", "cart-7f9c5d6b4-x2x9z"), ("container", "cart")];
+        assert_eq!(found("", &pod), "k8s.pod:shop/cart-7f9c5d6b4-x2x9z");
+        let state = [("namespace", "shop"), ("deployment", "cart"), ("job", "kube-state-metrics")];
+        assert_eq!(found("", &state), "k8s.deployment:shop/cart");
+        let kubelet = [pod[0], pod[1], ("job", "monitoring/kubelet"), ("node", "n-1")];
+        assert_eq!(found("", &kubelet), "k8s.pod:shop/cart-7f9c5d6b4-x2x9z");
+        let node = [("node", "n-1"), ("job", "kube-state-metrics")];
+        assert_eq!(found("", &node), "host:n-1");
+        let exported = [
+            ("exported_namespace", "shop"),
+            ("exported_pod", "pay-0"),
+            ("namespace", "monitoring"),
+            ("pod", "kube-state-metrics-0"),
+            ("job", "kube-state-metrics"),
+        ];
+        assert_eq!(found("", &exported), "k8s.pod:shop/pay-0");
+        // What a program says of itself is about its service.
+        assert_eq!(found("", &[pod[0], pod[1], ("job", "cart")]), "service:shop/cart");
+        assert_eq!(found("", &[("pod", "x"), ("instance", "a:1")]), "host:a");
+        assert_eq!(
+            found("", &[("job", "kubelet"), ("instance", "a:1")]),
+            "service:default/kubelet"
+        );
     }
 
     #[test]

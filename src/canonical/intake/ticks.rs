@@ -65,6 +65,10 @@ impl Ticks {
         }
     }
 
+    pub(super) fn is_rows(&self) -> bool {
+        self.mode == Mode::Rows
+    }
+
     pub(super) fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
     }

@@ -70,7 +70,7 @@ pub(super) fn relation(intake: &mut Intake, event: Event<'_>) -> Result<(), Refu
     let word = fields.text(Field::Relation);
     let Some(kind) = RelationKind::parse(word) else {
         let message = "relation is none of calls, runs_on, part_of, owned_by, reads, writes, \
-                       routes_to, depends_on";
+                       routes_to, depends_on, alias_of";
         return Err(Refusal::invalid("relation", message));
     };
     if from == to && op == Op::Upsert {

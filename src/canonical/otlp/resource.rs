@@ -1,8 +1,9 @@
 //! Who sends: what of a resource tells one instance from another.
 
+use super::super::intake::{Intake, Labels};
 use super::super::native::Refusal;
 use super::super::protobuf::Fields;
-use super::super::reject::Code;
+use super::super::reject::{Code, Quality};
 use super::super::source::Limits;
 use super::any::{self, Texts};
 use xxhash_rust::xxh3::xxh3_128;
@@ -62,6 +63,16 @@ impl<'a> Resource<'a> {
             return Err(Refusal::new(Code::E006, "resource", "the resource has too many keys"));
         }
         Ok(Resource { labels, hash: xxh3_128(bytes) })
+    }
+
+    /// Says what runs where, unless that was said a moment ago.
+    pub(super) fn tell(&self, intake: &mut Intake) {
+        let Some(stretch) = intake.unheard(self.hash) else { return };
+        let (mut labels, mut quality) = (Labels::new(), Quality::default());
+        for (key, text) in &self.labels {
+            labels.push(key, text, &mut quality);
+        }
+        intake.hear_resource(labels, stretch);
     }
 
     /// The namespace of its service, if it has one.

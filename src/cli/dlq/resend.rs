@@ -25,7 +25,10 @@ impl Resender {
     ) -> Result<Resender, Failure> {
         let prefix = |kind: &SourceKind| match kind {
             SourceKind::Http { prefix } => Some(prefix.clone().unwrap_or_default().to_string()),
-            SourceKind::File { .. } | SourceKind::Stdin { .. } | SourceKind::Kafka(_) => None,
+            SourceKind::File { .. }
+            | SourceKind::Stdin { .. }
+            | SourceKind::Kafka(_)
+            | SourceKind::Kubernetes(_) => None,
         };
         let prefixes = settings
             .sources

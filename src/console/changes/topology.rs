@@ -6,6 +6,7 @@
 
 use super::{NATIVE_LINES, hand_on, json_format, texts, told, write_flat, write_line, write_torn};
 use crate::canonical::frame::Element;
+use crate::canonical::kubernetes::is_kubernetes;
 use crate::canonical::time::instant_text;
 use crate::canonical::{Code, Format, Framing, Kind};
 use crate::console::Console;
@@ -30,7 +31,8 @@ const STATEMENTS_MAX: usize = 100_000;
 /// Bytes of a reference that count, as for the decoder.
 const REFERENCE_BYTES_MAX: usize = 256;
 
-/// `PUT /v1/topology`: entities and relations as native events, or a Backstage catalogue.
+/// `PUT /v1/topology`: entities and relations as native events, a Backstage catalogue, or objects
+/// of Kubernetes.
 ///
 /// What is sent is added or replaced, one by one; what is not sent stays.
 pub async fn put_topology(
@@ -44,6 +46,7 @@ pub async fn put_topology(
         other => json_format(other)?,
     };
     let bytes = body::read(&console.http, &headers, body).await?;
+    let format = if is_kubernetes(&bytes) { Format::Kubernetes } else { format };
     hand_on(&console, &caller, (format, Framing::Body), TOPOLOGY, bytes).await
 }
 

@@ -202,7 +202,10 @@ fn topology(named: &mut Named<'_>) -> Value {
     get["parameters"] = queries(&TOPOLOGY_PARAMS);
     methods.insert("get".to_owned(), get);
     for (method, summary) in [
-        ("put", "Add or replace entities and relations, as native events or a Backstage catalogue"),
+        (
+            "put",
+            "Add or replace entities and relations, as native events, a Backstage catalogue or objects of Kubernetes",
+        ),
         (
             "delete",
             "Remove entities and relations, as native events: what their source says, or without one what any source says",

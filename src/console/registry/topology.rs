@@ -38,6 +38,8 @@ pub struct StatementKey {
 pub struct Statement {
     /// When, event time, nanoseconds since the Unix epoch.
     pub time_ns: i64,
+    /// Since when it was said without a break, as far as this process knows.
+    pub since_ns: i64,
     /// What was said.
     pub body: Said,
     pub(super) observed_ns: i64,
@@ -122,7 +124,8 @@ impl Statement {
         self.op == Op::Upsert && self.end_ns() > now_ns
     }
 
-    fn end_ns(&self) -> i64 {
+    /// When it runs out, nanoseconds since the Unix epoch; the greatest number for never.
+    pub fn end_ns(&self) -> i64 {
         match self.body {
             Said::Relation { ttl_seconds: ttl @ 1.., .. } => {
                 let said = self.time_ns.div_euclid(1_000_000_000);
@@ -151,12 +154,15 @@ impl Statements {
         let Some((thing, body)) = Thing::of(event) else { return 0 };
         let key = StatementKey::new(event, thing);
         let stamp = (event.time_ns, &event.id);
-        if self.held.get(&key).is_some_and(|held| stamp < (held.time_ns, &held.id)) {
+        let held = self.held.get(&key);
+        if held.is_some_and(|held| stamp < (held.time_ns, &held.id)) {
             return 0;
         }
+        let before = held.filter(|held| held.stands(event.time_ns)).map(|held| held.since_ns);
+        let since_ns = before.unwrap_or(event.time_ns);
         let (time_ns, observed_ns) = (event.time_ns, event.observed_ns);
         let statement =
-            Statement { time_ns, body, observed_ns, id: event.id.clone(), op: event.op };
+            Statement { time_ns, since_ns, body, observed_ns, id: event.id.clone(), op: event.op };
         self.held.insert(key, statement);
         if !self.sweep.is_due(self.held.len()) && self.held.len() <= STATEMENTS_MAX {
             return 0;

@@ -23,7 +23,7 @@ pub(super) struct HeaderRules {
 
 impl HeaderRules {
     pub(super) fn new(labels: BTreeMap<String, String>, format: Format) -> HeaderRules {
-        let binary = !matches!(format, Format::Backstage);
+        let binary = !format.is_mixed();
         HeaderRules { labels, binary }
     }
 }

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORMATS: [(&str, Format); 6] = [
+const FORMATS: [(&str, Format); 7] = [
     ("native", Format::Native),
     ("alertmanager", Format::Alertmanager),
     ("webhook", Format::Webhook),
     ("cloudevents", Format::CloudEvents),
     ("cdevents", Format::CdEvents),
     ("backstage", Format::Backstage),
+    ("kubernetes", Format::Kubernetes),
 ];
 
 fn folder(name: &str) -> PathBuf {

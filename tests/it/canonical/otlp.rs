@@ -4,6 +4,7 @@ mod logs;
 mod metrics;
 mod traces;
 mod hostile;
+mod resources;
 pub(crate) mod samples;
 pub(crate) mod written;
 

@@ -4,13 +4,14 @@ use super::{Bench, LIVE, shown};
 use causeway::canonical::{Decoded, Format, Framing, Mode, Source};
 use proptest::prelude::*;
 
-const FORMATS: [Format; 6] = [
+const FORMATS: [Format; 7] = [
     Format::Native,
     Format::Alertmanager,
     Format::Webhook,
     Format::CloudEvents,
     Format::CdEvents,
     Format::Backstage,
+    Format::Kubernetes,
 ];
 
 fn samples() -> Vec<String> {

@@ -22,6 +22,10 @@ const ENTITIES: [&str; 7] = [
     "host:t/h1",
 ];
 const NAMES: [&str; 3] = ["HighLatency", "HighErrorRate", "DiskFull"];
+/// One of each sort; the first counts most.
+const SOURCES: [&str; 4] = ["test", "backstage/c", "kubernetes/k", "resources"];
+const CARE: [Criticality; 4] =
+    [Criticality::Medium, Criticality::Low, Criticality::High, Criticality::Critical];
 const KINDS: [RelationKind; 3] = [RelationKind::Calls, RelationKind::RunsOn, RelationKind::PartOf];
 
 /// One thing that is heard.
@@ -47,7 +51,10 @@ pub enum Heard {
 #[derive(Clone, Debug)]
 pub enum About {
     Relation(usize, usize, usize),
-    Alias(usize, usize),
+    /// Entity, another name of it, who says so.
+    Alias(usize, usize, usize),
+    /// A name, what it means, who says so, and for how long it holds.
+    AliasOf(usize, usize, usize, u32),
     Silence(usize, Seconds),
     Maintenance(usize, Seconds),
     Rule(usize, u8),
@@ -110,9 +117,12 @@ fn alert() -> impl Strategy<Value = Heard> {
 
 fn context() -> impl Strategy<Value = Heard> {
     let entity = || 0..ENTITIES.len();
+    let source = || 0..SOURCES.len();
     let about = prop_oneof![
         4 => (entity(), entity(), 0..KINDS.len()).prop_map(|(a, b, k)| About::Relation(a, b, k)),
-        1 => (entity(), entity()).prop_map(|(a, b)| About::Alias(a, b)),
+        2 => (entity(), entity(), source()).prop_map(|(a, b, s)| About::Alias(a, b, s)),
+        2 => (entity(), entity(), source(), prop_oneof![Just(0), 30..900u32])
+            .prop_map(|(a, b, s, ttl)| About::AliasOf(a, b, s, ttl)),
         1 => (entity(), 10..900i64).prop_map(|(a, s)| About::Silence(a, s)),
         1 => (entity(), 10..900i64).prop_map(|(a, s)| About::Maintenance(a, s)),
         1 => (0..NAMES.len(), 0..3u8).prop_map(|(a, s)| About::Rule(a, s)),
@@ -170,7 +180,10 @@ impl History {
 pub fn context_event(about: &About, present: bool, at: Seconds, place: usize) -> ContextEvent {
     ContextEvent {
         tenant: "default".into(),
-        source: "test".into(),
+        source: match about {
+            About::Alias(_, _, source) | About::AliasOf(_, _, source, _) => SOURCES[*source].into(),
+            _ => "test".into(),
+        },
         id: EventId::new(&format!("x{place:05}")),
         time_ns: at * 1_000_000_000,
         observed_ns: at * 1_000_000_000,
@@ -194,13 +207,14 @@ fn body(about: &About, at: Seconds) -> Context {
             confidence_ppm: 1_000_000,
             ttl_seconds: 0,
         }),
-        About::Alias(own, other) => Context::Entity(EntityUpdate {
+        About::Alias(own, other, source) => Context::Entity(EntityUpdate {
             entity: entity(*own),
             kind: "service".into(),
-            owner: Some(EntityRef::new("default", "team:t/a")),
-            criticality: Criticality::High,
+            owner: (source != other).then(|| EntityRef::new("default", SOURCES[*source])),
+            criticality: CARE[*source],
             aliases: vec![entity(*other)],
         }),
+        About::AliasOf(name, of, _, ttl) => alias_of(entity(*name), entity(*of), *ttl),
         About::Silence(which, span) => Context::Silence(Silence {
             silence_id: format!("s{which}").into(),
             matchers: vec![matcher("entity", ENTITIES[*which])],
@@ -242,6 +256,11 @@ fn body(about: &About, at: Seconds) -> Context {
             weights_milli: vec![("own".into(), *own)],
         }),
     }
+}
+
+fn alias_of(from: EntityRef, to: EntityRef, ttl_seconds: u32) -> Context {
+    let (kind, confidence_ppm) = (RelationKind::AliasOf, 1_000_000);
+    Context::Relation(Relation { from, to, kind, confidence_ppm, ttl_seconds })
 }
 
 /// Puts an alert event into the batch of its worker.

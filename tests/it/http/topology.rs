@@ -54,9 +54,11 @@ async fn what_stands_is_listed_whoever_said_it() {
     let mut first = full.clone();
     first["tenant"] = json!("default");
     first["updated_at"] = json!("2026-11-23T07:00:00Z");
+    first["first_seen"] = json!("2026-11-23T07:00:00Z");
     assert_eq!(page["items"][0], first);
     assert_eq!(page["items"][2]["confidence"], 0.5);
     assert_eq!(page["items"][2]["ttl"], 60_000_000_000_i64);
+    assert_eq!(page["items"][2]["until"], "2026-11-23T07:01:00Z");
     let all = [
         "cmdb service:shop/cart",
         "api service:shop/pay",

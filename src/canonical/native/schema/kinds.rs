@@ -210,6 +210,7 @@ enum RelationWord {
     Writes,
     RoutesTo,
     DependsOn,
+    AliasOf,
 }
 
 /// A verdict on an incident.

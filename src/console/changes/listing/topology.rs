@@ -35,10 +35,16 @@ pub struct TopologyPage {
 pub struct ListedStatement {
     /// Whose it is.
     pub tenant: String,
-    /// The source that said so: `api`, `topology`, or what an event named.
+    /// The source that said so: `api`, `topology`, `backstage/…`, `kubernetes/…`, `resources`,
+    /// `spans`, or what an event named.
     pub source: String,
-    /// When that was said.
+    /// Since when it was said without a break, as far as this process knows.
+    pub first_seen: Time,
+    /// When that was said last.
     pub updated_at: Time,
+    /// When it runs out unless it is said again; absent for never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
     /// What was said.
     #[serde(flatten)]
     pub body: ListedBody,
@@ -116,6 +122,7 @@ fn place(cursor: &str) -> Option<StatementKey> {
 
 /// `None` where the two do not speak of the same, which does not happen.
 fn listed(key: StatementKey, statement: Statement) -> Option<ListedStatement> {
+    let end_ns = statement.end_ns();
     let body = match (key.thing, statement.body) {
         (Thing::Entity(entity), Said::Entity(update)) => ListedBody::Entity {
             entity: entity.into(),
@@ -139,7 +146,9 @@ fn listed(key: StatementKey, statement: Statement) -> Option<ListedStatement> {
     Some(ListedStatement {
         tenant: text(key.tenant),
         source: text(key.source),
+        first_seen: Time::from_nanos(statement.since_ns),
         updated_at: Time::from_nanos(statement.time_ns),
+        until: (end_ns < i64::MAX).then(|| Time::from_nanos(end_ns)),
         body,
     })
 }
