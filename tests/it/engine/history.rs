@@ -22,10 +22,16 @@ const ENTITIES: [&str; 7] = [
     "host:t/h1",
 ];
 const NAMES: [&str; 3] = ["HighLatency", "HighErrorRate", "DiskFull"];
-/// One of each sort; the first counts most.
-const SOURCES: [&str; 4] = ["test", "backstage/c", "kubernetes/k", "resources"];
-const CARE: [Criticality; 4] =
-    [Criticality::Medium, Criticality::Low, Criticality::High, Criticality::Critical];
+/// Of each sort; the first and the last count most.
+const SOURCES: [&str; 5] = ["test", "backstage/c", "kubernetes/k", "resources", "test"];
+const OWNERS: [&str; 5] = ["test", "backstage/c", "kubernetes/k", "resources", "team:t/a"];
+const CARE: [Criticality; 5] = [
+    Criticality::Medium,
+    Criticality::Low,
+    Criticality::High,
+    Criticality::Critical,
+    Criticality::High,
+];
 const KINDS: [RelationKind; 3] = [RelationKind::Calls, RelationKind::RunsOn, RelationKind::PartOf];
 
 /// One thing that is heard.
@@ -210,7 +216,7 @@ fn body(about: &About, at: Seconds) -> Context {
         About::Alias(own, other, source) => Context::Entity(EntityUpdate {
             entity: entity(*own),
             kind: "service".into(),
-            owner: (source != other).then(|| EntityRef::new("default", SOURCES[*source])),
+            owner: (source != other).then(|| EntityRef::new("default", OWNERS[*source])),
             criticality: CARE[*source],
             aliases: vec![entity(*other)],
         }),

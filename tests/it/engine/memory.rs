@@ -25,7 +25,7 @@ fn history() -> History {
         (START, Heard::Context(About::Relation(0, 1, 0), true), false),
         (START, Heard::Context(About::Relation(1, 3, 0), true), false),
         (START, Heard::Context(About::Relation(4, 1, 2), true), false),
-        (START, Heard::Context(About::Alias(1, 5, 0), true), true),
+        (START, Heard::Context(About::Alias(1, 5, 4), true), true),
         (START + 100, Heard::Context(About::Change(1, 0), true), true),
         (START + 120, alert(1, 1, false, 17), true),
         (START + 130, alert(4, 0, false, 13), false),
