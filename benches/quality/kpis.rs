@@ -132,7 +132,10 @@ fn table(text: &str) -> Option<Vec<Vec<f64>>> {
 }
 
 /// The files of a compressed tar archive by name.
-fn unpacked(path: &Path) -> Result<BTreeMap<String, String>, QualityError> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn unpacked(path: &Path) -> Result<BTreeMap<String, String>, QualityError> {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         zstd::Decoder::new(std::fs::File::open(path)?)?.read_to_end(&mut bytes)?;

@@ -6,10 +6,11 @@
 //!           as one stream, with windows kept apart, and with as much background
 //!           as signal), the ITBench scenarios as made-up cascades, and made-up
 //!           faults on four service graphs; the templates of eight public logs of 2 000
-//!           lines; none of it is part of this project
+//!           lines; the metrics of 26 issues of a shop and of 56 faults of an Online Boutique;
+//!           none of it is part of this project
 //! Seed:     7, for what is made up
 //! Command:  `cargo bench --bench quality -- DATA`, where DATA is the folder
-//!           with `alerts-ob1`, `itbench`, `topologies` and `loghub-2k`
+//!           with `alerts-ob1`, `itbench`, `topologies`, `petshop-low`, `nezha-ob` and so on
 //!
 //! The engine is the `causeway` binary: `CAUSEWAY_BIN`, else the release build.
 //! The metric detector is scored in this process: NAB by its own score, services by average
@@ -30,6 +31,9 @@ mod quiet;
 mod logs;
 mod engine;
 mod scores;
+mod recording;
+mod petshop;
+mod nezha;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -136,6 +140,7 @@ impl Session {
         all.extend(graphs);
         let mut rows: Vec<_> = all.iter().map(scores::to_json).collect();
         rows.extend(detected);
+        rows.extend(self.metrics(data));
         rows.extend(self.logs(&data.join("loghub-2k")));
         self.write(rows)
     }
@@ -229,6 +234,29 @@ impl Session {
             .iter()
             .filter_map(|graph| self.run(topologies::convert(dir, graph, seed), None))
             .collect()
+    }
+
+    /// Sets of metrics with the causes of faults; a failure is printed and remembered.
+    fn metrics(&mut self, data: &Path) -> Vec<serde_json::Value> {
+        let Some(engine) = self.engine.clone() else { return Vec::new() };
+        let mut rows = Vec::new();
+        for (name, dir, run) in [
+            ("petshop", "petshop-low", petshop::run as fn(&Path, &Engine, &Path) -> _),
+            ("nezha", "nezha-ob", nezha::run),
+        ] {
+            let wanted = self.args.only.as_ref().is_none_or(|only| name.contains(only));
+            if !wanted || !self.has(&data.join(dir)) {
+                continue;
+            }
+            match run(&data.join(dir), &engine, &self.scratch) {
+                Ok(figures) => rows.push(serde_json::json!({ name: figures })),
+                Err(error) => {
+                    println!("FAILED: {name}: {error}");
+                    self.failed = true;
+                }
+            }
+        }
+        rows
     }
 
     /// Templates of logs, which need no engine.

@@ -5,6 +5,7 @@
 //! re-score. A pure function of the group; it neither groups nor explains.
 
 pub mod kinds;
+pub mod numbers;
 pub mod features;
 pub mod weights;
 

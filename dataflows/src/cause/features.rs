@@ -1,8 +1,8 @@
 //! The features of every entity of a group (ALGORITHMS.md 4.3 and 4.4).
 
 use super::kinds::{Kind, Kinds};
-use crate::model::finding::SIGNAL;
-use crate::model::{Alert, ChangeKind, Context, Feature, Finding, Group, RelationKind, Seconds};
+use super::numbers::{Worse, nats, told};
+use crate::model::{ChangeKind, Context, Feature, Group, RelationKind, Seconds};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -10,11 +10,6 @@ use std::collections::BTreeMap;
 const SKEW_SECONDS: i64 = 8;
 /// A change's power to explain falls by e in this time, seconds.
 const CHANGE_AGE_SECONDS: f64 = 45.0 * 60.0;
-
-/// The most that its magnitude adds to the surprise of an alert, nats (ALGORITHMS.md 4.4).
-const MAGNITUDE_MAX: f64 = 3.0;
-/// A step of so many robust deviations is where being out of the ordinary begins.
-const USUAL_STEP: f64 = 3.0;
 
 /// Features by place in [`Group::entities`].
 #[derive(Debug)]
@@ -32,21 +27,10 @@ pub struct Features<'a> {
     /// Entities that depend on each, by place, over one hop.
     users: Vec<Vec<u32>>,
     alerting: f64,
+    /// By how much requests are worse than expected, as findings say.
+    worse: Worse,
     /// What each candidate would explain, once asked for: two features read it.
     support: Vec<Cell<Option<f64>>>,
-}
-
-/// What an alert is worth more for how far it is from the usual, nats: of a finding, whose
-/// evidence says so.
-fn magnitude(alert: &Alert) -> f64 {
-    let is_finding = alert.identity.label(SIGNAL).is_some();
-    let Some(finding) = is_finding.then(|| Finding::read(&alert.summary)).flatten() else {
-        return 0.0;
-    };
-    match finding.step_milli.unsigned_abs() {
-        0 => MAGNITUDE_MAX * f64::from(finding.score_ppm) / 1e6,
-        step => (f64::from(step) / 1000.0 / USUAL_STEP).ln().clamp(0.0, MAGNITUDE_MAX),
-    }
 }
 
 impl<'a> Features<'a> {
@@ -58,11 +42,16 @@ impl<'a> Features<'a> {
         let mut specific = vec![0.0f64; len];
         let mut onsets: Vec<Seconds> = Vec::with_capacity(group.members.len());
         let mut lines = Vec::new();
+        let mut worse = Worse::default();
         for member in &group.members {
             let kind = kinds.of(&member.row.alert.identity);
             let at = member.entity as usize;
             let alert = &member.row.alert;
-            let nats = f64::from(member.surprise_milli) / 1000.0 + magnitude(alert);
+            let finding = told(alert);
+            if let Some(finding) = &finding {
+                worse.take(member.entity, &kind, finding);
+            }
+            let nats = nats(&kind, f64::from(member.surprise_milli) / 1000.0, finding.as_ref());
             specific[at] = specific[at].max(f64::from(member.specific_milli) / 1000.0);
             if kind == Kind::Log {
                 lines.push((member.entity, member.row.alert.summary.as_str(), nats));
@@ -90,6 +79,7 @@ impl<'a> Features<'a> {
             lines,
             users,
             alerting,
+            worse,
             support: vec![Cell::new(None); len],
         }
     }
@@ -117,8 +107,9 @@ impl<'a> Features<'a> {
             Feature::Specific => self.specific[at as usize],
             Feature::Support => self.support(at).ln_1p(),
             Feature::Level => 1.0,
-            // These need signals and feedback, which this group does not carry.
-            Feature::Impact | Feature::History => 0.0,
+            Feature::Impact => self.impact(at),
+            // This needs feedback, which this group does not carry.
+            Feature::History => 0.0,
         }
     }
 
@@ -217,6 +208,23 @@ impl<'a> Features<'a> {
         }
         known.set(Some(total));
         total
+    }
+
+    /// How much of the symptom its own requests make up.
+    fn impact(&self, at: u32) -> f64 {
+        if self.worse.is_empty() {
+            return 0.0;
+        }
+        let mut depends = vec![false; self.users.len()];
+        let mut next = vec![at];
+        while let Some(node) = next.pop() {
+            for user in &self.users[node as usize] {
+                if *user != at && !std::mem::replace(&mut depends[*user as usize], true) {
+                    next.push(*user);
+                }
+            }
+        }
+        self.worse.impact(at, |entity| depends[entity as usize])
     }
 
     fn onset(&self, at: u32) -> f64 {

@@ -176,6 +176,11 @@ pub fn kind(name: &str) -> Kind {
         Kind::Rate
     } else {
         let word = RESOURCES.iter().find(|word| squeezed.contains(**word));
+        // How many requests came, as counters are called; of memory or CPU it is a reservation.
+        let counted = squeezed.strip_suffix("total").unwrap_or(&squeezed);
+        if word.is_none() && counted.ends_with("requests") {
+            return Kind::Rate;
+        }
         Kind::Resource(word.map_or_else(|| SmolStr::new(&squeezed), SmolStr::new))
     }
 }
@@ -192,6 +197,8 @@ mod tests {
         assert_eq!(kind("ContainerCPUThrottling"), Kind::Resource("cpu".into()));
         assert_eq!(kind("NodeDiskWillFill"), kind("DiskPressure"));
         assert_eq!(kind("FluxCapacitor"), Kind::Resource("fluxcapacitor".into()));
+        assert_eq!(kind("http_requests_total"), Kind::Rate);
+        assert_eq!(kind("kube_pod_memory_requests"), Kind::Resource("mem".into()));
         assert_eq!(kind("grpc-mrt up"), Kind::Latency);
         assert_eq!(kind("grpc-sr down"), Kind::Errors);
         assert_eq!(kind("disk-srv"), Kind::Resource("disk".into()));
