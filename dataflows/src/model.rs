@@ -37,4 +37,6 @@ pub use incident::{
 pub use known::{Edge, Live, PlacedChange, Profile};
 pub use labels::Labels;
 pub use severity::Severity;
-pub use signal::{Call, Line, Measure, Sample, SignalBatch, Stamp, Unread, Watched};
+pub use signal::{
+    Call, Counted, Line, Measure, Sample, SignalBatch, Stamp, Tally, Unread, Watched,
+};

@@ -4,4 +4,5 @@ pub mod wheel;
 pub mod epochs;
 pub mod shelf;
 pub mod join;
+pub mod matcher;
 pub mod window;

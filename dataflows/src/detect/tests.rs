@@ -4,18 +4,21 @@ use super::keeper::Keeper;
 use super::raise::Out;
 use crate::model::{
     AlertFlags, Call, Context, EntityRef, Fingerprint, Identity, Labels, Measure, Sample, Seconds,
-    Severity, SignalBatch, Stamp,
+    Severity, SignalBatch, Stamp, Watched,
 };
 use crate::params::Params;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const START: Seconds = 1_000_000;
+pub(super) const START: Seconds = 1_000_000;
 
 /// A keeper, and what stands of all that it said.
 pub(super) struct Bench {
     keeper: Keeper,
+    worker: (usize, usize),
+    /// What became of signals and watches.
+    pub(super) watched: Watched,
     /// Firing, by second; an end is `None`.
     pub(super) stands: BTreeMap<(String, Seconds), Option<String>>,
     /// How often something was said.
@@ -26,8 +29,15 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(params: &Params) -> Bench {
+        Bench::of(params, (0, 1))
+    }
+
+    /// One of so many workers.
+    pub(super) fn of(params: &Params, worker: (usize, usize)) -> Bench {
         Bench {
-            keeper: Keeper::new(params),
+            keeper: Keeper::new(params, worker),
+            worker,
+            watched: Watched::default(),
             stands: BTreeMap::new(),
             said: 0,
             relations: Vec::new(),
@@ -35,8 +45,13 @@ impl Bench {
     }
 
     pub(super) fn epoch(&mut self, now: Seconds, batch: SignalBatch) {
+        self.epoch_of(now, vec![batch]);
+    }
+
+    pub(super) fn epoch_of(&mut self, now: Seconds, batches: Vec<SignalBatch>) {
         let mut out = Out::new(now, 2);
-        self.keeper.epoch(vec![batch], now, &mut out);
+        self.keeper.epoch(batches, now, &mut out);
+        self.watched.add(&out.watched);
         for event in &out.context {
             let Context::Relation(relation) = &event.body else { panic!("{event:?}") };
             let at = event.time_ns / 1_000_000_000 - START;
@@ -58,10 +73,15 @@ impl Bench {
         }
     }
 
+    /// How many things are watched.
+    pub(super) fn keeper_watches(&self) -> usize {
+        self.keeper.save().len()
+    }
+
     /// The same bench after a restart.
     pub(super) fn resume(&mut self, params: &Params, now: Seconds) {
         let saved = self.keeper.save();
-        self.keeper = Keeper::new(params);
+        self.keeper = Keeper::new(params, self.worker);
         self.keeper.restore(saved, now);
     }
 }
