@@ -24,6 +24,7 @@ pub mod csv;
 pub mod source;
 pub mod stages;
 pub mod detection;
+pub mod slo;
 pub mod sink;
 pub mod kafka;
 mod node;
@@ -31,10 +32,12 @@ mod read;
 mod expand;
 mod de;
 mod collect;
+mod attached;
 mod schema;
 mod show;
 mod differ;
 
+pub use attached::Attached;
 use collect::Unread;
 pub use error::{ConfigError, Problem};
 pub use expand::Surroundings;
@@ -82,6 +85,12 @@ pub struct Config {
     /// What is looked for in metrics, logs, spans and signs of life.
     #[serde(default)]
     pub detection: detection::Detection,
+    /// What services promise, and how fast their error budgets may burn.
+    #[serde(default)]
+    pub slos: Vec<slo::Slo>,
+    /// Files of SLOs as OpenSLO v1 writes them.
+    #[serde(default)]
+    pub slo_files: OneOrMore<FilePath>,
     /// What keeps alerts out of incidents besides silences, windows and rules.
     #[serde(default)]
     pub suppression: stages::Suppression,
@@ -222,6 +231,8 @@ impl Default for Config {
             sources: BTreeMap::new(),
             topology: OneOrMore::default(),
             detection: detection::Detection::default(),
+            slos: Vec::new(),
+            slo_files: OneOrMore::default(),
             suppression: stages::Suppression::default(),
             history: stages::History::default(),
             correlation: stages::Correlation::default(),
@@ -249,6 +260,8 @@ pub struct Written {
     problems: Vec<Problem>,
     /// What could not be read.
     unread: Vec<Unread>,
+    /// Files that it names and that are checked with it.
+    attached: Vec<Attached>,
 }
 
 /// Whether the dotted path `inner` is `outer` or goes on from it.
@@ -261,7 +274,13 @@ impl Written {
     pub fn defaults() -> Self {
         let place = Place { file: "defaults".into(), line: 0, column: 0 };
         let tree = Node { value: node::Value::Map(Vec::new()), place, expanded: false };
-        Written { config: Config::default(), tree, problems: Vec::new(), unread: Vec::new() }
+        Written {
+            config: Config::default(),
+            tree,
+            problems: Vec::new(),
+            unread: Vec::new(),
+            attached: Vec::new(),
+        }
     }
 
     /// What is wrong with it so far.
@@ -332,7 +351,15 @@ fn finish(
     let mut unread = Vec::new();
     expand::expand(&mut tree, "", around, &mut problems, &mut unread);
     match collect::typed(&mut tree, &mut problems, &mut unread) {
-        Some(config) => Ok(Written { config, tree, problems, unread }),
+        Some(config) => {
+            let (attached, unreadable) = attached::read(&config, around);
+            let mut written = Written { config, tree, problems, unread, attached };
+            for (key, problem) in unreadable {
+                let (key, place) = written.locate(&key);
+                written.problems.push(problem.on(key).at(&place));
+            }
+            Ok(written)
+        }
         None => Err(ConfigError::invalid(problems)),
     }
 }

@@ -11,6 +11,8 @@ pub mod beat;
 pub mod samples;
 pub mod lines;
 pub mod calls;
+pub mod budget;
+mod asked;
 mod keeper;
 mod operator;
 mod raise;
@@ -18,5 +20,6 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use budget::deal;
 pub use keeper::SavedWatch;
 pub use operator::{Detected, detect};

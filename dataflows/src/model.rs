@@ -41,4 +41,6 @@ pub use known::{Edge, Live, PlacedChange, Profile};
 pub use labels::Labels;
 pub use series::{FigureRow, Kept, SeriesRow, TemplateRow};
 pub use severity::Severity;
-pub use signal::{Call, Line, Measure, Sample, SignalBatch, Stamp, Unread, Watched};
+pub use signal::{
+    Call, Counted, Line, Measure, Sample, SignalBatch, Stamp, Tally, Unread, Watched,
+};

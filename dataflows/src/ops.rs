@@ -4,5 +4,6 @@ pub mod wheel;
 pub mod epochs;
 pub mod shelf;
 pub mod join;
+pub mod matcher;
 pub mod window;
 pub mod tap;

@@ -16,9 +16,9 @@ use crate::model::{
     EntityUpdate, Group, IncidentKey, Live, NameId, Op, Pin, PlacedChange, Profile, Rated, Reason,
     RuleAction, Seconds, Status, Suppression,
 };
+use crate::ops::matcher::Compiled;
 use crate::ops::window;
 use crate::params::Params;
-use crate::suppress::matcher::Compiled;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,9 +1,11 @@
 //! Every bound and weight, each with its unit. Nothing below is a constant in the logic.
 
+mod budget;
 mod detect;
 pub mod log;
 pub mod metric;
 
+pub use budget::{BudgetParams, Indicator, SloParams, TierParams};
 pub use detect::{BeatParams, CallParams, DetectParams, LineParams, SampleParams};
 
 use serde::{Deserialize, Serialize};

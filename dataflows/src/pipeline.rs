@@ -4,7 +4,7 @@ use crate::cause::kinds::Kinds;
 use crate::context::{SavedThing, context};
 use crate::correlate::{Fact, SavedTenant, correlate};
 use crate::dedup::{SavedKey, dedup};
-use crate::detect::{SavedWatch, detect};
+use crate::detect::{SavedWatch, deal, detect};
 use crate::history::{SavedHistory, history};
 use crate::model::{
     AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey, Rated,
@@ -192,6 +192,7 @@ pub fn pipeline<'scope>(
     tap: &Tap,
 ) -> Outputs<'scope> {
     let Inputs { alerts, signals, context: events, ticks } = inputs;
+    let signals = deal(signals, params);
     let found = detect(signals, ticks.clone(), params, memory.watches.clone(), tap);
     let discovered = dated(found.context.clone());
     let (alerts, events) = (alerts.concat(found.alerts), events.concat(found.context));

@@ -3,16 +3,14 @@
 //! Dependency suppression is not here: a symptom stays a member of its incident
 //! and is marked there (SEMANTICS rule 13).
 
-pub mod matcher;
-
 use crate::model::{
     Alert, AlertKey, Annotated, Context, EntityRef, Live, Pin, Reason, RuleAction, Seconds,
     Severity, Status, Suppression,
 };
 use crate::ops::epochs::Epoch;
+use crate::ops::matcher::Compiled;
 use crate::ops::window;
 use differential_dataflow::VecCollection;
-use matcher::Compiled;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;

@@ -35,7 +35,7 @@ pub struct SeriesArgs {
     /// Only of this entity; may be given again.
     #[arg(long)]
     entity: Vec<String>,
-    /// Only of this kind: metric, log, span or heartbeat; may be given again.
+    /// Only of this kind: metric, log, span, heartbeat or slo; may be given again.
     #[arg(long)]
     kind: Vec<String>,
     /// Only of this name; may be given again.
@@ -195,7 +195,12 @@ fn rounded(value: &Value) -> String {
 
 /// What is known of lines or beats.
 fn in_words(item: &Value) -> Option<String> {
-    let (lines, beats) = (&item["lines"], &item["beats"]);
+    let (lines, beats, budget) = (&item["lines"], &item["beats"], &item["budget"]);
+    if let Some(left) = budget["left"].as_f64() {
+        let burns = budget["burning"].as_f64();
+        let burns = burns.map_or(String::new(), |rate| format!(", burns {rate:.1} times too fast"));
+        return Some(format!("{:.1} % left{burns}", left * 100.0));
+    }
     if lines.is_object() {
         let mut text = format!("{} lines, {} templates", lines["read"], lines["templates"]);
         for template in lines["frequent"].as_array().into_iter().flatten().take(3) {

@@ -29,6 +29,7 @@ const CHANGEABLE_OF_SINK: [&str; 2] = ["match", "queue"];
 /// process runs.
 pub fn fixed(old: &Written, new: &Written) -> Vec<Problem> {
     let keys = old.differing(new).into_iter().filter(|key| !is_changeable(key));
+    let keys = keys.chain(old.attached_differing(new));
     let problem = |key: String| {
         let (_, place) = new.locate(&key);
         let message = "it cannot change while the process runs";
@@ -79,6 +80,7 @@ mod tests {
             "journal.forget",
             "logging.format",
             "correlation.hops",
+            "slos.0.objective",
             "emission.settle",
             "rulesets",
         ] {

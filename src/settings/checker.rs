@@ -1,7 +1,7 @@
 //! Collects problems with their places.
 
 use crate::config::units::Period;
-use crate::config::{ConfigError, Problem, Written};
+use crate::config::{Attached, ConfigError, Problem, Written};
 use std::path::Path;
 
 /// What every part of the check needs.
@@ -26,6 +26,11 @@ impl<'a> Checker<'a> {
         if !self.written.is_default_of_unread(&key) {
             self.problems.push(Problem::new(message, remedy).on(key).at(&place));
         }
+    }
+
+    /// Files that the configuration names and that are checked with it.
+    pub(super) fn attached(&self) -> &'a [Attached] {
+        self.written.attached()
     }
 
     /// Whether all of `keys` could be read: where not, defaults stand for them, and what they

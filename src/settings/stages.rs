@@ -25,6 +25,7 @@ pub(super) fn params(
     params.context.tombstone_seconds = lateness + DISORDER_SECONDS;
     params.history.lateness_seconds = lateness + DISORDER_SECONDS;
     super::detection::detection(checker, &config.detection, &mut params.detect);
+    params.detect.budget.slos = super::slo::check(checker, &config.slos);
     flap(checker, &config.suppression.flap, &mut params);
     history(checker, &config.history, &mut params);
     correlation(checker, &config.correlation, &mut params);

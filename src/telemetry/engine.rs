@@ -6,9 +6,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Numbers that the feeding and the emitting side keep; cloning shares them.
 #[derive(Clone, Default)]
@@ -27,6 +29,8 @@ struct Inner {
     incidents: AtomicU64,
     watches: AtomicI64,
     unread: [AtomicU64; Unread::ALL.len()],
+    /// Of SLOs, parts per million.
+    budgets_left: Mutex<BTreeMap<SmolStr, i64>>,
     revisions: [AtomicU64; RevisionEvent::ALL.len()],
 }
 
@@ -70,6 +74,14 @@ impl EngineBooks {
         for (own, more) in self.0.unread.iter().zip(watched.unread) {
             own.fetch_add(more, Ordering::Relaxed);
         }
+        if !watched.budgets_left_ppm.is_empty() {
+            let left = watched.budgets_left_ppm.iter().map(|(slo, left)| (slo.clone(), *left));
+            self.budgets_left().extend(left);
+        }
+    }
+
+    fn budgets_left(&self) -> MutexGuard<'_, BTreeMap<SmolStr, i64>> {
+        self.0.budgets_left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A revision was handed to the sinks.
@@ -141,6 +153,14 @@ impl Collector for EngineBooks {
                     &read(&inner.unread[reason as usize]),
                     None,
                 )?;
+        }
+        let help = "What is left of the error budget of an SLO over its window";
+        let name = "slo_budget_remaining";
+        let unit = Unit::Other("ratio".to_owned());
+        let mut family = encoder.encode_descriptor(name, help, Some(&unit), MetricType::Gauge)?;
+        for (slo, left) in self.budgets_left().iter() {
+            let left = *left as f64 / 1e6;
+            family.encode_family(&[("slo", slo.as_str())])?.encode_gauge(&left)?;
         }
         let help = "Revisions told";
         let mut family = encoder.encode_descriptor("revisions", help, None, MetricType::Counter)?;

@@ -8,6 +8,8 @@
 use crate::committed::expect_committed;
 use causeway::config::{Surroundings, load_text, schema};
 use causeway::settings::{Settings, SourceKind};
+use causeway_dataflows::ops::matcher::format_matchers;
+use causeway_dataflows::params::{Indicator, SloParams};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,9 +42,11 @@ fn variable(name: &str) -> Option<String> {
 
 /// Reads files by their name within the fixtures, so that messages name no directory of a machine.
 fn read(path: &Path) -> std::io::Result<String> {
-    let known = path.file_name().is_some_and(|name| name == "token");
-    match known {
-        true => std::fs::read_to_string(fixtures().join("token")),
+    if path.file_name().is_some_and(|name| name == "token") {
+        return std::fs::read_to_string(fixtures().join("token"));
+    }
+    match path.starts_with("openslo") && fixtures().join(path).exists() {
+        true => std::fs::read_to_string(fixtures().join(path)),
         false => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     }
 }
@@ -107,6 +111,30 @@ fn bad_files_are_refused_with_their_message() {
         let expected = std::fs::read_to_string(&expected).unwrap();
         assert_eq!(found, expected, "{}; REWRITE=1 rewrites", path.display());
     }
+}
+
+/// What OpenSLO documents say is what the engine is told.
+#[test]
+fn slos_of_openslo_are_read() {
+    let text = std::fs::read_to_string(fixtures().join("good/slo_files.yaml")).unwrap();
+    let (_, settings) = check("slo_files.yaml", &text).unwrap();
+    let slos = &settings.params.detect.budget.slos;
+    let told: Vec<_> = slos
+        .iter()
+        .map(|slo| (&*slo.name, &*slo.entity, slo.budget_ppm, slo.window_seconds / 86_400))
+        .collect();
+    let cart = ("cart-availability", "service:shop/cart", 1_000, 28);
+    assert_eq!(told, [cart, ("checkout-orders", "service:default/checkout", 5_000, 30)]);
+    let shown = |slo: &SloParams| match &slo.indicator {
+        Indicator::Ratio { total, part, part_is_good } => {
+            (format_matchers(total), format_matchers(part), *part_is_good)
+        }
+        other => panic!("{other:?}"),
+    };
+    let total = r#"{alertname="http_requests_total",job="cart"}"#;
+    let bad = r#"{alertname="http_requests_total",job="cart",code=~"5.."}"#;
+    assert_eq!(shown(&slos[0]), (total.to_owned(), bad.to_owned(), false));
+    assert!(shown(&slos[1]).2, "it names the good ones");
 }
 
 #[test]

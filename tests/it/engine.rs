@@ -4,6 +4,7 @@
 //! flap and resolve, late events, topology edits, aliases, silences, windows,
 //! rules, changes, models. It is cut into epochs at random.
 
+mod found;
 mod history;
 mod memory;
 mod mesh;

@@ -13,7 +13,7 @@ use causeway::journal::{self, FrameRef, Options, PartRef};
 use causeway::settings::Settings;
 use causeway::snapshot::Folder;
 use causeway::verify::{Acked, Checker, Expected};
-use causeway_dataflows::suppress::matcher::{format_matchers, parse_matchers};
+use causeway_dataflows::ops::matcher::{format_matchers, parse_matchers};
 use causeway_loadgen::rng::Rng;
 use smol_str::SmolStr;
 use std::io::{Read, Write};

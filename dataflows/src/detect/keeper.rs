@@ -1,5 +1,6 @@
 //! All that one worker watches: a table, a wheel, and what changed in an epoch.
 
+use super::asked::AskedFor;
 use super::raise::Out;
 use super::watch::{Around, SavedState, State, Watch};
 use super::{calls, lines};
@@ -43,13 +44,17 @@ pub(super) struct Keeper {
     free: Vec<u32>,
     dirty: Vec<u32>,
     wheel: Wheel<u32>,
+    /// What is watched whatever is heard of it.
+    asked: AskedFor,
     /// What became of signals and watches since it was told last.
     watched: Watched,
 }
 
 impl Keeper {
-    pub(super) fn new(params: &Params) -> Keeper {
+    /// For one of so many workers.
+    pub(super) fn new(params: &Params, worker: (usize, usize)) -> Keeper {
         Keeper {
+            asked: AskedFor::of(&params.detect, worker),
             params: params.detect.clone(),
             sources: params.sources.clone(),
             disorder_seconds: params.dedup.disorder_seconds,
@@ -71,7 +76,9 @@ impl Keeper {
                 sources: &self.sources,
                 disorder_seconds: self.disorder_seconds,
             };
-            let state = State::restore(&identity, source, state, &around);
+            let asked = self.asked.get(identity.fingerprint);
+            let state = State::restore(&identity, source, state, (asked, &around));
+            let Some(state) = state else { continue };
             let mut watch = Watch::of(&identity, source, state);
             watch.heard = heard;
             let slot = self.open(watch);
@@ -97,11 +104,13 @@ impl Keeper {
 
     /// Takes in the signals of an epoch and says what they come to.
     pub(super) fn epoch(&mut self, batches: Vec<SignalBatch>, now: Seconds, out: &mut Out) {
+        self.ask(now);
         for batch in &batches {
             self.samples(batch, now);
             self.lines(batch, now);
             self.calls(batch, now);
             self.beats(batch, now);
+            self.budgets(batch, now);
         }
         while let Some(due) = self.wheel.pop_due(now) {
             for slot in due {
@@ -180,6 +189,50 @@ impl Keeper {
         }
     }
 
+    fn budgets(&mut self, batch: &SignalBatch, now: Seconds) {
+        for tally in &batch.tallies {
+            let Some(slot) = self.known(batch, &tally.stamp) else { continue };
+            if let Some(State::Budget(budget)) = self.hear(slot, now) {
+                let read = budget.tally(tally);
+                self.took(slot, read);
+            }
+        }
+        for number in &batch.counted {
+            let Some(slot) = self.known(batch, &number.stamp) else { continue };
+            let around = Around {
+                now,
+                params: &self.params,
+                sources: &self.sources,
+                disorder_seconds: self.disorder_seconds,
+            };
+            let watch = self.slots[slot as usize].as_mut();
+            if let Some(State::Budget(budget)) = watch.map(|watch| &mut watch.state) {
+                let read = budget.counted(number, &around);
+                self.took(slot, read);
+            }
+        }
+    }
+
+    /// A signal was read, or was not.
+    fn took(&mut self, slot: u32, read: Result<(), Unread>) {
+        match read {
+            Ok(()) => self.mark(slot),
+            Err(unread) => self.watched.unread[unread as usize] += 1,
+        }
+    }
+
+    /// Opens what is to be watched from the first tick on.
+    fn ask(&mut self, now: Seconds) {
+        for (identity, asked) in self.asked.take_unopened() {
+            if self.find(identity.fingerprint).is_none() {
+                let mut watch = Watch::of(&identity, 0, State::asked(&asked));
+                watch.heard = now;
+                let slot = self.open(watch);
+                self.mark(slot);
+            }
+        }
+    }
+
     /// Something is heard of a watch.
     fn hear(&mut self, slot: u32, now: Seconds) -> Option<&mut State> {
         let watch = self.slots[slot as usize].as_mut()?;
@@ -195,20 +248,27 @@ impl Keeper {
         open: impl FnOnce(&Arc<Identity>, SourceIndex) -> Watch,
     ) -> Option<u32> {
         let identity = &batch.identities[stamp.identity as usize];
-        let fingerprint = identity.fingerprint;
-        let slots = &self.slots;
-        let same = |slot: &u32| {
-            let watch = slots[*slot as usize].as_ref();
-            watch.is_some_and(|watch| watch.identity.fingerprint == fingerprint)
-        };
-        if let Some(slot) = self.index.find(fingerprint.low64(), same) {
-            return Some(*slot);
+        if let Some(slot) = self.find(identity.fingerprint) {
+            return Some(slot);
         }
         if self.index.len() >= self.params.series_max {
             self.watched.unread[Unread::NoRoom as usize] += 1;
             return None;
         }
         Some(self.open(open(identity, stamp.source)))
+    }
+
+    /// The slot of what is asked for, which was opened at the first tick.
+    fn known(&self, batch: &SignalBatch, stamp: &Stamp) -> Option<u32> {
+        self.find(batch.identities[stamp.identity as usize].fingerprint)
+    }
+
+    fn find(&self, fingerprint: Fingerprint) -> Option<u32> {
+        let same = |slot: &u32| {
+            let watch = self.slots[*slot as usize].as_ref();
+            watch.is_some_and(|watch| watch.identity.fingerprint == fingerprint)
+        };
+        self.index.find(fingerprint.low64(), same).copied()
     }
 
     fn open(&mut self, watch: Watch) -> u32 {
@@ -251,11 +311,11 @@ impl Keeper {
         };
         watch.is_dirty = false;
         watch.update(&around, out);
-        if watch.heard.saturating_add(self.params.idle_seconds) <= now {
+        if watch.forgotten(&around) <= now {
             return self.forget(slot);
         }
         let due = watch.due(&around).max(now + 1);
-        if watch.scheduled <= now || due < watch.scheduled {
+        if due < Seconds::MAX && (watch.scheduled <= now || due < watch.scheduled) {
             watch.scheduled = due;
             self.wheel.schedule(due, slot);
         }

@@ -29,7 +29,7 @@ pub struct Detected<'scope> {
 /// Shape:    batches of signals, ticks (one per worker and epoch) -> alert events, context events
 /// Time:     compares event time; says at the epoch that brought the signal or the tick
 /// Units:    seconds of event time; scores in parts per million
-/// State:    one watch per series, writer, operation or beating entity
+/// State:    one watch per series, writer, operation, beating entity or SLO
 /// Retracts: what a late signal inside the bound makes untrue
 /// Source:   ALGORITHMS.md 1 and 2, DESIGN.md section 5
 pub fn detect<'scope>(
@@ -39,7 +39,7 @@ pub fn detect<'scope>(
     memory: Shelf<Vec<SavedWatch>>,
     tap: &Tap,
 ) -> Detected<'scope> {
-    let peers = batches.scope().peers();
+    let (index, peers) = (batches.scope().index(), batches.scope().peers());
     let mut builder = OperatorBuilder::new("detect: watch".to_owned(), batches.scope());
     let mut batches = builder.new_input(batches, Exchange::new(|batch: &SignalBatch| batch.worker));
     let mut ticks = builder.new_input(ticks, Pipeline);
@@ -49,7 +49,7 @@ pub fn detect<'scope>(
     let mut context = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(context);
     let (watched, watched_stream) = builder.new_output();
     let mut watched = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(watched);
-    let mut keeper = Keeper::new(params);
+    let mut keeper = Keeper::new(params, (index, peers));
     let mut begin = memory.begin();
     tap.join();
     let (tap, mut answered) = (tap.clone(), 0);

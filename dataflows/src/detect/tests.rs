@@ -5,7 +5,7 @@ use super::metric::tests::nervous as nervous_metrics;
 use super::raise::Out;
 use crate::model::{
     AlertFlags, Call, Context, EntityRef, Fingerprint, Identity, Labels, Measure, Sample, Seconds,
-    Severity, SignalBatch, Stamp,
+    Severity, SignalBatch, Stamp, Watched,
 };
 use crate::oracle::findings::findings;
 use crate::params::Params;
@@ -13,11 +13,14 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const START: Seconds = 1_000_000;
+pub(super) const START: Seconds = 1_000_000;
 
 /// A keeper, and what stands of all that it said.
 pub(super) struct Bench {
     keeper: Keeper,
+    worker: (usize, usize),
+    /// What became of signals and watches.
+    pub(super) watched: Watched,
     /// Firing, by second; an end is `None`.
     pub(super) stands: BTreeMap<(String, Seconds), Option<String>>,
     /// How often something was said.
@@ -28,8 +31,15 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(params: &Params) -> Bench {
+        Bench::of(params, (0, 1))
+    }
+
+    /// One of so many workers.
+    pub(super) fn of(params: &Params, worker: (usize, usize)) -> Bench {
         Bench {
-            keeper: Keeper::new(params),
+            keeper: Keeper::new(params, worker),
+            worker,
+            watched: Watched::default(),
             stands: BTreeMap::new(),
             said: 0,
             relations: Vec::new(),
@@ -37,12 +47,13 @@ impl Bench {
     }
 
     pub(super) fn epoch(&mut self, now: Seconds, batch: SignalBatch) {
-        self.epochs(now, vec![batch]);
+        self.epoch_of(now, vec![batch]);
     }
 
-    fn epochs(&mut self, now: Seconds, batches: Vec<SignalBatch>) {
+    pub(super) fn epoch_of(&mut self, now: Seconds, batches: Vec<SignalBatch>) {
         let mut out = Out::new(now, 2);
         self.keeper.epoch(batches, now, &mut out);
+        self.watched.add(&out.watched);
         for event in &out.context {
             let Context::Relation(relation) = &event.body else { panic!("{event:?}") };
             let at = event.time_ns / 1_000_000_000 - START;
@@ -64,10 +75,15 @@ impl Bench {
         }
     }
 
+    /// How many things are watched.
+    pub(super) fn keeper_watches(&self) -> usize {
+        self.keeper.save().len()
+    }
+
     /// The same bench after a restart.
     pub(super) fn resume(&mut self, params: &Params, now: Seconds) {
         let saved = self.keeper.save();
-        self.keeper = Keeper::new(params);
+        self.keeper = Keeper::new(params, self.worker);
         self.keeper.restore(saved, now);
     }
 }
@@ -375,7 +391,7 @@ proptest! {
             let later = coming.split_off(coming.partition_point(|(tick, _)| *tick <= now));
             let arrived = std::mem::replace(&mut coming, later);
             heard.extend(arrived.iter().map(|(_, batch)| (now, batch.clone())));
-            bench.epochs(now, arrived.into_iter().map(|(_, batch)| batch).collect());
+            bench.epoch_of(now, arrived.into_iter().map(|(_, batch)| batch).collect());
             prop_assert_eq!(&bench.stands, &findings(&heard, now, &params.detect));
             if restarts && now % 4 == 0 {
                 bench.resume(&params, now);

@@ -1,12 +1,13 @@
 //! One thing that is watched, whatever it is.
 
 use super::beat::{BeatWatch, SavedBeat};
+use super::budget::{BudgetState, BudgetWatch};
 use super::calls::{CallState, CallWatch};
 use super::lines::{LineState, LineWatch};
 use super::raise::{Out, Subject};
 use super::samples::{SampleState, SampleWatch};
 use crate::model::{Identity, Seconds, SeriesRow, SourceIndex};
-use crate::params::{DetectParams, LineParams, SourceParams};
+use crate::params::{DetectParams, LineParams, SloParams, SourceParams};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -29,6 +30,19 @@ impl Around<'_> {
         let of = self.sources.get(usize::from(source)).or(self.sources.first());
         self.now - of.map_or(0, |source| source.lateness_seconds) - self.disorder_seconds
     }
+
+    /// The second before which nothing of any source can come any more.
+    pub fn settled_of_all(&self) -> Seconds {
+        let lateness = self.sources.iter().map(|source| source.lateness_seconds).max();
+        self.now - lateness.unwrap_or(0) - self.disorder_seconds
+    }
+}
+
+/// What the configuration asks to be watched.
+#[derive(Clone, Debug)]
+pub(super) enum Asked {
+    /// An SLO.
+    Budget(Arc<SloParams>),
 }
 
 /// What is kept of one thing.
@@ -42,6 +56,8 @@ pub(super) enum State {
     Calls(Box<CallWatch>),
     /// Signs of life.
     Beat(BeatWatch),
+    /// An error budget.
+    Budget(Box<BudgetWatch>),
 }
 
 /// The same between two epochs.
@@ -51,6 +67,7 @@ pub(super) enum SavedState {
     Lines(LineState),
     Calls(CallState),
     Beat(SavedBeat),
+    Budget(BudgetState),
 }
 
 /// One thing that is watched.
@@ -75,17 +92,18 @@ impl State {
             State::Lines(lines) => SavedState::Lines(lines.save()),
             State::Calls(calls) => SavedState::Calls(calls.save()),
             State::Beat(beat) => SavedState::Beat(beat.save()),
+            State::Budget(budget) => SavedState::Budget(budget.save()),
         }
     }
 
-    /// As it was saved.
+    /// As it was saved; nothing when nobody asks for it any more.
     pub(super) fn restore(
         identity: &Identity,
         source: SourceIndex,
         saved: SavedState,
-        around: &Around<'_>,
-    ) -> State {
-        match saved {
+        (asked, around): (Option<&Asked>, &Around<'_>),
+    ) -> Option<State> {
+        let state = match saved {
             SavedState::Samples(state) => {
                 State::Samples(Box::new(SampleWatch::new(identity, source, state)))
             }
@@ -98,7 +116,25 @@ impl State {
             SavedState::Beat(saved) => {
                 State::Beat(BeatWatch::restore(beat_subject(identity, source), saved, around))
             }
+            SavedState::Budget(state) => match asked? {
+                Asked::Budget(slo) => State::Budget(Box::new(BudgetWatch::new(slo.clone(), state))),
+            },
+        };
+        Some(state)
+    }
+
+    /// What the configuration asks for, before anything was heard of it.
+    pub(super) fn asked(asked: &Asked) -> State {
+        match asked {
+            Asked::Budget(slo) => {
+                State::Budget(Box::new(BudgetWatch::new(slo.clone(), BudgetState::default())))
+            }
         }
+    }
+
+    /// Whether it is watched whatever is heard of it.
+    fn is_asked_for(&self) -> bool {
+        matches!(self, State::Budget(_))
     }
 }
 
@@ -153,6 +189,7 @@ impl Watch {
             State::Lines(lines) => (None, lines.row()),
             State::Calls(calls) => calls.row(&params.calls),
             State::Beat(beat) => (None, beat.row(&params.beat)),
+            State::Budget(budget) => (None, budget.row()),
         };
         let (identity, source) = (self.identity.clone(), self.source);
         SeriesRow { identity, source, heard: self.heard, begins, kept }
@@ -165,6 +202,7 @@ impl Watch {
             State::Lines(lines) => lines.update(around, out),
             State::Calls(calls) => calls.update(self.source, around, out),
             State::Beat(beat) => beat.update(around, out),
+            State::Budget(budget) => budget.update(around, out),
         }
     }
 
@@ -175,8 +213,17 @@ impl Watch {
             State::Lines(lines) => lines.due(around),
             State::Calls(calls) => calls.due(around),
             State::Beat(beat) => beat.due(around),
+            State::Budget(budget) => budget.due(around),
         };
-        let forgotten = self.heard.saturating_add(around.params.idle_seconds);
+        let forgotten = self.forgotten(around);
         own.map_or(forgotten, |own| own.min(forgotten))
+    }
+
+    /// The tick at which it is forgotten when nothing is heard of it; never what is asked for.
+    pub(super) fn forgotten(&self, around: &Around<'_>) -> Seconds {
+        match self.state.is_asked_for() {
+            true => Seconds::MAX,
+            false => self.heard.saturating_add(around.params.idle_seconds),
+        }
     }
 }

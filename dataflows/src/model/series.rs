@@ -49,6 +49,15 @@ pub enum Kept {
         /// When silence becomes a finding; never while too little is known.
         silent_after: Option<Seconds>,
     },
+    /// An error budget.
+    Budget {
+        /// Minutes that ended by then are judged.
+        judged: Seconds,
+        /// What is left of it, parts per million; less than nothing when more was used.
+        left_ppm: i64,
+        /// The rate in the long window of the tier that burns, thousandths, if one does.
+        burning_milli: Option<u64>,
+    },
 }
 
 /// A figure and what is usual for it.
@@ -85,6 +94,7 @@ impl Kept {
             Kept::Log { .. } => "log",
             Kept::Span(_) => "span",
             Kept::Heartbeat { .. } => "heartbeat",
+            Kept::Budget { .. } => "slo",
         }
     }
 }

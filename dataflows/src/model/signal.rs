@@ -1,9 +1,11 @@
 //! What decoders hand to detection: samples, log lines, calls and signs of life, in batches.
 
 use super::event::{Identity, SourceIndex};
-use super::ids::Seconds;
+use super::ids::{Fingerprint, Seconds};
 use super::severity::Severity;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the numbers of a metric are.
@@ -68,6 +70,34 @@ pub struct Call {
     pub failed: bool,
 }
 
+/// What calls of a minute came to for an SLO, which is its identity; the minute is its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// The SLO, and where the minute begins.
+    pub stamp: Stamp,
+    /// Calls that were not good enough.
+    pub bad: u32,
+    /// All of them.
+    pub total: u32,
+}
+
+/// One number of a counter that an SLO reads; the SLO is its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The SLO and the time.
+    pub stamp: Stamp,
+    /// Which counter.
+    pub series: Fingerprint,
+    /// Whether it counts all.
+    pub is_total: bool,
+    /// Whether it counts those that are good, or bad, whichever the SLO asks for.
+    pub is_part: bool,
+    /// What the value is.
+    pub measure: Measure,
+    /// Finite.
+    pub value: f64,
+}
+
 /// Why a signal was not read by detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -76,13 +106,15 @@ pub enum Unread {
     NoRoom,
     /// The minute that it belongs to was decided.
     Late,
-    /// As many lines of its writer waited as may.
+    /// As many lines of its writer waited as may, or an SLO had as many counters as it may.
     Crowded,
+    /// An SLO asks for a counter, and it is a level.
+    NoCounter,
 }
 
 impl Unread {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Unread; 3] = [Unread::NoRoom, Unread::Late, Unread::Crowded];
+    pub const ALL: [Unread; 4] = [Unread::NoRoom, Unread::Late, Unread::Crowded, Unread::NoCounter];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -90,17 +122,21 @@ impl Unread {
             Unread::NoRoom => "no_room",
             Unread::Late => "late",
             Unread::Crowded => "crowded",
+            Unread::NoCounter => "no_counter",
         }
     }
 }
 
 /// What detection did in an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watched {
     /// Watches that there are more, or fewer.
     pub watches: i64,
     /// Signals that were not read, by [`Unread`].
     pub unread: [u64; Unread::ALL.len()],
+    /// By SLO, what is left of its error budget, parts per million; less than nothing when more
+    /// was used than there is.
+    pub budgets_left_ppm: BTreeMap<SmolStr, i64>,
 }
 
 impl Watched {
@@ -110,6 +146,8 @@ impl Watched {
         for (own, more) in self.unread.iter_mut().zip(other.unread) {
             *own += more;
         }
+        let left = other.budgets_left_ppm.iter().map(|(slo, left)| (slo.clone(), *left));
+        self.budgets_left_ppm.extend(left);
     }
 }
 
@@ -128,6 +166,10 @@ pub struct SignalBatch {
     pub calls: Vec<Call>,
     /// Signs of life, likewise.
     pub beats: Vec<Stamp>,
+    /// What calls came to for SLOs.
+    pub tallies: Vec<Tally>,
+    /// Numbers of counters for SLOs, in order of arrival.
+    pub counted: Vec<Counted>,
     /// The lines, back to back.
     pub text: String,
 }
@@ -139,6 +181,8 @@ impl SignalBatch {
             && self.lines.is_empty()
             && self.calls.is_empty()
             && self.beats.is_empty()
+            && self.tallies.is_empty()
+            && self.counted.is_empty()
     }
 
     /// The text of `line`.

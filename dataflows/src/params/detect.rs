@@ -1,5 +1,6 @@
 //! How signals are watched.
 
+use super::budget::BudgetParams;
 use super::log::{Limits, LogModel, MergeModel};
 use super::metric::MetricModel;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ pub struct DetectParams {
     pub calls: CallParams,
     /// Signs of life.
     pub beat: BeatParams,
+    /// Error budgets.
+    pub budget: BudgetParams,
 }
 
 /// How series are judged.
@@ -129,6 +132,7 @@ impl Default for DetectParams {
             lines: LineParams::default(),
             calls: CallParams::default(),
             beat: BeatParams::default(),
+            budget: BudgetParams::default(),
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct SeriesItem {
     pub tenant: SmolStr,
     /// The entity that it is about.
     pub entity: SmolStr,
-    /// `metric`, `log`, `span` or `heartbeat`.
+    /// `metric`, `log`, `span`, `heartbeat` or `slo`.
     pub kind: SmolStr,
     /// The metric, or the operation.
     pub name: SmolStr,
@@ -39,6 +39,8 @@ pub struct SeriesItem {
     pub lines: Option<LinesItem>,
     /// What is known of signs of life.
     pub beats: Option<BeatsItem>,
+    /// What is known of an error budget.
+    pub budget: Option<BudgetItem>,
 }
 
 /// A figure and what is usual for it.
@@ -93,6 +95,17 @@ pub struct BeatsItem {
     pub silent_after: Option<Time>,
 }
 
+/// What is known of an error budget.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct BudgetItem {
+    /// Minutes that ended by then are judged.
+    pub judged: Time,
+    /// The part of it that is left, 1 when nothing was used; below 0 when more was.
+    pub left: f64,
+    /// How many times too fast it burns, if it does.
+    pub burning: Option<f64>,
+}
+
 impl SeriesItem {
     /// As it is kept.
     pub(super) fn of(row: &SeriesRow) -> SeriesItem {
@@ -108,6 +121,7 @@ impl SeriesItem {
             figures: BTreeMap::new(),
             lines: None,
             beats: None,
+            budget: None,
         };
         match &row.kept {
             Kept::Metric(figure) => item.add("value", figure),
@@ -135,6 +149,13 @@ impl SeriesItem {
                     count: *beats,
                     gap: *gap_milli as f64 / 1e3,
                     silent_after: silent_after.map(Time::from_seconds),
+                });
+            }
+            Kept::Budget { judged, left_ppm, burning_milli } => {
+                item.budget = Some(BudgetItem {
+                    judged: Time::from_seconds(*judged),
+                    left: *left_ppm as f64 / 1e6,
+                    burning: burning_milli.map(|milli| milli as f64 / 1e3),
                 });
             }
         }

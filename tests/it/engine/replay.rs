@@ -40,7 +40,7 @@ fn topology_without_a_time_holds_before_the_first_event() {
 }
 
 /// Revisions are of no interest.
-struct Silent;
+pub(super) struct Silent;
 
 impl Outlet for Silent {
     fn revisions(&mut self, _: u64, _: Vec<Message>) {}

@@ -1,0 +1,42 @@
+//! What the configuration asks to be watched, whether anything is heard of it or not.
+
+use super::budget;
+use super::watch::Asked;
+use crate::model::{Fingerprint, Identity};
+use crate::params::DetectParams;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Those that one worker watches.
+#[derive(Debug)]
+pub(super) struct AskedFor {
+    by_fingerprint: BTreeMap<Fingerprint, Asked>,
+    /// Those that no watch was opened for yet.
+    unopened: Vec<(Arc<Identity>, Asked)>,
+}
+
+impl AskedFor {
+    /// What is asked of one of so many workers.
+    pub(super) fn of(params: &DetectParams, (index, peers): (usize, usize)) -> AskedFor {
+        let slos = params.budget.slos.iter();
+        let all = slos.map(|slo| (budget::identity(slo), Asked::Budget(Arc::new(slo.clone()))));
+        let home = |identity: &Identity| identity.fingerprint.low64() % peers as u64;
+        let own: Vec<(Arc<Identity>, Asked)> = all
+            .filter(|(identity, _)| home(identity) == index as u64)
+            .map(|(identity, asked)| (Arc::new(identity), asked))
+            .collect();
+        let by_fingerprint =
+            own.iter().map(|(identity, asked)| (identity.fingerprint, asked.clone())).collect();
+        AskedFor { by_fingerprint, unopened: own }
+    }
+
+    /// What is asked for under a fingerprint.
+    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<&Asked> {
+        self.by_fingerprint.get(&fingerprint)
+    }
+
+    /// Those that no watch was opened for yet; once.
+    pub(super) fn take_unopened(&mut self) -> Vec<(Arc<Identity>, Asked)> {
+        std::mem::take(&mut self.unopened)
+    }
+}

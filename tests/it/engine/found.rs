@@ -1,0 +1,113 @@
+//! What is found does not depend on how many workers find it, nor on the order of the lines.
+
+use super::replay::Silent;
+use causeway::canonical::{Decoder, Framing, Origin, Source};
+use causeway::emit::ledger::Emission;
+use causeway::replay::{Finals, Replay};
+use causeway_dataflows::model::{Finding, Matcher, MatcherOp, Severity};
+use causeway_dataflows::params::{Indicator, Params, SloParams, TierParams};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+const HOUR: i64 = 3600;
+/// A whole hour.
+const START: i64 = 495_000 * HOUR;
+
+fn is(name: &str, value: &str) -> Matcher {
+    Matcher { name: name.into(), op: MatcherOp::Equal, value: value.into() }
+}
+
+fn slo(name: &str, entity: &str, indicator: Indicator) -> SloParams {
+    SloParams {
+        name: name.into(),
+        tenant: "default".into(),
+        entity: entity.into(),
+        indicator,
+        budget_ppm: 1_000,
+        window_seconds: 30 * 24 * HOUR,
+        tiers: TierParams::USUAL.to_vec(),
+        events_min: 100,
+    }
+}
+
+fn promised() -> Params {
+    let calls = Indicator::Calls {
+        entity: "service:shop/cart".into(),
+        operation: None,
+        peer: None,
+        failed_is_bad: true,
+        bad_from_ns: None,
+    };
+    let requests = is("alertname", "requests_total");
+    let counters = Indicator::Ratio {
+        total: vec![requests.clone()],
+        part: vec![requests, is("code", "500")],
+        part_is_good: false,
+    };
+    let mut params = Params::default();
+    params.detect.budget.slos = vec![
+        slo("calls", "service:shop/cart", calls),
+        slo("requests", "service:shop/checkout", counters),
+    ];
+    params
+}
+
+/// Two hours of calls of eleven operations and of counters of seven pods, of which the last half
+/// hour is bad.
+fn two_hours() -> Vec<String> {
+    let mut lines = Vec::new();
+    for second in (0..2 * HOUR).step_by(3) {
+        let (time, is_bad) = ((START + second) * 1_000_000_000, second >= 3 * HOUR / 2);
+        let status = if is_bad && second % 2 == 0 { "error" } else { "ok" };
+        lines.push(format!(
+            r#"{{"kind":"span","time":{time},"entity":"service:shop/cart","span":{{"name":"op {}","kind":"server","duration_ns":1000000,"status":"{status}"}}}}"#,
+            second % 11
+        ));
+        let (pod, minutes) = (second % 7, second / 21);
+        let bad = (minutes - 3 * HOUR / 42).max(0);
+        for (code, value) in [("200", minutes * 30), ("500", bad)] {
+            let mut line = format!(r#"{{"kind":"metric","name":"requests_total","time":{time},"#);
+            let kind = r#""type":"sum","temporality":"cumulative","monotonic":true"#;
+            write!(line, r#""entity":"pod:shop/{pod}","metric":{{{kind}}},"value":{value},"#)
+                .unwrap();
+            write!(line, r#""labels":{{"code":"{code}"}}}}"#).unwrap();
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+fn replayed(lines: &[String], params: &Params, workers: usize) -> Finals {
+    let decoder = Decoder::new(Arc::new(Source::named("test")), workers, None);
+    let mut replay = Replay::start(workers, params, Emission::default(), decoder, Silent).unwrap();
+    let text = lines.join("\n");
+    replay.events(text.as_bytes(), &Origin::default(), Framing::Lines, 1).unwrap();
+    replay.finish().unwrap().0
+}
+
+#[test]
+fn budgets_burn_alike_on_any_number_of_workers() {
+    let (params, lines) = (promised(), two_hours());
+    let one = replayed(&lines, &params, 1);
+    let burning: Vec<(&str, Severity, Finding)> = one
+        .alerts
+        .values()
+        .filter(|row| row.alert.identity.name == "ErrorBudgetBurn")
+        .map(|row| (row.alert.identity.label("slo").unwrap(), row.severity, &row.alert.summary))
+        .map(|(slo, severity, said)| (slo, severity, Finding::read(said).unwrap()))
+        .collect();
+    let slos: BTreeSet<&str> = burning.iter().map(|(slo, ..)| *slo).collect();
+    assert_eq!(slos, BTreeSet::from(["calls", "requests"]), "{burning:?}");
+    for (_, severity, finding) in &burning {
+        assert_eq!((*severity, &*finding.model), (Severity::CRITICAL, "budget/1"));
+    }
+    // Of lines that come up to a minute late nothing changes.
+    let mut late = lines.clone();
+    late.chunks_mut(60).for_each(<[String]>::reverse);
+    for (lines, workers) in [(&lines, 2), (&lines, 3), (&late, 1), (&late, 4)] {
+        let other = &replayed(lines, &params, workers);
+        let digests = [other, &one].map(|finals| finals.tally().digest().to_string());
+        assert_eq!(digests[0], digests[1], "{workers} workers");
+    }
+}
