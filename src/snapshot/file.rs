@@ -87,11 +87,13 @@ enum Tag {
     Sequence = 13,
     Source = 14,
     Idempotency = 15,
-    Watches = 16,
+    /// Watches as they once were; what they had learned is learned anew.
+    EarlierWatches = 16,
+    Watches = 17,
     End = 255,
 }
 
-const TAGS: [Tag; 17] = [
+const TAGS: [Tag; 18] = [
     Tag::Head,
     Tag::Keys,
     Tag::Things,
@@ -107,6 +109,7 @@ const TAGS: [Tag; 17] = [
     Tag::Sequence,
     Tag::Source,
     Tag::Idempotency,
+    Tag::EarlierWatches,
     Tag::Watches,
     Tag::End,
 ];
@@ -220,6 +223,10 @@ pub(super) fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
         let block = reader.block()?;
         match block.tag {
             Tag::Head => head = Some(reader.value(&block)?),
+            Tag::EarlierWatches => tracing::warn!(
+                snapshot = %path.display(),
+                "what was learned of series is of an earlier format and is learned anew"
+            ),
             Tag::Watches => reader.more(&block, &mut saved.watches)?,
             Tag::Keys => reader.more(&block, &mut saved.keys)?,
             Tag::Things => reader.more(&block, &mut saved.things)?,
@@ -347,5 +354,28 @@ impl<R: Read> In<'_, R> {
             offset: block.at,
             problem: format!("a block of kind {:?} cannot be read: {error}", block.tag),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epoch::Run;
+
+    #[test]
+    fn watches_of_an_earlier_format_are_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let mut out = Out { to: std::fs::File::create(&path).unwrap(), at: 0 };
+        out.put(&MAGIC).unwrap();
+        out.put(&VERSION.to_le_bytes()).unwrap();
+        let word = String::new;
+        let run = Run { version: word(), settings: word(), journal: word() };
+        let head = Head { epoch: 7, now: 1, run, source_names: Vec::new() };
+        out.block(Tag::Head, &head).unwrap();
+        out.block(Tag::EarlierWatches, &[1u8, 2, 3]).unwrap();
+        out.block(Tag::End, &()).unwrap();
+        let read = read(&path).unwrap();
+        assert_eq!((read.head, read.engine.watches.len()), (head, 0));
     }
 }
