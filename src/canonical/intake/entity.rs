@@ -116,7 +116,7 @@ fn workload<'a>(labels: &'a Labels<'_>) -> Option<(&'static str, &'a str, &'a st
 }
 
 /// The references of all workloads that OpenTelemetry's labels name, the pod too.
-pub(super) fn workload_names<'a>(labels: &'a Labels<'_>) -> impl Iterator<Item = String> {
+pub(super) fn workload_names(labels: &Labels<'_>) -> impl Iterator<Item = String> {
     let namespace = labels.get("k8s.namespace.name").unwrap_or(DEFAULT_NAMESPACE);
     WORKLOADS
         .iter()

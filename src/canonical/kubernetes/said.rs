@@ -130,11 +130,16 @@ struct View<'a> {
     namespace: &'a str,
     objects: &'a Objects,
     workloads: BTreeMap<&'a str, Workload<'a>>,
+    /// Pods that nothing controls.
+    alone: Vec<(&'a SmolStr, &'a Labels)>,
+    /// Pods that the endpoints of a service name.
+    ends: BTreeMap<&'a SmolStr, Vec<&'a BTreeSet<SmolStr>>>,
 }
 
 impl<'a> View<'a> {
     fn of(namespace: &'a str, objects: &'a Objects) -> View<'a> {
-        let mut view = View { namespace, objects, workloads: BTreeMap::new() };
+        let (workloads, ends) = (BTreeMap::new(), BTreeMap::new());
+        let mut view = View { namespace, objects, workloads, alone: Vec::new(), ends };
         for ((kind, name), body) in objects {
             match body {
                 Body::Workload { owner, labels, template } => {
@@ -153,7 +158,12 @@ impl<'a> View<'a> {
                         workload.kinds.insert(home.kind);
                         workload.labels.insert(labels);
                         workload.selected.insert(labels);
+                    } else {
+                        view.alone.push((name, labels));
                     }
+                }
+                Body::Endpoints { service, pods } => {
+                    view.ends.entry(service).or_default().push(pods);
                 }
                 _ => {}
             }
@@ -262,19 +272,14 @@ impl<'a> View<'a> {
             return found.and_then(|((_, name), _)| pod(name)).into_iter().collect();
         }
         if selector.is_empty() {
-            let ends = self.objects.values().filter_map(|body| match body {
-                Body::Endpoints { service: of, pods } if of == service => Some(pods),
-                _ => None,
-            });
-            return ends.flatten().filter_map(pod).collect();
+            let ends = self.ends.get(service).into_iter().flatten();
+            return ends.copied().flatten().filter_map(pod).collect();
         }
         let fits = |labels: &Labels| selector.iter().all(|(name, of)| labels.get(name) == Some(of));
         let workloads = self.workloads.iter();
         let fitting = workloads.filter(|(_, workload)| workload.selected.iter().any(|of| fits(of)));
-        let alone = self.objects.iter().filter_map(|((_, name), body)| match body {
-            Body::Pod { owner: None, labels, .. } if fits(labels) => pod(name),
-            _ => None,
-        });
+        let alone = self.alone.iter().filter(|(_, labels)| fits(labels));
+        let alone = alone.filter_map(|(name, _)| pod(name));
         fitting.map(|(name, _)| self.entity(name)).chain(alone).collect()
     }
 }
