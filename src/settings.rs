@@ -21,6 +21,7 @@ mod kafka;
 mod source;
 mod detection;
 mod slo;
+mod expected;
 mod openslo;
 mod selector;
 mod stages;

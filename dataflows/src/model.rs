@@ -38,5 +38,6 @@ pub use known::{Edge, Live, PlacedChange, Profile};
 pub use labels::Labels;
 pub use severity::Severity;
 pub use signal::{
-    Call, Counted, Line, Measure, Sample, SignalBatch, Stamp, Tally, Unread, Watched,
+    Call, Counted, DELAY_SECONDS, Line, Measure, Sample, SignalBatch, SourceTally, Stamp, Tally,
+    Unread, Watched,
 };

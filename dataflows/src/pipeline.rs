@@ -186,7 +186,7 @@ pub fn pipeline<'scope>(
     memory: &Memory,
 ) -> Outputs<'scope> {
     let Inputs { alerts, signals, context: events, ticks } = inputs;
-    let signals = deal(signals, params);
+    let (alerts, signals) = deal((alerts, signals), params);
     let found = detect(signals, ticks.clone(), params, memory.watches.clone());
     let (alerts, events) = (alerts.concat(found.alerts), events.concat(found.context));
     let deduped = dedup(alerts, ticks.clone(), params, memory.keys.clone());
