@@ -23,6 +23,7 @@ mod kubernetes;
 mod source;
 mod detection;
 mod slo;
+mod expected;
 mod openslo;
 mod selector;
 mod stages;

@@ -12,6 +12,8 @@ pub mod samples;
 pub mod lines;
 pub mod calls;
 pub mod budget;
+pub mod expected;
+mod deal;
 mod asked;
 mod keeper;
 mod operator;
@@ -20,6 +22,6 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use budget::deal;
+pub use deal::deal;
 pub use keeper::SavedWatch;
 pub use operator::{Detected, detect};

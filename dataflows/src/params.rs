@@ -2,11 +2,13 @@
 
 mod budget;
 mod detect;
+mod expected;
 pub mod log;
 pub mod metric;
 
 pub use budget::{BudgetParams, Indicator, SloParams, TierParams};
 pub use detect::{BeatParams, CallParams, DetectParams, LineParams, SampleParams};
+pub use expected::{Expected, ExpectedParams, ExpectingParams};
 
 use serde::{Deserialize, Serialize};
 

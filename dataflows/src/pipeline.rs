@@ -192,7 +192,7 @@ pub fn pipeline<'scope>(
     tap: &Tap,
 ) -> Outputs<'scope> {
     let Inputs { alerts, signals, context: events, ticks } = inputs;
-    let signals = deal(signals, params);
+    let (alerts, signals) = deal((alerts, signals), params);
     let found = detect(signals, ticks.clone(), params, memory.watches.clone(), tap);
     let discovered = dated(found.context.clone());
     let (alerts, events) = (alerts.concat(found.alerts), events.concat(found.context));

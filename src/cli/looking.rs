@@ -35,7 +35,8 @@ pub struct SeriesArgs {
     /// Only of this entity; may be given again.
     #[arg(long)]
     entity: Vec<String>,
-    /// Only of this kind: metric, log, span, heartbeat or slo; may be given again.
+    /// Only of this kind: metric, log, span, heartbeat, slo or expected; may be given
+    /// again.
     #[arg(long)]
     kind: Vec<String>,
     /// Only of this name; may be given again.
@@ -200,6 +201,9 @@ fn in_words(item: &Value) -> Option<String> {
         let burns = budget["burning"].as_f64();
         let burns = burns.map_or(String::new(), |rate| format!(", burns {rate:.1} times too fast"));
         return Some(format!("{:.1} % left{burns}", left * 100.0));
+    }
+    if let Some(after) = item["expected"]["missing_after"].as_str() {
+        return Some(format!("missing after {after}"));
     }
     if lines.is_object() {
         let mut text = format!("{} lines, {} templates", lines["read"], lines["templates"]);

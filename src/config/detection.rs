@@ -2,6 +2,7 @@
 
 use super::source::SeverityWord;
 use super::units::Period;
+use crate::canonical::native::matcher::MatcherBody;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub struct Detection {
     pub spans: Spans,
     /// Entities that send heartbeats and fall silent.
     pub heartbeats: Heartbeats,
+    /// What has to come regularly, of the tenant `default`.
+    pub expected: Vec<Expected>,
 }
 
 impl Default for Detection {
@@ -33,6 +36,7 @@ impl Default for Detection {
             logs: Logs::default(),
             spans: Spans::default(),
             heartbeats: Heartbeats::default(),
+            expected: Vec::new(),
         }
     }
 }
@@ -143,4 +147,46 @@ impl Default for Heartbeats {
             severity: warning(),
         }
     }
+}
+
+/// Something that has to come regularly: one of `alert`, `series`, `heartbeat` and `source`. It
+/// is missing also when it never came.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// What it is called; findings carry it as the label `expected`.
+    pub name: String,
+    /// Matchers of an alert that always fires, as silences have them. It becomes no incident: a
+    /// rule `expected/NAME` keeps it out.
+    #[serde(default)]
+    pub alert: Vec<MatcherBody>,
+    /// Series as `name{label="value"}`, any of which has to come.
+    #[serde(default)]
+    pub series: Option<String>,
+    /// The entity that has to send heartbeats.
+    #[serde(default)]
+    pub heartbeat: Option<String>,
+    /// The configured source from which something has to come.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// What its findings are about; without it the heartbeat's entity, `source:` and the source's
+    /// name, or `expected:` and this name.
+    #[serde(default)]
+    pub entity: String,
+    /// How often it comes.
+    pub every: Period,
+    /// How much later it may come.
+    #[serde(default = "tolerance_default")]
+    pub tolerance: Period,
+    /// Severity of the finding.
+    #[serde(default = "error")]
+    pub severity: SeverityWord,
+}
+
+fn tolerance_default() -> Period {
+    Period::minutes(1)
+}
+
+fn error() -> SeverityWord {
+    SeverityWord::Word("error".to_owned())
 }

@@ -16,6 +16,7 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<Context> 
     list(checker, "silences", &config.silences, &mut contexts);
     list(checker, "maintenance", &config.maintenance, &mut contexts);
     list(checker, "rules", &config.rules, &mut contexts);
+    contexts.extend(super::expected::rules(&config.detection.expected));
     contexts
 }
 

@@ -74,7 +74,7 @@ fn heartbeats(checker: &mut Checker<'_>, given: &Heartbeats, params: &mut Detect
 }
 
 /// A severity of findings.
-fn word(checker: &mut Checker<'_>, key: &str, given: &SeverityWord) -> Severity {
+pub(super) fn word(checker: &mut Checker<'_>, key: &str, given: &SeverityWord) -> Severity {
     severity(given).unwrap_or_else(|| {
         let remedy = "write fatal, critical, error, warning, info, debug, or a number from 1 to 24";
         checker.wrong(key, "it is no severity".to_owned(), remedy);

@@ -26,6 +26,8 @@ pub(super) fn params(
     params.history.lateness_seconds = lateness + DISORDER_SECONDS;
     super::detection::detection(checker, &config.detection, &mut params.detect);
     params.detect.budget.slos = super::slo::check(checker, &config.slos);
+    let expected = &config.detection.expected;
+    params.detect.expecting.expected = super::expected::check(checker, expected, sources);
     flap(checker, &config.suppression.flap, &mut params);
     history(checker, &config.history, &mut params);
     correlation(checker, &config.correlation, &mut params);

@@ -1,7 +1,7 @@
 //! What the configuration asks to be watched, whether anything is heard of it or not.
 
-use super::budget;
 use super::watch::Asked;
+use super::{budget, expected};
 use crate::model::{Fingerprint, Identity};
 use crate::params::DetectParams;
 use std::collections::BTreeMap;
@@ -19,7 +19,11 @@ impl AskedFor {
     /// What is asked of one of so many workers.
     pub(super) fn of(params: &DetectParams, (index, peers): (usize, usize)) -> AskedFor {
         let slos = params.budget.slos.iter();
-        let all = slos.map(|slo| (budget::identity(slo), Asked::Budget(Arc::new(slo.clone()))));
+        let slos = slos.map(|slo| (budget::identity(slo), Asked::Budget(Arc::new(slo.clone()))));
+        let expected = params.expecting.expected.iter();
+        let expected =
+            expected.map(|of| (expected::identity(of), Asked::Expected(Arc::new(of.clone()))));
+        let all = slos.chain(expected);
         let home = |identity: &Identity| identity.fingerprint.low64() % peers as u64;
         let own: Vec<(Arc<Identity>, Asked)> = all
             .filter(|(identity, _)| home(identity) == index as u64)

@@ -21,7 +21,7 @@ use crate::model::{
 use crate::params::{Indicator, SloParams, TierParams};
 use counter::Counter;
 use curve::{Curve, MINUTE, Sum};
-pub use deal::deal;
+pub(super) use deal::Dealer;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;

@@ -111,6 +111,7 @@ impl Keeper {
             self.calls(batch, now);
             self.beats(batch, now);
             self.budgets(batch, now);
+            self.expected(batch);
         }
         while let Some(due) = self.wheel.pop_due(now) {
             for slot in due {
@@ -213,6 +214,17 @@ impl Keeper {
         }
     }
 
+    fn expected(&mut self, batch: &SignalBatch) {
+        for stamp in &batch.seen {
+            let Some(slot) = self.known(batch, stamp) else { continue };
+            let watch = self.slots[slot as usize].as_mut();
+            if let Some(State::Expected(expected)) = watch.map(|watch| &mut watch.state) {
+                let read = expected.seen(stamp.time);
+                self.took(slot, read);
+            }
+        }
+    }
+
     /// A signal was read, or was not.
     fn took(&mut self, slot: u32, read: Result<(), Unread>) {
         match read {
@@ -225,9 +237,14 @@ impl Keeper {
     fn ask(&mut self, now: Seconds) {
         for (identity, asked) in self.asked.take_unopened() {
             if self.find(identity.fingerprint).is_none() {
-                let mut watch = Watch::of(&identity, 0, State::asked(&asked));
-                watch.heard = now;
-                let slot = self.open(watch);
+                let around = Around {
+                    now,
+                    params: &self.params,
+                    sources: &self.sources,
+                    disorder_seconds: self.disorder_seconds,
+                };
+                let state = State::asked(&asked, &around);
+                let slot = self.open(Watch::of(&identity, 0, state));
                 self.mark(slot);
             }
         }

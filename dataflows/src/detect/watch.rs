@@ -3,11 +3,12 @@
 use super::beat::{BeatWatch, SavedBeat};
 use super::budget::{BudgetState, BudgetWatch};
 use super::calls::{CallState, CallWatch};
+use super::expected::{ExpectedState, ExpectedWatch};
 use super::lines::{LineState, LineWatch};
 use super::raise::{Out, Subject};
 use super::samples::{SampleState, SampleWatch};
 use crate::model::{Identity, Seconds, SeriesRow, SourceIndex};
-use crate::params::{DetectParams, LineParams, SloParams, SourceParams};
+use crate::params::{DetectParams, ExpectedParams, LineParams, SloParams, SourceParams};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ impl Around<'_> {
 pub(super) enum Asked {
     /// An SLO.
     Budget(Arc<SloParams>),
+    /// Something that has to come.
+    Expected(Arc<ExpectedParams>),
 }
 
 /// What is kept of one thing.
@@ -58,6 +61,8 @@ pub(super) enum State {
     Beat(BeatWatch),
     /// An error budget.
     Budget(Box<BudgetWatch>),
+    /// Something that has to come.
+    Expected(Box<ExpectedWatch>),
 }
 
 /// The same between two epochs.
@@ -68,6 +73,7 @@ pub(super) enum SavedState {
     Calls(CallState),
     Beat(SavedBeat),
     Budget(BudgetState),
+    Expected(ExpectedState),
 }
 
 /// One thing that is watched.
@@ -93,6 +99,7 @@ impl State {
             State::Calls(calls) => SavedState::Calls(calls.save()),
             State::Beat(beat) => SavedState::Beat(beat.save()),
             State::Budget(budget) => SavedState::Budget(budget.save()),
+            State::Expected(expected) => SavedState::Expected(expected.save()),
         }
     }
 
@@ -118,23 +125,34 @@ impl State {
             }
             SavedState::Budget(state) => match asked? {
                 Asked::Budget(slo) => State::Budget(Box::new(BudgetWatch::new(slo.clone(), state))),
+                Asked::Expected(_) => return None,
+            },
+            SavedState::Expected(state) => match asked? {
+                Asked::Expected(of) => {
+                    State::Expected(Box::new(ExpectedWatch::new(of.clone(), state, around)))
+                }
+                Asked::Budget(_) => return None,
             },
         };
         Some(state)
     }
 
     /// What the configuration asks for, before anything was heard of it.
-    pub(super) fn asked(asked: &Asked) -> State {
+    pub(super) fn asked(asked: &Asked, around: &Around<'_>) -> State {
         match asked {
             Asked::Budget(slo) => {
                 State::Budget(Box::new(BudgetWatch::new(slo.clone(), BudgetState::default())))
+            }
+            Asked::Expected(of) => {
+                let state = ExpectedState::default();
+                State::Expected(Box::new(ExpectedWatch::new(of.clone(), state, around)))
             }
         }
     }
 
     /// Whether it is watched whatever is heard of it.
     fn is_asked_for(&self) -> bool {
-        matches!(self, State::Budget(_))
+        matches!(self, State::Budget(_) | State::Expected(_))
     }
 }
 
@@ -190,6 +208,7 @@ impl Watch {
             State::Calls(calls) => calls.row(&params.calls),
             State::Beat(beat) => (None, beat.row(&params.beat)),
             State::Budget(budget) => (None, budget.row()),
+            State::Expected(expected) => (None, expected.row()),
         };
         let (identity, source) = (self.identity.clone(), self.source);
         SeriesRow { identity, source, heard: self.heard, begins, kept }
@@ -203,6 +222,7 @@ impl Watch {
             State::Calls(calls) => calls.update(self.source, around, out),
             State::Beat(beat) => beat.update(around, out),
             State::Budget(budget) => budget.update(around, out),
+            State::Expected(expected) => expected.update(around, out),
         }
     }
 
@@ -214,6 +234,7 @@ impl Watch {
             State::Calls(calls) => calls.due(around),
             State::Beat(beat) => beat.due(around),
             State::Budget(budget) => budget.due(around),
+            State::Expected(expected) => expected.due(around),
         };
         let forgotten = self.forgotten(around);
         own.map_or(forgotten, |own| own.min(forgotten))

@@ -58,6 +58,13 @@ pub enum Kept {
         /// The rate in the long window of the tier that burns, thousandths, if one does.
         burning_milli: Option<u64>,
     },
+    /// Something that has to come.
+    Expected {
+        /// When it came last, or the first tick.
+        last: Option<Seconds>,
+        /// When its absence becomes a finding.
+        missing_after: Option<Seconds>,
+    },
 }
 
 /// A figure and what is usual for it.
@@ -95,6 +102,7 @@ impl Kept {
             Kept::Span(_) => "span",
             Kept::Heartbeat { .. } => "heartbeat",
             Kept::Budget { .. } => "slo",
+            Kept::Expected { .. } => "expected",
         }
     }
 }

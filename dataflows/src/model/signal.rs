@@ -98,6 +98,34 @@ pub struct Counted {
     pub value: f64,
 }
 
+/// What became of a source's events that were received in one minute; the source is its
+/// identity, the minute its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceTally {
+    /// The source, and where the minute begins.
+    pub stamp: Stamp,
+    /// When the last of them was received.
+    pub last: Seconds,
+    /// How many there were.
+    pub received: u32,
+    /// Those that were refused.
+    pub rejected: u32,
+    /// Those that were taken and had to be repaired.
+    pub repaired: u32,
+    /// Those that were taken and are older than the lateness bound.
+    pub late: u32,
+    /// How many were received how long after they happened: steps of [`DELAY_SECONDS`], in
+    /// order.
+    pub delays: Vec<(u8, u32)>,
+}
+
+/// Where steps of delays begin, seconds; what came before it happened, as far as clocks can be
+/// believed, is less than nothing. The first step is all that is less.
+pub const DELAY_SECONDS: [i64; 32] = [
+    -3600, -1800, -600, -300, -180, -120, -90, -60, -45, -30, -20, -15, -10, -5, -2, -1, 1, 2, 5,
+    10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1800, 3600,
+];
+
 /// Why a signal was not read by detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -170,6 +198,10 @@ pub struct SignalBatch {
     pub tallies: Vec<Tally>,
     /// Numbers of counters for SLOs, in order of arrival.
     pub counted: Vec<Counted>,
+    /// When something came that is expected.
+    pub seen: Vec<Stamp>,
+    /// What became of events of sources.
+    pub sources: Vec<SourceTally>,
     /// The lines, back to back.
     pub text: String,
 }
@@ -183,6 +215,8 @@ impl SignalBatch {
             && self.beats.is_empty()
             && self.tallies.is_empty()
             && self.counted.is_empty()
+            && self.seen.is_empty()
+            && self.sources.is_empty()
     }
 
     /// The text of `line`.

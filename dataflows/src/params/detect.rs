@@ -1,6 +1,7 @@
 //! How signals are watched.
 
 use super::budget::BudgetParams;
+use super::expected::ExpectingParams;
 use super::log::{Limits, LogModel, MergeModel};
 use super::metric::MetricModel;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub struct DetectParams {
     pub beat: BeatParams,
     /// Error budgets.
     pub budget: BudgetParams,
+    /// What has to come regularly.
+    pub expecting: ExpectingParams,
 }
 
 /// How series are judged.
@@ -133,6 +136,7 @@ impl Default for DetectParams {
             calls: CallParams::default(),
             beat: BeatParams::default(),
             budget: BudgetParams::default(),
+            expecting: ExpectingParams::default(),
         }
     }
 }

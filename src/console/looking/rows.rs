@@ -23,7 +23,7 @@ pub struct SeriesItem {
     pub tenant: SmolStr,
     /// The entity that it is about.
     pub entity: SmolStr,
-    /// `metric`, `log`, `span`, `heartbeat` or `slo`.
+    /// `metric`, `log`, `span`, `heartbeat`, `slo` or `expected`.
     pub kind: SmolStr,
     /// The metric, or the operation.
     pub name: SmolStr,
@@ -41,6 +41,8 @@ pub struct SeriesItem {
     pub beats: Option<BeatsItem>,
     /// What is known of an error budget.
     pub budget: Option<BudgetItem>,
+    /// What is known of something that has to come.
+    pub expected: Option<ExpectedItem>,
 }
 
 /// A figure and what is usual for it.
@@ -106,6 +108,15 @@ pub struct BudgetItem {
     pub burning: Option<f64>,
 }
 
+/// What is known of something that has to come.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ExpectedItem {
+    /// When it came last, or the first tick.
+    pub last: Option<Time>,
+    /// When its absence becomes a finding.
+    pub missing_after: Option<Time>,
+}
+
 impl SeriesItem {
     /// As it is kept.
     pub(super) fn of(row: &SeriesRow) -> SeriesItem {
@@ -122,6 +133,7 @@ impl SeriesItem {
             lines: None,
             beats: None,
             budget: None,
+            expected: None,
         };
         match &row.kept {
             Kept::Metric(figure) => item.add("value", figure),
@@ -149,6 +161,12 @@ impl SeriesItem {
                     count: *beats,
                     gap: *gap_milli as f64 / 1e3,
                     silent_after: silent_after.map(Time::from_seconds),
+                });
+            }
+            Kept::Expected { last, missing_after } => {
+                item.expected = Some(ExpectedItem {
+                    last: last.map(Time::from_seconds),
+                    missing_after: missing_after.map(Time::from_seconds),
                 });
             }
             Kept::Budget { judged, left_ppm, burning_milli } => {

@@ -1,7 +1,7 @@
 //! What an SLO finds does not depend on arrival, restarts, or which worker has its parts.
 
+use super::super::deal::Dealt;
 use super::super::tests::{Bench, START, identity, stamp};
-use super::deal::Dealer;
 use super::*;
 use crate::model::{Call, Matcher, MatcherOp, Sample, SignalBatch, Stamp};
 use crate::params::Params;
@@ -99,7 +99,7 @@ fn batches(coming: &[Coming], peers: usize) -> Vec<SignalBatch> {
 type Outcome = (BTreeMap<(String, Seconds), Option<String>>, BTreeMap<SmolStr, i64>);
 
 fn run(params: &Params, coming: &[Coming], end: Seconds, peers: usize, restarts: bool) -> Outcome {
-    let dealer = Dealer::new(params, peers);
+    let dealer = Dealer::new(params);
     let mut benches: Vec<Bench> =
         (0..peers).map(|index| Bench::of(params, (index, peers))).collect();
     let mut by_tick: BTreeMap<Seconds, Vec<Coming>> = BTreeMap::new();
@@ -111,9 +111,9 @@ fn run(params: &Params, coming: &[Coming], end: Seconds, peers: usize, restarts:
         let arrived: Vec<Coming> =
             std::mem::replace(&mut by_tick, later).into_values().flatten().collect();
         let mut all = batches(&arrived, peers);
-        let mut dealt = Vec::new();
+        let mut dealt = Dealt::new(peers);
         all.iter().for_each(|batch| dealer.deal(batch, &mut dealt));
-        all.append(&mut dealt);
+        all.append(&mut dealt.batches);
         for (index, bench) in benches.iter_mut().enumerate() {
             let own = all.iter().filter(|batch| batch.worker == index as u64).cloned().collect();
             bench.epoch_of(now, own);
@@ -174,10 +174,10 @@ fn slow_calls_are_bad_and_calls_that_others_answer_do_not_count() {
     let mut asked = Identity::clone(&batch.identities[2]);
     asked.labels = Labels::pack([("peer", "database:shop/db")].into_iter());
     batch.identities[2] = Arc::new(asked);
-    let mut dealt = Vec::new();
-    Dealer::new(&params, 1).deal(&batch, &mut dealt);
+    let mut dealt = Dealt::new(1);
+    Dealer::new(&params).deal(&batch, &mut dealt);
     let told: Vec<(u32, u32)> =
-        dealt[0].tallies.iter().map(|tally| (tally.bad, tally.total)).collect();
+        dealt.batches[0].tallies.iter().map(|tally| (tally.bad, tally.total)).collect();
     assert_eq!(told, [(1, 2)]);
 }
 
@@ -217,9 +217,9 @@ fn an_slo_that_counts_something_else_begins_anew() {
     let mut bench = Bench::new(&before);
     let fed = |bench: &mut Bench, params: &Params, now: Seconds, failed: bool| {
         let mut all = batches(&[(now - START, 0, What::Call("a", failed)); 200], 1);
-        let mut dealt = Vec::new();
-        Dealer::new(params, 1).deal(&all[0], &mut dealt);
-        all.append(&mut dealt);
+        let mut dealt = Dealt::new(1);
+        Dealer::new(params).deal(&all[0], &mut dealt);
+        all.append(&mut dealt.batches);
         bench.epoch_of(now, all);
     };
     fed(&mut bench, &before, START, true);
