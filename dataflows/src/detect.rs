@@ -20,7 +20,7 @@ mod operator;
 mod raise;
 mod watch;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use deal::deal;
 pub use keeper::SavedWatch;

@@ -104,15 +104,8 @@ pub fn correlate<'scope>(
                                 tenants.remove(&tenant);
                             }
                         }
-                        memory.leave(epoch, || {
-                            tenants
-                                .iter()
-                                .map(|(name, state)| (name.clone(), state.save()))
-                                .collect()
-                        });
-                        if tap.is_open(Stage::Correlate) {
-                            tap.show(Stage::Correlate, updates.iter().filter_map(shown));
-                        }
+                        memory.leave(epoch, || save(&tenants));
+                        show(&tap, &updates);
                         if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }
@@ -150,6 +143,18 @@ fn by_tenant(batch: Batch) -> BTreeMap<SmolStr, Vec<(Fact, isize)>> {
         tenants.entry(tenant).or_default().push((fact, diff));
     }
     tenants
+}
+
+/// What has to be remembered of tenants.
+fn save(tenants: &BTreeMap<SmolStr, Tenant>) -> Vec<(SmolStr, SavedTenant)> {
+    tenants.iter().map(|(name, state)| (name.clone(), state.save())).collect()
+}
+
+/// Shows outcomes to whoever looks.
+fn show(tap: &Tap, updates: &[(Outcome, Epoch, isize)]) {
+    if tap.is_open(Stage::Correlate) {
+        tap.show(Stage::Correlate, updates.iter().filter_map(shown));
+    }
 }
 
 /// What people who look are shown of an outcome.

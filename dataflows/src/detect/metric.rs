@@ -17,7 +17,7 @@ mod series;
 mod steps;
 mod track;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use crate::params::metric as model;
 

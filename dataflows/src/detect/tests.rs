@@ -1,28 +1,26 @@
 //! What is found does not depend on the order in which signals arrive inside the bound.
 
 use super::keeper::Keeper;
-use super::metric::tests::nervous as nervous_metrics;
 use super::raise::Out;
 use crate::model::{
     AlertFlags, Call, Context, EntityRef, Fingerprint, Identity, Labels, Measure, Sample, Seconds,
     Severity, SignalBatch, Stamp, Watched,
 };
-use crate::oracle::findings::findings;
 use crate::params::Params;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) const START: Seconds = 1_000_000;
+pub(crate) const START: Seconds = 1_000_000;
 
 /// A keeper, and what stands of all that it said.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     keeper: Keeper,
     worker: (usize, usize),
     /// What became of signals and watches.
     pub(super) watched: Watched,
     /// Firing, by second; an end is `None`.
-    pub(super) stands: BTreeMap<(String, Seconds), Option<String>>,
+    pub(crate) stands: BTreeMap<(String, Seconds), Option<String>>,
     /// How often something was said.
     pub(super) said: usize,
     /// Relations that were told.
@@ -30,7 +28,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub(super) fn new(params: &Params) -> Bench {
+    pub(crate) fn new(params: &Params) -> Bench {
         Bench::of(params, (0, 1))
     }
 
@@ -50,7 +48,7 @@ impl Bench {
         self.epoch_of(now, vec![batch]);
     }
 
-    pub(super) fn epoch_of(&mut self, now: Seconds, batches: Vec<SignalBatch>) {
+    pub(crate) fn epoch_of(&mut self, now: Seconds, batches: Vec<SignalBatch>) {
         let mut out = Out::new(now, 2);
         self.keeper.epoch(batches, now, &mut out);
         self.watched.add(&out.watched);
@@ -81,14 +79,14 @@ impl Bench {
     }
 
     /// The same bench after a restart.
-    pub(super) fn resume(&mut self, params: &Params, now: Seconds) {
+    pub(crate) fn resume(&mut self, params: &Params, now: Seconds) {
         let saved = self.keeper.save();
         self.keeper = Keeper::new(params, self.worker);
         self.keeper.restore(saved, now);
     }
 }
 
-pub(super) fn identity(kind: &str, entity: &str, name: &str) -> Arc<Identity> {
+pub(crate) fn identity(kind: &str, entity: &str, name: &str) -> Arc<Identity> {
     let none = std::iter::empty();
     Arc::new(Identity {
         fingerprint: Fingerprint::of(&mut Vec::new(), "t", kind, entity, name, none.clone()),
@@ -104,7 +102,7 @@ pub(super) fn stamp(time: Seconds) -> Stamp {
     Stamp { identity: 0, source: 0, time }
 }
 
-fn beats(times: &[Seconds]) -> SignalBatch {
+pub(crate) fn beats(times: &[Seconds]) -> SignalBatch {
     SignalBatch {
         identities: vec![identity("heartbeat", "host:a", "heartbeat")],
         beats: times.iter().map(|time| stamp(*time)).collect(),
@@ -193,7 +191,7 @@ fn feed(
     bench
 }
 
-fn samples(measure: Measure) -> impl Fn(&[(Seconds, f64)]) -> SignalBatch {
+pub(crate) fn samples(measure: Measure) -> impl Fn(&[(Seconds, f64)]) -> SignalBatch {
     move |arrived| SignalBatch {
         identities: vec![identity("metric", "service:a/b", "latency")],
         samples: arrived
@@ -257,7 +255,7 @@ fn a_total_is_judged_by_its_rate() {
     assert_eq!(found[0], days);
 }
 
-fn calls(arrived: &[(Seconds, f64)]) -> SignalBatch {
+pub(crate) fn calls(arrived: &[(Seconds, f64)]) -> SignalBatch {
     let mut of = Identity::clone(&identity("span", "service:shop/checkout", "GET /cart"));
     of.labels = Labels::pack([("peer", "service:shop/cart")].into_iter());
     let call = |(time, seconds): &(Seconds, f64)| Call {
@@ -301,7 +299,7 @@ fn calls_that_fail_are_found_and_tell_who_asks_whom() {
     assert_eq!((late.stands, late.relations.len()), (bench.stands, bench.relations.len()));
 }
 
-fn lines(arrived: &[(Seconds, f64)]) -> SignalBatch {
+pub(crate) fn lines(arrived: &[(Seconds, f64)]) -> SignalBatch {
     let mut batch = SignalBatch {
         identities: vec![identity("log", "service:a/b", "log")],
         ..SignalBatch::default()
@@ -328,76 +326,6 @@ fn a_line_that_nobody_wrote_before_is_found() {
     let [("LogNovelty service:a/b", Some(said))] = found[..] else { panic!("{found:?}") };
     assert!(said.starts_with(r#"new line "connection to cart-db refused after 3 tries" is 1"#));
     assert_eq!(feed(&late, 20_400, true, lines).stands, bench.stands);
-}
-
-/// One signal of four sorts: its sort, seconds since the one before, how late it comes, a number.
-type Drawn = (usize, Seconds, Seconds, u32);
-
-/// Signals that do not wait for a day to be judged, by detectors that find much.
-fn nervous() -> Params {
-    let mut params = Params::default();
-    let detect = &mut params.detect;
-    (detect.samples.warm_up_seconds, detect.calls.warm_up_seconds) = (0, 0);
-    (detect.samples.model, detect.calls.model) = (nervous_metrics(), nervous_metrics());
-    (detect.samples.model.hold_seconds, detect.samples.model.repeat_seconds) = (900, 90);
-    detect.beat.beats_min = 3;
-    detect.lines.model.novelty_lines_min = 3;
-    detect.lines.model.rate_lines_min = 1;
-    detect.lines.model.warm_minutes = 1;
-    detect.lines.model.alert_ppm = 100_000;
-    params
-}
-
-/// What a drawn signal is, `at` seconds after the start.
-fn signal((sort, _, _, number): Drawn, at: Seconds) -> SignalBatch {
-    let number = f64::from(number);
-    let arrived = [(START + at, number)];
-    match sort {
-        0 => samples(Measure::Level)(&arrived),
-        1 => {
-            let mut batch = samples(Measure::Total)(&arrived);
-            batch.identities = vec![identity("metric", "service:a/b", "requests")];
-            batch
-        }
-        2 => beats(&[START + at]),
-        3 => calls(&[(START + at, if number < 3.0 { -number } else { number })]),
-        _ => lines(&[(START + at, if number < 2.0 { -1.0 } else { number })]),
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-    /// After every epoch what stands is what all signals so far, taken together, lead to.
-    #[test]
-    fn every_epoch_agrees_with_the_oracle(
-        drawn in prop::collection::vec((0usize..5, 1i64..40, 0i64..250, 0u32..40), 1..160),
-        step in 3i64..70,
-        restarts in any::<bool>(),
-    ) {
-        let params = nervous();
-        let mut bench = Bench::new(&params);
-        let (mut at, mut end) = (0, 0);
-        let mut coming: Vec<(Seconds, SignalBatch)> = Vec::new();
-        for one in drawn {
-            at += one.1;
-            end = end.max(at + one.2);
-            coming.push((START + at + one.2, signal(one, at)));
-        }
-        coming.sort_by_key(|(tick, _)| *tick);
-        let mut heard: Vec<(Seconds, SignalBatch)> = Vec::new();
-        let mut now = START;
-        while now < START + end + 400 {
-            now += step;
-            let later = coming.split_off(coming.partition_point(|(tick, _)| *tick <= now));
-            let arrived = std::mem::replace(&mut coming, later);
-            heard.extend(arrived.iter().map(|(_, batch)| (now, batch.clone())));
-            bench.epoch_of(now, arrived.into_iter().map(|(_, batch)| batch).collect());
-            prop_assert_eq!(&bench.stands, &findings(&heard, now, &params.detect));
-            if restarts && now % 4 == 0 {
-                bench.resume(&params, now);
-            }
-        }
-    }
 }
 
 proptest! {

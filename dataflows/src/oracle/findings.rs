@@ -1,5 +1,8 @@
 //! Findings from the whole of what was heard: sorted, and judged in one pass.
 
+#[cfg(test)]
+mod tests;
+
 use crate::detect::beat::Rhythm;
 use crate::detect::log::{LogService, Miner, ReadingKind, Templates};
 use crate::detect::metric::{Accumulation, Counter, MetricModel, Reading, Series};

@@ -173,9 +173,7 @@ impl Server {
         });
         console.health.set("config", Condition::Well);
         let (stop, stopped) = oneshot::channel();
-        let stopped = async move {
-            let _ = stopped.await;
-        };
+        let stopped = async move { drop(stopped.await) };
         let (address, serves) = serving(&http, console.app(receiving, false), stopped).await;
         let (grpc, serves_calls) = serving(&http, calls, std::future::pending()).await;
         // The client asks for a provider even where it speaks plain HTTP only.

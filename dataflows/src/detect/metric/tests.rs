@@ -138,7 +138,7 @@ fn a_state_that_was_written_goes_on_as_if_it_had_not() {
 }
 
 /// A model that finds something nearly always, so that late samples matter.
-pub(in crate::detect) fn nervous() -> MetricModel {
+pub(crate) fn nervous() -> MetricModel {
     let mut model = MetricModel { young_rows: 0.0, young_strength: 0.0, ..MetricModel::default() };
     for lanes in [&mut model.plain, &mut model.seasonal] {
         lanes.settled_rows = 3;
