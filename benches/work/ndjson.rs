@@ -7,6 +7,7 @@ use causeway_dataflows::dedup::dedup;
 use causeway_dataflows::model::{Alert, AlertBatch, AlertCount, AlertKey, Seconds, Status};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::ops::shelf::Shelf;
+use causeway_dataflows::ops::tap::Tap;
 use causeway_dataflows::params::Params;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -183,7 +184,7 @@ fn build(
     worker.dataflow_named("w1", |scope| {
         let (batches, batch_stream) = scope.new_input();
         let (ticks, tick_stream) = scope.new_input();
-        let deduped = dedup(batch_stream, tick_stream, params, Shelf::default());
+        let deduped = dedup(batch_stream, tick_stream, params, Shelf::default(), &Tap::default());
         let tap = heard.clone();
         let alerts = deduped.alerts.inner.inspect(move |(alert, _, diff)| {
             let mut heard = tap.borrow_mut();

@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn columns_that_make_no_series_are_refused() {
         let of = |names: &[&str], metric: &str| {
-            let names = names.iter().map(|name| SmolStr::new(name)).collect();
+            let names = names.iter().map(SmolStr::new).collect();
             Columns::new(names, metric.into(), SmolStr::default()).map(|_| ())
         };
         assert_eq!(of(&["timestamp", "value"], "cpu"), Ok(()));

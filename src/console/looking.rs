@@ -114,7 +114,7 @@ async fn show(
             _ = pauses.tick() => {}
         }
         let mut lines = Vec::new();
-        for seen in std::iter::from_fn(|| look.next()).take(left.min(TAPPED_MAX as u64) as usize) {
+        for seen in std::iter::from_fn(|| look.take()).take(left.min(TAPPED_MAX as u64) as usize) {
             let Some(row) = seen.row else { continue };
             let mut line = rows::json(&row);
             line["stage"] = json!(stage.word());
@@ -177,7 +177,7 @@ async fn answered(look: &mut Look, workers: usize) -> Vec<Row> {
     let mut pauses = tokio::time::interval(PAUSE);
     while ends < workers {
         pauses.tick().await;
-        while let Some(seen) = look.next() {
+        while let Some(seen) = look.take() {
             match seen.row {
                 Some(row) => rows.push(row),
                 None => ends += 1,

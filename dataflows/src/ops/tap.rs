@@ -212,7 +212,7 @@ impl Looking {
 
 impl Look {
     /// The next row, if one waits.
-    pub fn next(&mut self) -> Option<Seen> {
+    pub fn take(&mut self) -> Option<Seen> {
         self.rows.try_recv().ok()
     }
 
@@ -252,7 +252,7 @@ mod tests {
     }
 
     fn seen(look: &mut Look) -> usize {
-        std::iter::from_fn(|| look.next()).count()
+        std::iter::from_fn(|| look.take()).count()
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         for answered in [&mut one, &mut other, &mut 1] {
             tap.answer(Stage::Series, answered, 3, |show| show(beat("a", "host:1")));
         }
-        let ends = std::iter::from_fn(|| look.next()).filter(|seen| seen.row.is_none());
+        let ends = std::iter::from_fn(|| look.take()).filter(|seen| seen.row.is_none());
         assert_eq!((ends.count(), one, other), (2, 1, 1));
     }
 }

@@ -154,11 +154,12 @@ fn a_budget_that_burns_is_found_and_ends_with_its_short_window() {
     assert!(found.windows(2).take(20).all(|pair| pair[1].0 - pair[0].0 == 60), "{found:?}");
     // Half an hour later its short window holds no failure any more.
     assert!(end.is_some_and(|end| (4800 + 1800..4800 + 2000).contains(&end)), "{found:?}");
-    let (name, first) = stands.iter().next().map(|(key, said)| (&key.0, said.clone())).unwrap();
+    let (name, first) =
+        stands.iter().next().map(|(key, said)| (&key.0, said.clone())).expect("it burns");
     assert_eq!(name, "ErrorBudgetBurn service:shop/cart");
     let first = first.unwrap_or_default();
     assert!(first.starts_with("burn rate of calls over 6h and 30m, with -"), "{first}");
-    let finding = Finding::read(&first).unwrap();
+    let finding = Finding::read(&first).expect("a finding");
     assert_eq!((&*finding.expected, &*finding.model), ("6", "budget/1"));
     let paged = stands.values().flatten().filter(|said| said.contains("over 1h and 5m"));
     assert!((18..24).contains(&paged.count()), "{stands:?}");
@@ -205,7 +206,7 @@ fn pods(lag_of: impl Fn(Seconds) -> Seconds) -> Vec<Coming> {
 fn counters_of_all_series_add_up() {
     let params = params(vec![of_counters()]);
     let (stands, left) = run(&params, &pods(|_| 0), 2 * 3600 + 60, 2, false);
-    let begin = stands.keys().next().map(|(_, at)| at - START).unwrap();
+    let begin = stands.keys().next().map(|(_, at)| at - START).expect("it burns");
     assert!((3660..4500).contains(&begin), "{begin}");
     // Twelve thousand and some requests, of which one and 4 * 119 were errors.
     assert!(left["t/counters"] < -18_000_000, "{left:?}");
