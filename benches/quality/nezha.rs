@@ -88,12 +88,17 @@ pub fn run(dir: &Path, engine: &Engine, scratch: &Path) -> Result<Value, Quality
 fn faults(path: &Path) -> Result<Vec<(i64, Fault)>, QualityError> {
     let hours: BTreeMap<String, Vec<Fault>> =
         serde_json::from_str(&read(path)?).map_err(|error| shape_error(path, error))?;
-    let timed = |fault: Fault| {
-        let text = format!("{}Z", fault.inject_time);
-        let at: Timestamp = text.parse().map_err(|error| shape_error(path, error))?;
-        Ok((at.as_second(), fault))
+    let timed = |fault: Fault| match utc(&fault.inject_time) {
+        Some(at) => Ok((at, fault)),
+        None => Err(shape_error(path, format!("{} is no time", fault.inject_time))),
     };
     hours.into_values().flatten().map(timed).collect()
+}
+
+/// The second of a time in words, UTC. The column of seconds beside it is years ahead in one file.
+fn utc(text: &str) -> Option<i64> {
+    let time: Timestamp = format!("{}Z", text.get(..19)?).parse().ok()?;
+    Some(time.as_second())
 }
 
 /// Everything that was recorded in a day.
@@ -112,8 +117,7 @@ fn recorded(dir: &Path, day: &str) -> Result<Recording, QualityError> {
         let header = reader.headers().map_err(|error| shape(&error))?.clone();
         for row in reader.records() {
             let row = row.map_err(|error| shape(&error))?;
-            let at = row.get(1).and_then(|text| text.parse().ok());
-            let at: i64 = at.ok_or_else(|| shape(&"a row has no time"))?;
+            let at = row.get(0).and_then(utc).ok_or_else(|| shape(&"a row has no time"))?;
             let fields = header.iter().zip(&row).skip(2).filter(|(_, text)| !text.is_empty());
             for (column, text) in fields {
                 let Ok(value) = text.parse::<f64>() else { continue };
