@@ -3,7 +3,6 @@
 mod backup;
 mod client;
 mod config;
-mod csv;
 mod demo;
 mod detect;
 mod dlq;
@@ -14,6 +13,7 @@ mod journal;
 mod looking;
 mod output;
 mod replay;
+mod rows;
 mod run;
 mod schema;
 mod send;

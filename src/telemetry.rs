@@ -5,6 +5,7 @@
 
 pub mod log;
 pub mod repeat;
+mod by_source;
 pub mod bins;
 pub mod ingest;
 pub mod kafka;

@@ -35,6 +35,25 @@ pub fn instant_text(text: &str) -> Option<i64> {
     rfc3339(text.as_bytes()).or_else(|| text.trim().parse().ok())
 }
 
+/// An instant as people write it into files: RFC 3339, the same without a zone for UTC, or a whole
+/// number of seconds, milliseconds, microseconds or nanoseconds, told apart by its size.
+pub fn instant_in_any_unit(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse::<i64>() {
+        // The years 1973 to 5138 in each unit.
+        let scale = match number.unsigned_abs() {
+            0..100_000_000_000 => NANOS,
+            100_000_000_000..100_000_000_000_000 => 1_000_000,
+            100_000_000_000_000..100_000_000_000_000_000 => 1_000,
+            _ => 1,
+        };
+        return number.checked_mul(scale);
+    }
+    match text.len() {
+        19 => rfc3339(format!("{text}Z").as_bytes()),
+        _ => rfc3339(text.as_bytes()),
+    }
+}
+
 /// Like [`instant_text`], with the year 1 that Go writes for "no time" as absent.
 pub fn go_instant(text: &str) -> Option<i64> {
     if text.starts_with("0001-01-01T00:00:00") { None } else { instant_text(text) }
@@ -133,6 +152,25 @@ mod tests {
     fn by_jiff(text: &str) -> Option<i64> {
         let stamp: jiff::Timestamp = text.parse().ok()?;
         i64::try_from(stamp.as_nanosecond()).ok()
+    }
+
+    #[test]
+    fn instants_come_in_many_forms() {
+        for text in [
+            "2023-11-14 22:13:20",
+            "2023-11-14T22:13:20",
+            "2023-11-14T23:13:20+01:00",
+            "1700000000",
+            "1700000000000",
+            "1700000000000000",
+            "1700000000000000000",
+        ] {
+            assert_eq!(instant_in_any_unit(text), Some(1_700_000_000 * NANOS), "{text}");
+        }
+        assert_eq!(
+            (instant_in_any_unit("yesterday"), instant_in_any_unit("-1")),
+            (None, Some(-NANOS))
+        );
     }
 
     #[test]

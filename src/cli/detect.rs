@@ -1,12 +1,11 @@
 //! `causeway detect`: how strange each row of a series is, in one causal pass.
 
-use super::csv::{create, open, same_file, writer};
+use super::rows::{create, open, same_file, writer};
 use super::{Failure, exit};
-use crate::canonical::csv::instant;
-use crate::canonical::time::seconds_of;
-use ::csv::{Reader, ReaderBuilder, StringRecord};
+use crate::canonical::time::{instant_in_any_unit, seconds_of};
 use anyhow::{Context as _, anyhow};
 use causeway_dataflows::detect::metric::{MetricModel, Season, Series};
+use csv::{Reader, ReaderBuilder, StringRecord};
 use std::io::{self, Read, Write};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -139,7 +138,7 @@ impl Columns {
 
 /// The line of a row.
 fn place(args: &Args, row: &StringRecord) -> String {
-    format!("{}:{}", args.csv.display(), row.position().map_or(0, ::csv::Position::line))
+    format!("{}:{}", args.csv.display(), row.position().map_or(0, csv::Position::line))
 }
 
 /// The line at which reading stopped.
@@ -148,10 +147,10 @@ fn at(args: &Args, rows: &Reader<impl Read>) -> String {
 }
 
 /// What is behind a failure to read or write a row, so that failures of files stay those.
-fn cause(error: ::csv::Error) -> anyhow::Error {
+fn cause(error: csv::Error) -> anyhow::Error {
     match error.into_kind() {
-        ::csv::ErrorKind::Io(error) => error.into(),
-        ::csv::ErrorKind::Utf8 { err, .. } => anyhow!("{err}; write the file in UTF-8"),
+        csv::ErrorKind::Io(error) => error.into(),
+        csv::ErrorKind::Utf8 { err, .. } => anyhow!("{err}; write the file in UTF-8"),
         kind => anyhow!("{kind:?}"),
     }
 }
@@ -169,7 +168,7 @@ fn season(text: &str) -> Result<Season, String> {
 
 /// The second that a timestamp lies in.
 fn seconds(text: &str) -> anyhow::Result<i64> {
-    instant(text.trim()).map(seconds_of).ok_or_else(|| {
+    instant_in_any_unit(text.trim()).map(seconds_of).ok_or_else(|| {
         anyhow!(
             "{text:?} is no time; write YYYY-MM-DD HH:MM:SS, RFC 3339, or whole seconds, \
              milliseconds, microseconds or nanoseconds since 1970"

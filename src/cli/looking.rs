@@ -80,11 +80,12 @@ pub struct TapArgs {
 /// Lists what detection keeps.
 pub fn series(args: &SeriesArgs) -> Result<ExitCode, Failure> {
     let client = Client::new(&args.at.url, args.at.token.as_deref())?;
-    let mut path = format!("/v1/series?limit={}", args.limit);
+    let limit = args.limit.to_string();
+    let mut query = vec![("limit", limit.as_str())];
     for (name, values) in [("entity", &args.entity), ("kind", &args.kind), ("name", &args.name)] {
-        values.iter().for_each(|value| add(&mut path, name, value));
+        query.extend(values.iter().map(|value| (name, value.as_str())));
     }
-    let answer = client.get(&path).map_err(unavailable)?;
+    let answer = client.get(&with_query("/v1/series", &query)?).map_err(unavailable)?;
     let body = taken(answer)?;
     if args.json {
         return put(&String::from_utf8_lossy(&body));
@@ -95,12 +96,11 @@ pub fn series(args: &SeriesArgs) -> Result<ExitCode, Failure> {
 /// Shows what passes.
 pub fn tap(args: &TapArgs) -> Result<ExitCode, Failure> {
     let client = Client::new(&args.at.url, args.at.token.as_deref())?;
-    let mut path = format!("/v1/tap?every={}", args.every);
-    add(&mut path, "stage", &args.stage);
-    args.entity.iter().for_each(|entity| add(&mut path, "entity", entity));
-    if let Some(limit) = args.limit {
-        add(&mut path, "limit", &limit.to_string());
-    }
+    let (every, limit) = (args.every.to_string(), args.limit.map(|limit| limit.to_string()));
+    let mut query = vec![("every", every.as_str()), ("stage", args.stage.as_str())];
+    query.extend(args.entity.iter().map(|entity| ("entity", entity.as_str())));
+    query.extend(limit.iter().map(|limit| ("limit", limit.as_str())));
+    let path = with_query("/v1/tap", &query)?;
     let mut out = std::io::stdout().lock();
     // Whoever has seen enough, such as `head`, closes the pipe.
     let show = |line: &str| writeln!(out, "{line}").and_then(|()| out.flush()).is_ok();
@@ -108,16 +108,10 @@ pub fn tap(args: &TapArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(path: &mut String, name: &str, value: &str) {
-    let value: String = url_encoded(value);
-    let _ = write!(path, "&{name}={value}");
-}
-
-fn url_encoded(text: &str) -> String {
-    reqwest::Url::parse_with_params("http://x/", [("v", text)])
-        .ok()
-        .and_then(|url| url.query().map(|query| query.trim_start_matches("v=").to_owned()))
-        .unwrap_or_default()
+/// A path with its query, escaped.
+fn with_query(path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
+    let url = reqwest::Url::parse_with_params(&format!("http://localhost{path}"), query)?;
+    Ok(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
 }
 
 fn unavailable(problem: String) -> Failure {

@@ -1,6 +1,6 @@
 //! `causeway templates`: the templates of a log, line by line.
 
-use super::csv::{create, open, same_file, writer};
+use super::rows::{create, open, same_file, writer};
 use super::{Failure, exit};
 use anyhow::Context as _;
 use causeway_dataflows::detect::log::header::Headers;
@@ -138,7 +138,7 @@ fn next_line(stream: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> 
 }
 
 /// Writes one row a line; gives the number of templates.
-fn write(mined: &Mined, out: impl Write) -> ::csv::Result<usize> {
+fn write(mined: &Mined, out: impl Write) -> csv::Result<usize> {
     let mut rows: BTreeMap<u64, [String; 2]> = BTreeMap::new();
     let mut current: BTreeMap<u64, u64> = BTreeMap::new();
     let mut out = writer(out);

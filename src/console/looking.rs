@@ -5,6 +5,7 @@ mod rows;
 use super::Console;
 use super::incidents::{page_limit, tenants};
 use super::params::Params;
+use super::stream::{Open, unbuffered};
 use crate::ingest::http::answer::{Problem, json_of};
 use crate::ingest::http::auth::CanRead;
 use axum::body::{Body, Bytes};
@@ -67,11 +68,7 @@ pub async fn tap(
     })?;
     let number = |name| params.read(name, "a whole number from 1 up", |text| text.parse().ok());
     let (every, limit): (Option<u64>, Option<u64>) = (number("every")?, number("limit")?);
-    let room = console.http.gate.stream().ok_or_else(|| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open")
-            .retry_after(10)
-    })?;
-    let open = console.http.metrics.http.stream();
+    let open = Open::of(&console, &caller)?;
     let mut look = console.tap.look(
         stage,
         Wanted {
@@ -81,22 +78,13 @@ pub async fn tap(
             waiting_max: TAPPED_MAX,
         },
     );
-    let time_left = caller.time_left(console.http.clock.now_seconds());
     let (sender, receiver) = mpsc::channel::<Result<Bytes, Infallible>>(16);
-    tokio::spawn(async move {
-        let showing = show(&mut look, stage, limit.unwrap_or(u64::MAX), &sender);
-        match time_left {
-            None => showing.await,
-            Some(left) => drop(tokio::time::timeout(left, showing).await),
-        }
-        drop((room, open));
-    });
+    let limit = limit.unwrap_or(u64::MAX);
+    tokio::spawn(open.carry(async move { show(&mut look, stage, limit, &sender).await }));
     let mut response = Response::new(Body::from_stream(ReceiverStream::new(receiver)));
     let kind = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(CONTENT_TYPE, kind);
-    // Buffering proxies would hold rows back.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(unbuffered(response))
 }
 
 /// Moves rows to whoever looks until he goes away or has seen enough.

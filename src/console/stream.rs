@@ -12,6 +12,8 @@ use crate::emit::store::{Position, Streamed, Subscription};
 use crate::emit::wire::RevisionEvent;
 use crate::ingest::http::answer::Problem;
 use crate::ingest::http::auth::{Caller, CanRead};
+use crate::ingest::http::room::Place;
+use crate::telemetry::http::UnderWay;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -47,29 +49,54 @@ pub async fn follow(
             })
         })
         .transpose()?;
-    let room = console.http.gate.stream().ok_or_else(|| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open")
-            .retry_after(10)
-    })?;
-    let open = console.http.metrics.http.stream();
+    let open = Open::of(&console, &caller)?;
     let subscription = console.store.subscribe(position);
-    let time_left = caller.time_left(console.http.clock.now_seconds());
     let (sender, receiver) = mpsc::channel(BUFFER);
-    tokio::spawn(async move {
-        let forwarding = forward(subscription, &matcher, &sender);
-        match time_left {
-            None => forwarding.await,
-            // A token that has expired opens nothing more; its holder comes back with another.
-            Some(left) => drop(tokio::time::timeout(left, forwarding).await),
-        }
-        drop((room, open));
-    });
+    tokio::spawn(open.carry(async move { forward(subscription, &matcher, &sender).await }));
     let events =
         Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    let mut response = events.into_response();
-    // Buffering proxies would hold events back.
+    Ok(unbuffered(events.into_response()))
+}
+
+/// An answer that buffering proxies would hold back, and must not.
+pub(super) fn unbuffered(mut response: Response) -> Response {
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
+}
+
+/// A place among the answers that go on, for as long as it is kept.
+pub(super) struct Open {
+    _place: Place,
+    _counted: UnderWay,
+    /// Until the caller's token expires.
+    time_left: Option<Duration>,
+}
+
+impl Open {
+    /// A place for a caller.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn of(console: &Console, caller: &Caller) -> Result<Open, Problem> {
+        let place = console.http.gate.stream().ok_or_else(|| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open")
+                .retry_after(10)
+        })?;
+        Ok(Open {
+            _place: place,
+            _counted: console.http.metrics.http.stream(),
+            time_left: caller.time_left(console.http.clock.now_seconds()),
+        })
+    }
+
+    /// Keeps the place until the work is done or the token has expired: that opens nothing more,
+    /// and its holder comes back with another.
+    pub(super) async fn carry(self, work: impl Future<Output = ()>) {
+        match self.time_left {
+            None => work.await,
+            Some(left) => drop(tokio::time::timeout(left, work).await),
+        }
+    }
 }
 
 fn matcher(caller: &Caller, params: &Params) -> Result<Matcher, Problem> {

@@ -1,7 +1,7 @@
 //! What detection looks for.
 
 use super::checker::Checker;
-use super::source::severity;
+use super::source::{SEVERITIES, severity};
 use crate::config::detection::{Detection, Heartbeats, Logs, Metrics, Spans};
 use crate::config::source::SeverityWord;
 use causeway_dataflows::model::Severity;
@@ -76,8 +76,7 @@ fn heartbeats(checker: &mut Checker<'_>, given: &Heartbeats, params: &mut Detect
 /// A severity of findings.
 pub(super) fn word(checker: &mut Checker<'_>, key: &str, given: &SeverityWord) -> Severity {
     severity(given).unwrap_or_else(|| {
-        let remedy = "write fatal, critical, error, warning, info, debug, or a number from 1 to 24";
-        checker.wrong(key, "it is no severity".to_owned(), remedy);
+        checker.wrong(key, "it is no severity".to_owned(), SEVERITIES);
         Severity::WARNING
     })
 }

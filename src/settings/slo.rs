@@ -3,7 +3,7 @@
 use super::checker::Checker;
 use super::openslo;
 use super::selector::selector;
-use super::source::severity;
+use super::source::{SEVERITIES, severity};
 use crate::config::slo::{Calls, Ratio, Slo, Tier};
 use crate::config::units::Period;
 use causeway_dataflows::model::Severity;
@@ -162,9 +162,7 @@ fn tiers(say: &mut Say<'_>, given: &[Tier], window_seconds: i64) -> Vec<TierPara
             say(&field("short"), message, "a twelfth of `long` is usual");
         }
         let severity = severity(&tier.severity).unwrap_or_else(|| {
-            let remedy =
-                "write fatal, critical, error, warning, info, debug, or a number from 1 to 24";
-            say(&field("severity"), "it is no severity".to_owned(), remedy);
+            say(&field("severity"), "it is no severity".to_owned(), SEVERITIES);
             Severity::WARNING
         });
         let burn_milli = (tier.burn.clamp(0.001, 1_000_000.0) * 1000.0).round() as u64;

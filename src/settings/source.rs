@@ -19,6 +19,10 @@ use std::time::Duration;
 const RESERVED: [&str; 9] =
     ["v1", "api", "-", "livez", "readyz", "metrics", "openapi.json", "style.css", "incidents"];
 
+/// What to do about a severity that is none.
+pub(super) const SEVERITIES: &str =
+    "write fatal, critical, error, warning, info, debug, or a number from 1 to 24";
+
 /// One source, checked.
 #[derive(Clone, Debug)]
 pub struct SourceSettings {
@@ -270,11 +274,9 @@ fn severities(
             Some(severity) => {
                 severities.insert(SmolStr::new(word.to_lowercase()), severity);
             }
-            None => checker.wrong(
-                &format!("{key}.severity.{word}"),
-                "it is no severity",
-                "write fatal, critical, error, warning, info, debug, or a number from 1 to 24",
-            ),
+            None => {
+                checker.wrong(&format!("{key}.severity.{word}"), "it is no severity", SEVERITIES)
+            }
         }
     }
     severities

@@ -1,5 +1,6 @@
 //! The books of Kafka sources: how far behind each partition is, and what came of it.
 
+use super::by_source::{Figure, counters, gauges};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -99,12 +100,7 @@ impl fmt::Debug for KafkaBooks {
     }
 }
 
-/// A counter of a source: its name, its help, its unit and where it is.
-type Counter = (&'static str, &'static str, Option<Unit>, fn(&KafkaCounts) -> u64);
-/// The same for a gauge.
-type Gauge = (&'static str, &'static str, fn(&KafkaCounts) -> u64);
-
-const COUNTERS: [Counter; 8] = [
+const COUNTERS: [Figure<KafkaCounts>; 8] = [
     ("kafka_messages", "Messages taken", None, |counts| counts.messages),
     ("kafka", "Bytes of messages taken", Some(Unit::Bytes), |counts| counts.bytes),
     ("kafka_messages_repeated", "Messages that came again and were left out", None, |counts| {
@@ -123,11 +119,11 @@ const COUNTERS: [Counter; 8] = [
     }),
 ];
 
-const GAUGES: [Gauge; 2] = [
-    ("kafka_partitions_assigned", "Partitions that are read here", |counts| {
+const GAUGES: [Figure<KafkaCounts>; 2] = [
+    ("kafka_partitions_assigned", "Partitions that are read here", None, |counts| {
         counts.partitions.len() as u64
     }),
-    ("kafka_partitions_paused", "Partitions that wait for the engine", |counts| {
+    ("kafka_partitions_paused", "Partitions that wait for the engine", None, |counts| {
         counts.partitions.values().filter(|state| state.is_paused).count() as u64
     }),
 ];
@@ -138,22 +134,8 @@ impl Collector for KafkaBooks {
         if sources.is_empty() {
             return Ok(());
         }
-        for (name, help, unit, read) in COUNTERS {
-            let kind = MetricType::Counter;
-            let mut family = encoder.encode_descriptor(name, help, unit.as_ref(), kind)?;
-            for (source, counts) in &sources {
-                family
-                    .encode_family(&[("source", source.as_str())])?
-                    .encode_counter::<[(&str, &str); 0], _, f64>(&read(counts), None)?;
-            }
-        }
-        for (name, help, read) in GAUGES {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for (source, counts) in &sources {
-                let labels = [("source", source.as_str())];
-                family.encode_family(&labels)?.encode_gauge(&read(counts))?;
-            }
-        }
+        counters(&mut encoder, &sources, &COUNTERS)?;
+        gauges(&mut encoder, &sources, &GAUGES)?;
         encode_lags(&mut encoder, &sources)
     }
 }

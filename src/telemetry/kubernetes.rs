@@ -1,5 +1,6 @@
 //! The books of sources that watch a cluster.
 
+use super::by_source::{Figure, counters, gauges};
 use crate::clock::{NANOS, SharedClock};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -114,24 +115,22 @@ impl fmt::Debug for KubernetesBooks {
     }
 }
 
-/// A figure of a source: its name, its help and where it is.
-type Figure = (&'static str, &'static str, fn(&KubernetesCounts) -> u64);
-
-const COUNTERS: [Figure; 5] = [
-    ("kubernetes_events", "Events of watches about objects", |counts| counts.events),
-    ("kubernetes_relists", "Lists made again because a watch came too late", |counts| {
+const COUNTERS: [Figure<KubernetesCounts>; 5] = [
+    ("kubernetes_events", "Events of watches about objects", None, |counts| counts.events),
+    ("kubernetes_relists", "Lists made again because a watch came too late", None, |counts| {
         counts.relists
     }),
-    ("kubernetes_errors", "Requests that failed and watches cut off", |counts| counts.errors),
-    ("kubernetes_statements", "Statements about the topology handed on", |counts| {
+    ("kubernetes_errors", "Requests that failed and watches cut off", None, |counts| counts.errors),
+    ("kubernetes_statements", "Statements about the topology handed on", None, |counts| {
         counts.statements
     }),
-    ("kubernetes_objects_dropped", "Objects left out beyond objects_max", |counts| {
+    ("kubernetes_objects_dropped", "Objects left out beyond objects_max", None, |counts| {
         counts.objects_dropped
     }),
 ];
 
-const GAUGES: [Figure; 1] = [("kubernetes_objects", "Objects that are known", |of| of.objects)];
+const GAUGES: [Figure<KubernetesCounts>; 1] =
+    [("kubernetes_objects", "Objects that are known", None, |of| of.objects)];
 
 impl Collector for KubernetesBooks {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -139,22 +138,8 @@ impl Collector for KubernetesBooks {
         if sources.is_empty() {
             return Ok(());
         }
-        for (name, help, read) in COUNTERS {
-            let kind = MetricType::Counter;
-            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for (source, counts) in &sources {
-                family
-                    .encode_family(&[("source", source.as_str())])?
-                    .encode_counter::<[(&str, &str); 0], _, f64>(&read(counts), None)?;
-            }
-        }
-        for (name, help, read) in GAUGES {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for (source, counts) in &sources {
-                let labels = [("source", source.as_str())];
-                family.encode_family(&labels)?.encode_gauge(&read(counts))?;
-            }
-        }
+        counters(&mut encoder, &sources, &COUNTERS)?;
+        gauges(&mut encoder, &sources, &GAUGES)?;
         let now_ns = self.clock.monotonic_ns();
         let lag = |scope: &ScopeState| {
             scope.heard_ns.map(|heard| now_ns.saturating_sub(heard) as f64 / NANOS as f64)

@@ -2,10 +2,30 @@
 
 use super::watch::Asked;
 use super::{budget, expected};
-use crate::model::{Fingerprint, Identity};
+use crate::model::{EntityRef, Fingerprint, Identity, Labels};
 use crate::params::DetectParams;
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The words that decide where something is kept: what it is about is among them, as `what`, so
+/// that one that is about something else from now on begins anew.
+pub(super) fn identity(
+    sort: &str,
+    (tenant, entity, name): (&SmolStr, &str, &SmolStr),
+    what: (&str, &str),
+) -> Identity {
+    let fingerprint =
+        Fingerprint::of(&mut Vec::new(), tenant, sort, entity, name, [what].into_iter());
+    Identity {
+        fingerprint,
+        tenant: tenant.clone(),
+        source: SmolStr::new(sort),
+        entity: EntityRef::new(tenant, entity),
+        name: name.clone(),
+        labels: Labels::pack([(sort, name.as_str())].into_iter()),
+    }
+}
 
 /// Those that one worker watches.
 #[derive(Debug)]

@@ -50,6 +50,20 @@ impl Rhythm {
     }
 }
 
+impl Rhythm {
+    /// What is said of a silence that was allowed until `allowed`.
+    pub(crate) fn silence(&self, allowed: Seconds) -> Finding {
+        Finding {
+            what: "silence, seconds".into(),
+            value: number((allowed + 1 - self.last) as f64),
+            expected: number(self.gap_milli as f64 / 1000.0),
+            score_ppm: 1_000_000,
+            step_milli: 0,
+            model: "beat/1".into(),
+        }
+    }
+}
+
 /// One beating entity.
 #[derive(Clone, Debug)]
 pub struct BeatWatch {
@@ -161,16 +175,8 @@ impl BeatWatch {
         let mut at = allowed.saturating_add(1);
         let forgotten = allowed.saturating_add(params.forget_seconds);
         while at <= upto.min(forgotten) {
-            let finding = Finding {
-                what: "silence, seconds".into(),
-                value: number((allowed + 1 - rhythm.last) as f64),
-                expected: number(rhythm.gap_milli as f64 / 1000.0),
-                score_ppm: 1_000_000,
-                step_milli: 0,
-                model: "beat/1".into(),
-            };
             let severity = Some(Severity(params.severity));
-            wanted.insert(at, Raised { severity, finding: Some(finding) });
+            wanted.insert(at, Raised { severity, finding: Some(rhythm.silence(allowed)) });
             at += params.repeat_seconds;
         }
     }

@@ -11,12 +11,12 @@ mod deal;
 #[cfg(test)]
 mod tests;
 
+use super::asked;
 use super::raise::{Out, Raised, Standing, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
 use crate::model::{
-    Counted, EntityRef, Finding, Fingerprint, Identity, Kept, Labels, Measure, Seconds, Tally,
-    Unread,
+    Counted, Finding, Fingerprint, Identity, Kept, Measure, Seconds, Tally, Unread,
 };
 use crate::params::{Indicator, SloParams, TierParams};
 use counter::Counter;
@@ -56,23 +56,9 @@ pub struct BudgetWatch {
 /// The words of an SLO that decide where it is kept. What it counts is among them, so that an
 /// SLO that counts something else from now on begins anew; its promise is not.
 pub fn identity(slo: &SloParams) -> Identity {
-    let counts = format!("{:?}", slo.indicator);
-    let fingerprint = Fingerprint::of(
-        &mut Vec::new(),
-        &slo.tenant,
-        "slo",
-        &slo.entity,
-        &slo.name,
-        [("counts", counts.as_str())].into_iter(),
-    );
-    Identity {
-        fingerprint,
-        tenant: slo.tenant.clone(),
-        source: SmolStr::new_static("slo"),
-        entity: EntityRef::new(&slo.tenant, &slo.entity),
-        name: slo.name.clone(),
-        labels: Labels::pack([("slo", slo.name.as_str())].into_iter()),
-    }
+    let what = format!("{:?}", slo.indicator);
+    let named = (&slo.tenant, slo.entity.as_str(), &slo.name);
+    asked::identity("slo", named, ("counts", &what))
 }
 
 impl BudgetWatch {

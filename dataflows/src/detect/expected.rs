@@ -8,13 +8,13 @@ mod spot;
 #[cfg(test)]
 mod tests;
 
+use super::asked;
 use super::raise::{Out, Raised, Standing, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
-use crate::model::{EntityRef, Finding, Fingerprint, Identity, Kept, Labels, Seconds, Unread};
+use crate::model::{Finding, Identity, Kept, Seconds, Unread};
 use crate::params::{Expected, ExpectedParams};
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 pub(super) use spot::Spotter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,22 +45,8 @@ pub struct ExpectedWatch {
 /// The words that decide where it is kept. What has to come is among them, how often is not.
 pub fn identity(expected: &ExpectedParams) -> Identity {
     let what = format!("{:?}", expected.what);
-    let fingerprint = Fingerprint::of(
-        &mut Vec::new(),
-        &expected.tenant,
-        "expected",
-        &expected.entity,
-        &expected.name,
-        [("what", what.as_str())].into_iter(),
-    );
-    Identity {
-        fingerprint,
-        tenant: expected.tenant.clone(),
-        source: SmolStr::new_static("expected"),
-        entity: EntityRef::new(&expected.tenant, &expected.entity),
-        name: expected.name.clone(),
-        labels: Labels::pack([("expected", expected.name.as_str())].into_iter()),
-    }
+    let named = (&expected.tenant, expected.entity.as_str(), &expected.name);
+    asked::identity("expected", named, ("what", &what))
 }
 
 impl ExpectedWatch {

@@ -4,7 +4,7 @@
 //! time and text, so that the order in which they came does not matter. What comes later still
 //! is counted and not read.
 
-use super::log::{LogModel, LogService, Miner, ReadingKind, Templates};
+use super::log::{LogModel, LogService, Miner, Reading, ReadingKind, Templates};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
@@ -155,7 +155,7 @@ impl LineWatch {
 
     fn tell(
         &self,
-        decided: Vec<super::log::Reading>,
+        decided: Vec<Reading>,
         quoted: &BTreeMap<u64, SmolStr>,
         model: &LogModel,
         severity: u8,
@@ -166,20 +166,7 @@ impl LineWatch {
                 Some(text) => text.to_string(),
                 None => self.state.miner.text(reading.template).unwrap_or_default(),
             };
-            let quote = &text[..text.floor_char_boundary(QUOTED_BYTES_MAX)];
-            let (name, what) = match reading.kind {
-                ReadingKind::Novelty => ("LogNovelty", "new line"),
-                ReadingKind::Rate => ("LogRate", "lines a minute of"),
-                ReadingKind::Severity => ("LogSeverity", "grave line"),
-            };
-            let finding = Finding {
-                what: format!("{what} {quote:?}").into(),
-                value: reading.value.to_string().into(),
-                expected: number(reading.expected_milli as f64 / 1e3),
-                score_ppm: reading.score_ppm / 1000 * 1000,
-                step_milli: 0,
-                model: format!("log/{}", model.version).into(),
-            };
+            let (name, finding) = finding(&reading, &text, model);
             let template = format!("{:016x}", reading.template);
             let labels = [("template", template.as_str())];
             let identity =
@@ -196,4 +183,23 @@ impl LineWatch {
         let first = self.state.waiting.iter().map(|line| line.time).min()?;
         Some(minute_of(first) + MINUTE + around.params.lines.wait_seconds)
     }
+}
+
+/// What is said of lines like `text`, and what the finding is called.
+pub(crate) fn finding(reading: &Reading, text: &str, model: &LogModel) -> (&'static str, Finding) {
+    let quote = &text[..text.floor_char_boundary(QUOTED_BYTES_MAX)];
+    let (name, what) = match reading.kind {
+        ReadingKind::Novelty => ("LogNovelty", "new line"),
+        ReadingKind::Rate => ("LogRate", "lines a minute of"),
+        ReadingKind::Severity => ("LogSeverity", "grave line"),
+    };
+    let finding = Finding {
+        what: format!("{what} {quote:?}").into(),
+        value: reading.value.to_string().into(),
+        expected: number(reading.expected_milli as f64 / 1e3),
+        score_ppm: reading.score_ppm / 1000 * 1000,
+        step_milli: 0,
+        model: format!("log/{}", model.version).into(),
+    };
+    (name, finding)
 }

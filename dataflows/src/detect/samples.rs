@@ -1,6 +1,6 @@
 //! Numbers of one series, made a gauge and judged one by one.
 
-use super::metric::{Accumulation, Change, MetricModel, Pushed, Track, Word};
+use super::metric::{Accumulation, Change, MetricModel, Pushed, Reading, Track, Word};
 use super::raise::{Out, Raised, Subject};
 use super::watch::Around;
 use crate::model::finding::number;
@@ -96,21 +96,27 @@ impl Finder<'_> {
         // What is taken back comes first: at one second only one thing is said.
         changes.sort_by_key(|change| (change.time_seconds, change.diff));
         for Change { time_seconds, figure, word, reading, diff, .. } in changes {
-            let finding = Finding {
-                what: self.subject.identity.name.clone(),
-                value: number(figure),
-                expected: number(reading.expected),
-                score_ppm: reading.score_ppm / 1000 * 1000,
-                step_milli: reading.step_milli,
-                model: format!("metric/{}", self.model.version).into(),
-            };
             let raised = match word {
                 Word::Over => Raised::end(),
                 Word::Found | Word::Stands => {
+                    let finding =
+                        finding(&self.subject.identity.name, figure, &reading, self.model);
                     Raised { severity: Some(Severity(self.severity)), finding: Some(finding) }
                 }
             };
             out.raise(self.subject, time_seconds, &raised, diff > 0);
         }
+    }
+}
+
+/// What is said of a figure that is off.
+pub(crate) fn finding(name: &str, figure: f64, reading: &Reading, model: &MetricModel) -> Finding {
+    Finding {
+        what: name.into(),
+        value: number(figure),
+        expected: number(reading.expected),
+        score_ppm: reading.score_ppm / 1000 * 1000,
+        step_milli: reading.step_milli,
+        model: format!("metric/{}", model.version).into(),
     }
 }

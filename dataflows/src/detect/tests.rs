@@ -163,6 +163,21 @@ fn a_late_beat_takes_the_silence_back() {
     assert_eq!(bench.stands, BTreeMap::new());
 }
 
+/// When something happens and how late it comes, from the gaps between and the lags; the same
+/// without lags, and when all of it has come.
+pub(super) fn late_and_prompt(
+    gaps: &[(Seconds, Seconds)],
+) -> (Vec<(Seconds, Seconds)>, Vec<(Seconds, Seconds)>, Seconds) {
+    let mut at = 0;
+    let mut late = Vec::new();
+    for (gap, lag) in gaps {
+        at += gap;
+        late.push((at, *lag));
+    }
+    let prompt = late.iter().map(|(at, _)| (*at, 0)).collect();
+    (late, prompt, at + 400)
+}
+
 /// Something that comes: when it happened after the start, how late it comes, and a number.
 type Coming = (Seconds, Seconds, f64);
 
@@ -335,16 +350,7 @@ proptest! {
         gaps in prop::collection::vec((1i64..120, 0i64..200), 1..90),
         restarts in any::<bool>(),
     ) {
-        let mut at = 0;
-        let late: Vec<(Seconds, Seconds)> = gaps
-            .iter()
-            .map(|(gap, lag)| {
-                at += gap;
-                (at, *lag)
-            })
-            .collect();
-        let prompt: Vec<(Seconds, Seconds)> = late.iter().map(|(at, _)| (*at, 0)).collect();
-        let end = at + 400;
+        let (late, prompt, end) = late_and_prompt(&gaps);
         prop_assert_eq!(run(&late, end, restarts).stands, run(&prompt, end, false).stands);
     }
 }

@@ -4,9 +4,9 @@
 mod tests;
 
 use crate::detect::beat::Rhythm;
-use crate::detect::log::{LogService, Miner, ReadingKind, Templates};
+use crate::detect::log::{LogService, Miner, Templates};
 use crate::detect::metric::{Accumulation, Counter, MetricModel, Reading, Series};
-use crate::model::finding::number;
+use crate::detect::{lines, samples};
 use crate::model::{Finding, Identity, Measure, Seconds, SignalBatch, Stamp};
 use crate::params::{DetectParams, LineParams};
 use smol_str::SmolStr;
@@ -45,7 +45,7 @@ pub fn findings(batches: &[(Seconds, SignalBatch)], now: Seconds, params: &Detec
         judge((&identity.name, identity), &heard.samples, model, warm_up, &mut stands);
         beats(identity, &heard.beats, now, params, &mut stands);
         calls(identity, &heard.calls, now, params, &mut stands);
-        lines(identity, heard.lines, now, &params.lines, &mut stands);
+        read(identity, heard.lines, now, &params.lines, &mut stands);
     }
     stands
 }
@@ -147,14 +147,7 @@ fn judge(
             }
         }
         let Some((_, said)) = told.filter(|(since, _)| *since >= first + warm_up) else { continue };
-        let finding = said.map(|reading| Finding {
-            what: name.into(),
-            value: number(figure),
-            expected: number(reading.expected),
-            score_ppm: reading.score_ppm / 1000 * 1000,
-            step_milli: reading.step_milli,
-            model: format!("metric/{}", model.version).into(),
-        });
+        let finding = said.map(|reading| samples::finding(name, figure, &reading, model));
         say(name, identity, *time, finding, to);
     }
 }
@@ -174,15 +167,7 @@ fn beats(
             let last = next.map_or(now, |next| next - 1).min(allowed + params.forget_seconds);
             let mut at = allowed + 1;
             while at <= last {
-                let finding = Finding {
-                    what: "silence, seconds".into(),
-                    value: number((allowed + 1 - rhythm.last) as f64),
-                    expected: number(rhythm.gap_milli as f64 / 1000.0),
-                    score_ppm: 1_000_000,
-                    step_milli: 0,
-                    model: "beat/1".into(),
-                };
-                say("HeartbeatMissing", identity, at, Some(finding), to);
+                say("HeartbeatMissing", identity, at, Some(rhythm.silence(allowed)), to);
                 at += params.repeat_seconds;
             }
             if let Some(next) = next.filter(|next| *next > allowed) {
@@ -221,7 +206,7 @@ fn calls(
 }
 
 /// Minutes of lines that are over.
-fn lines(
+fn read(
     identity: &Identity,
     minutes: BTreeMap<Seconds, Vec<Line>>,
     now: Seconds,
@@ -251,20 +236,8 @@ fn lines(
         }
         readings.extend(service.advance(&params.model, minute + MINUTE));
         for reading in readings.into_iter().filter(|reading| reading.alert) {
-            let (name, what) = match reading.kind {
-                ReadingKind::Novelty => ("LogNovelty", "new line"),
-                ReadingKind::Rate => ("LogRate", "lines a minute of"),
-                ReadingKind::Severity => ("LogSeverity", "grave line"),
-            };
             let quote = &quoted[&reading.template];
-            let finding = Finding {
-                what: format!("{what} {quote:?}").into(),
-                value: reading.value.to_string().into(),
-                expected: number(reading.expected_milli as f64 / 1e3),
-                score_ppm: reading.score_ppm / 1000 * 1000,
-                step_milli: 0,
-                model: format!("log/{}", params.model.version).into(),
-            };
+            let (name, finding) = lines::finding(&reading, quote, &params.model);
             say(name, identity, reading.time_seconds + MINUTE, Some(finding), to);
         }
     }

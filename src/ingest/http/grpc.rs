@@ -9,14 +9,13 @@ use super::answer::Problem;
 use super::auth::CanIngest;
 use super::body::{self, Encoding};
 use super::events::receive_body;
-use super::otlp::{Admitted, code_of, judged, status};
+use super::otlp::{Export, code_of, judged, status};
 use super::route::{LOGS_SERVICE, METRICS_SERVICE, TRACE_SERVICE};
 use crate::canonical::Format;
 use crate::canonical::otlp::Telemetry;
 use crate::canonical::protobuf::{put_bytes, put_varint};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -54,27 +53,15 @@ pub(super) fn routes(state: SourceState) -> Router {
 
 /// What takes in one sort of telemetry.
 fn export(telemetry: Telemetry) -> MethodRouter<SourceState> {
-    let export = async move |State(state): State<SourceState>,
-                             admitted: Admitted,
-                             headers: HeaderMap,
-                             body: Body| {
-        answer(&state, admitted, &headers, body, telemetry).await
-    };
-    post(export)
+    post(async move |export: Export| answer(export, telemetry).await)
 }
 
 async fn unknown() -> Response {
     outcome(UNIMPLEMENTED, "the calls are Export of the services of logs, metrics and traces", None)
 }
 
-async fn answer(
-    state: &SourceState,
-    admitted: Admitted,
-    headers: &HeaderMap,
-    body: Body,
-    telemetry: Telemetry,
-) -> Response {
-    match serve(state, admitted, headers, body, telemetry).await {
+async fn answer(export: Export, telemetry: Telemetry) -> Response {
+    match serve(export, telemetry).await {
         Ok(message) => taken(&message),
         Err(Refused::Unknown(message)) => outcome(UNIMPLEMENTED, &message, None),
         Err(Refused::Problem(problem)) => {
@@ -100,23 +87,18 @@ impl From<Problem> for Refused {
     }
 }
 
-async fn serve(
-    state: &SourceState,
-    admitted: Admitted,
-    headers: &HeaderMap,
-    body: Body,
-    telemetry: Telemetry,
-) -> Result<Vec<u8>, Refused> {
+async fn serve(export: Export, telemetry: Telemetry) -> Result<Vec<u8>, Refused> {
+    let Export { state, admitted, headers, body } = export;
     let CanIngest(caller) = admitted?;
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !matches!(kind, GRPC | "application/grpc+proto") {
         return Err(body::unsupported("send application/grpc").into());
     }
     let wire = body::wire(&state.http, body).await?;
-    let (encoding, message) = unframed(headers, &wire)?;
+    let (encoding, message) = unframed(&headers, &wire)?;
     let bytes = body::unpacked(&state.http, encoding, message).await?;
     let format = Format::Otlp(telemetry);
-    let receipt = receive_body(state, &caller, headers, bytes, format).await?;
+    let receipt = receive_body(&state, &caller, &headers, bytes, format).await?;
     Ok(judged(&receipt, telemetry)?.protobuf())
 }
 

@@ -14,12 +14,13 @@ use crate::canonical::protobuf::{put_bytes, put_varint};
 use crate::ingest::reception::Receipt;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use serde_json::{Value, json};
+use std::convert::Infallible;
 
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
@@ -32,31 +33,35 @@ pub(super) fn routes() -> Router<SourceState> {
         .route("/v1/traces", export(Telemetry::Traces))
 }
 
-/// Who sends, or why he may not.
-pub(super) type Admitted = Result<CanIngest, Problem>;
+/// A request that brings telemetry.
+pub(super) struct Export {
+    pub(super) state: SourceState,
+    /// Who sends, or why he may not: what he is told has the form of the protocol.
+    pub(super) admitted: Result<CanIngest, Problem>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body,
+}
+
+impl FromRequest<SourceState> for Export {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &SourceState) -> Result<Export, Infallible> {
+        let (mut parts, body) = request.into_parts();
+        let admitted = CanIngest::from_request_parts(&mut parts, state).await;
+        Ok(Export { state: state.clone(), admitted, headers: parts.headers, body })
+    }
+}
 
 /// What takes in one sort of telemetry.
 fn export(telemetry: Telemetry) -> MethodRouter<SourceState> {
-    let export = async move |State(state): State<SourceState>,
-                             admitted: Admitted,
-                             headers: HeaderMap,
-                             body: Body| {
-        answer(&state, admitted, &headers, body, telemetry).await
-    };
-    post(export)
+    post(async move |export: Export| answer(export, telemetry).await)
 }
 
-async fn answer(
-    state: &SourceState,
-    admitted: Admitted,
-    headers: &HeaderMap,
-    body: Body,
-    telemetry: Telemetry,
-) -> Response {
-    let media = media_type(headers);
+async fn answer(export: Export, telemetry: Telemetry) -> Response {
+    let media = media_type(&export.headers);
     let is_json = media.as_deref() == Ok(JSON);
     let served = match media {
-        Ok(media) => serve(state, admitted, headers, body, (telemetry, &media)).await,
+        Ok(media) => serve(export, telemetry, &media).await,
         Err(problem) => Err(problem),
     };
     match served.and_then(|receipt| judged(&receipt, telemetry)) {
@@ -66,21 +71,16 @@ async fn answer(
     }
 }
 
-async fn serve(
-    state: &SourceState,
-    admitted: Admitted,
-    headers: &HeaderMap,
-    body: Body,
-    (telemetry, media): (Telemetry, &str),
-) -> Result<Receipt, Problem> {
+async fn serve(export: Export, telemetry: Telemetry, media: &str) -> Result<Receipt, Problem> {
+    let Export { state, admitted, headers, body } = export;
     let CanIngest(caller) = admitted?;
     let format = match media {
         JSON => Format::OtlpJson(telemetry),
         PROTOBUF | "application/protobuf" => Format::Otlp(telemetry),
         _ => return Err(unsupported("send application/x-protobuf or application/json")),
     };
-    let bytes = body::read(&state.http, headers, body).await?;
-    receive_body(state, &caller, headers, bytes, format).await
+    let bytes = body::read(&state.http, &headers, body).await?;
+    receive_body(&state, &caller, &headers, bytes, format).await
 }
 
 /// What of a request was not taken.

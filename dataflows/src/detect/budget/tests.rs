@@ -3,7 +3,7 @@
 use super::super::deal::Dealt;
 use super::super::tests::{Bench, START, identity, stamp};
 use super::*;
-use crate::model::{Call, Matcher, MatcherOp, Sample, SignalBatch, Stamp};
+use crate::model::{Call, Labels, Matcher, MatcherOp, Sample, SignalBatch, Stamp};
 use crate::params::Params;
 use proptest::prelude::*;
 

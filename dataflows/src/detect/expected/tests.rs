@@ -1,11 +1,11 @@
 //! What is missing does not depend on arrival and restarts, and is missed from the start.
 
 use super::super::deal::Dealt;
-use super::super::tests::{Bench, START, identity as identity_of, stamp};
+use super::super::tests::{Bench, START, identity as identity_of, late_and_prompt, stamp};
 use super::*;
 use crate::model::{
-    AlertBatch, AlertEvent, AlertFlags, Matcher, MatcherOp, Measure, Sample, Severity, SignalBatch,
-    SourceTally, Stamp,
+    AlertBatch, AlertEvent, AlertFlags, Fingerprint, Matcher, MatcherOp, Measure, Sample, Severity,
+    SignalBatch, SourceTally, Stamp,
 };
 use crate::params::Params;
 use proptest::prelude::*;
@@ -170,16 +170,8 @@ proptest! {
         gaps in prop::collection::vec((1i64..900, 0i64..59), 1..20),
         restarts in any::<bool>(),
     ) {
-        let mut at = 0;
-        let late: Vec<(Seconds, Seconds)> = gaps
-            .iter()
-            .map(|(gap, lag)| {
-                at += gap;
-                (at, *lag * 5)
-            })
-            .collect();
-        let prompt: Vec<(Seconds, Seconds)> = late.iter().map(|(at, _)| (*at, 0)).collect();
-        let end = at + 400;
+        let gaps: Vec<_> = gaps.into_iter().map(|(gap, lag)| (gap, lag * 5)).collect();
+        let (late, prompt, end) = late_and_prompt(&gaps);
         prop_assert_eq!(run(&late, end, restarts).stands, run(&prompt, end, false).stands);
     }
 }
