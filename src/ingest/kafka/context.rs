@@ -260,7 +260,10 @@ impl Context {
         }
     }
 
+    /// Tells the group where a partition goes on: at once, and stored like what is taken, because
+    /// a commit while members come and go may fail, and those of what is stored are tried again.
     fn remember(&self, consumer: &BaseConsumer<Context>, partition: &Partition, next: u64) {
+        self.positions.unsaid(partition, next);
         let mut list = TopicPartitionList::new();
         self.positions.add(&mut list, &partition.0, partition.1, next);
         if let Err(error) = consumer.commit(&list, rdkafka::consumer::CommitMode::Async) {

@@ -25,6 +25,8 @@ pub(super) struct Positions {
 struct Known {
     /// The next message to take, if any was taken.
     next: Option<u64>,
+    /// What the group has to be told although nothing was taken.
+    unsaid: Option<u64>,
     /// What was taken and need not be on disk yet, with the offset behind it.
     pending: VecDeque<(u64, Durable)>,
 }
@@ -69,6 +71,11 @@ impl Positions {
         self.lock().entry(partition.clone()).or_default().next = Some(next);
     }
 
+    /// The group does not know yet that a partition goes on at `next`.
+    pub(super) fn unsaid(&self, partition: &Partition, next: u64) {
+        self.lock().entry(partition.clone()).or_default().unsaid = Some(next);
+    }
+
     /// Whether anything that was taken is not on disk yet.
     pub(super) fn is_settled(&self) -> bool {
         self.lock()
@@ -76,13 +83,16 @@ impl Positions {
             .all(|known| known.pending.iter().all(|(_, durable)| durable.is_reached()))
     }
 
-    /// The offsets that became durable since the last call, to be stored.
+    /// The offsets that became durable since the last call, and those that the group does not
+    /// know, to be stored.
     pub(super) fn durable(&self) -> Option<TopicPartitionList> {
         let mut list = TopicPartitionList::new();
         for ((topic, partition), known) in &mut *self.lock() {
             let whole = known.pending.iter().take_while(|(_, durable)| durable.is_reached());
             let whole = whole.count();
-            if let Some((next, _)) = known.pending.drain(..whole).next_back() {
+            let newest = known.pending.drain(..whole).next_back().map(|(next, _)| next);
+            if let Some(next) = newest.or(known.unsaid.take()) {
+                known.unsaid = None;
                 self.add(&mut list, topic, *partition, next);
             }
         }
@@ -162,5 +172,23 @@ mod tests {
         assert_eq!(positions.durable().unwrap().elements()[0].offset(), Offset::Offset(300));
         assert!(positions.is_settled());
         assert_eq!(positions.next(&partition), Some(300));
+    }
+
+    #[test]
+    fn what_the_group_does_not_know_is_stored_although_nothing_is_taken() {
+        let (told, reached) = watch::channel(0);
+        let (positions, partition) = (positions(), ("t".into(), 0));
+        let stored = || {
+            let list = positions.durable()?;
+            let Offset::Offset(next) = list.elements()[0].offset() else { return None };
+            Some(next)
+        };
+        positions.unsaid(&partition, 40);
+        assert_eq!((stored(), stored()), (Some(40), None));
+        // What was taken since says more.
+        positions.unsaid(&partition, 40);
+        positions.taken(&partition, 50, Durable::at(1, reached));
+        told.send_replace(1);
+        assert_eq!((stored(), stored()), (Some(50), None));
     }
 }
