@@ -2,7 +2,7 @@
 //!
 //! A stateful operator must see all of an epoch, from all inputs, before it
 //! changes its state: otherwise its answer would depend on how messages
-//! happened to be cut. [`Stash`] keeps what arrived by epoch and gives it back
+//! happened to be cut. `Stash` keeps what arrived by epoch and gives it back
 //! in epoch order once the frontier has passed.
 
 use crate::model::Seconds;
