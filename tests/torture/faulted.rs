@@ -6,18 +6,20 @@
 
 use super::faults::{self, Fault, Pair, Site, Start};
 use super::kills::Round;
-use super::scene::Scene;
-use super::victim::{DEADLINE, Victim};
+use super::scene::{Scene, wait};
+use super::victim::Victim;
 use causeway_loadgen::rng::Rng;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What once found a mistake of the program other than a file that it did not name; always drawn.
-const KEPT: [(Fault, &str); 3] = [
+const KEPT: [(Fault, &str); 4] = [
+    // A log without room ended the process.
+    (Fault::Full, "write stderr"),
     // A snapshot that was made while a sink was broken held nothing of what it was owed.
     (Fault::Io, "write stdout"),
     (Fault::Io, "fdatasync log/told.ndjson"),
@@ -28,15 +30,15 @@ const PAIRS_A_ROUND: usize = 12;
 /// Answers of a life that is listed.
 const LISTED: u64 = 120;
 /// Answers after which a fault that did not happen by then is waited for in the drain.
-const WAITED: u64 = 150;
+const WAITED: u64 = 130;
 /// Answers that show that a process goes on.
-const GOES_ON: u64 = 40;
+const GOES_ON: u64 = 25;
+/// Answers after which a directory gets no further faults: all of it is read again in the end.
+const ANSWERS_A_ROUND: u64 = 500;
 /// How long there is no room, milliseconds.
 const FULL_MS: (f64, f64) = (20.0, 600.0);
 /// How often a pair is tried before it counts as not met.
 const TRIES_MAX: u32 = 5;
-/// Between two looks at a process.
-const LOOK: Duration = Duration::from_millis(2);
 
 /// What seeds came to.
 #[derive(Default)]
@@ -153,9 +155,15 @@ impl Work {
     /// Tries a pair that did not happen in another round, a few times.
     fn missed(&mut self, mut pair: Pair) {
         pair.misses += 1;
-        if pair.misses == TRIES_MAX {
-            self.sum.round.findings.push(format!("{pair} never happened"));
-        } else if pair.start == Start::Fresh {
+        match pair.misses {
+            TRIES_MAX => self.sum.round.findings.push(format!("{pair} never happened")),
+            _ => self.give_back(pair),
+        }
+    }
+
+    /// Leaves a pair to another round.
+    fn give_back(&mut self, pair: Pair) {
+        if pair.start == Start::Fresh {
             let place = self.fresh.partition_point(|other| other.order <= pair.order);
             self.fresh.insert(place, pair);
         } else {
@@ -179,7 +187,7 @@ async fn list(seed: u64) -> (BTreeMap<String, Site>, Round) {
     let mut scene = Scene::begin(seed).await;
     let mut sites = BTreeMap::new();
     for (start, drains) in [(Start::Fresh, false), (Start::Again, true), (Start::Spoilt, false)] {
-        scene.prepare(start);
+        scene.prepare(start).await.unwrap();
         let mut victim = scene.start_listed();
         let begun = scene.load.decided();
         let worked = wait(|| (scene.load.decided() >= begun + LISTED).then_some(())).await;
@@ -203,7 +211,13 @@ async fn round_of(seed: u64, dozen: Vec<Pair>, work: &Mutex<Work>) {
     let mut scene = Scene::begin(seed).await;
     let mut story = Vec::new();
     let mut findings = Vec::new();
+    let mut is_fresh = true;
     for pair in dozen {
+        let is_full = scene.load.decided() > ANSWERS_A_ROUND;
+        if is_full || pair.start == Start::Fresh && !is_fresh {
+            lock(work).give_back(pair);
+            continue;
+        }
         let at = match pair.misses {
             0 => (pair.calls as f64).powf(rng.unit()) as u64,
             _ => 1,
@@ -213,12 +227,16 @@ async fn round_of(seed: u64, dozen: Vec<Pair>, work: &Mutex<Work>) {
         let mut work = lock(work);
         match met {
             Met::Not => {
+                is_fresh = false;
                 work.missed(pair);
                 continue;
             }
             Met::Killed => {}
             Met::Ended => work.sum.ended += 1,
-            Met::WentOn => work.sum.went_on += 1,
+            Met::WentOn => {
+                is_fresh = false;
+                work.sum.went_on += 1;
+            }
         }
         work.sum.hit += 1;
     }
@@ -241,7 +259,10 @@ async fn meet(
     rng: &mut Rng,
     findings: &mut Vec<String>,
 ) -> Met {
-    scene.prepare(pair.start);
+    if let Err(problem) = scene.prepare(pair.start).await {
+        findings.push(format!("{pair}: {problem}"));
+        return Met::Not;
+    }
     let begun = scene.load.decided();
     let mut victim = scene.start_armed(pair, at);
     let over = |scene: &Scene| scene.load.decided() >= begun + WAITED;
@@ -343,16 +364,4 @@ async fn leaves(scene: &Scene, mut victim: Victim, rng: &mut Rng) -> Result<Met,
 
 async fn ended(victim: &mut Victim) -> Option<ExitStatus> {
     wait(|| victim.status()).await
-}
-
-/// Asks again and again until there is an answer, or the deadline is over.
-async fn wait<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let ends = Instant::now() + DEADLINE;
-    while Instant::now() < ends {
-        if let Some(answer) = ask() {
-            return Some(answer);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    None
 }

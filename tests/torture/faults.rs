@@ -1,6 +1,6 @@
 //! R3: where a process reaches a disk, and what may happen to it there.
 //!
-//! `faults.c` stands between the process and the C library. A site is a call and a class of
+//! `faults/calls.c` stands between the process and the C library. A site is a call and a class of
 //! files; which there are is learned from a process under load, so that one which the program
 //! gets later is covered by itself.
 
@@ -146,7 +146,7 @@ pub(super) fn pairs(sites: &BTreeMap<String, Site>) -> Vec<Pair> {
 pub(super) fn injector() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/faults.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/faults/calls.c");
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
         // Another run of these tests may be loading it.
         let aside = directory.join(format!("faults.{}.so", std::process::id()));

@@ -5,7 +5,7 @@ use super::faults::{self, Pair, Start};
 use super::kills::{self, Left, SENDERS};
 use super::load::{Load, begin};
 use super::receiver::{Mood, Receiver};
-use super::victim::{Place, Victim};
+use super::victim::{DEADLINE, Place, Victim};
 use causeway_loadgen::rng::Rng;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,13 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Between two requests of a sender: segments are to fill.
 const PACE: Duration = Duration::from_millis(10);
+/// Between two looks at a process.
+const LOOK: Duration = Duration::from_millis(2);
 /// Blanks of an event.
 const BLANKS_MAX: usize = 36 << 10;
 /// A segment that is shorter holds no frame: it was being made when there was no room.
@@ -143,11 +145,22 @@ impl Scene {
         fs::read(self.place.path("stdout")).unwrap_or_default()
     }
 
-    /// Brings what is left of the last process into the state wanted, as far as it can be.
-    pub(super) fn prepare(&self, start: Start) {
-        if start == Start::Spoilt {
-            spoil(&self.place).unwrap();
+    /// Brings what is left of the last process into the state wanted; says what it lacks for it.
+    pub(super) async fn prepare(&mut self, start: Start) -> Result<(), String> {
+        if start != Start::Spoilt {
+            return Ok(());
         }
+        let snapshots = |place: &Place| ending(place, "data/snapshots", ".snapshot").len();
+        // One is damaged, and another has to be there.
+        if snapshots(&self.place) < 2 {
+            let victim = self.start(&[]);
+            let made = wait(|| (snapshots(&self.place) >= 2).then_some(())).await;
+            victim.kill();
+            self.gone();
+            made.ok_or_else(|| format!("it makes no snapshots:\n{}", self.complaints()))?;
+        }
+        spoil(&self.place).unwrap();
+        Ok(())
     }
 
     /// Ends the load, lets a last process work everything off, and holds all to what was sent.
@@ -178,6 +191,18 @@ impl Scene {
         }
         round
     }
+}
+
+/// Asks again and again until there is an answer, or the deadline is over.
+pub(super) async fn wait<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let ends = Instant::now() + DEADLINE;
+    while Instant::now() < ends {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    None
 }
 
 /// Everything small, so that it is begun, filled, set aside and removed all the time.

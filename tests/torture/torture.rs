@@ -49,7 +49,7 @@ const COPIES: u64 = 100;
 const STARTS: u64 = 3;
 /// Faults of sites that are drawn where not all are asked for.
 #[cfg(target_os = "linux")]
-const FAULTS_DRAWN: usize = 100;
+const FAULTS_DRAWN: usize = 60;
 /// Histories and records of one seed.
 const HISTORIES: u64 = 250;
 const RECORDS: u64 = 7_750;
