@@ -22,6 +22,7 @@ mod templates;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Exit codes, after sysexits where it has one.
@@ -154,7 +155,8 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("causeway: {}", told(&failure.error));
+            // Where nobody can be told, the code still says it.
+            let _ = writeln!(io::stderr(), "causeway: {}", told(&failure.error));
             ExitCode::from(failure.code)
         }
     }

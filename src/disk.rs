@@ -10,10 +10,12 @@ use std::path::Path;
 /// When the system refuses; then what was there before still is.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("new");
-    let mut file = File::create(&aside)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)
+    let written = File::create(&aside).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&aside, path)
+    });
+    written.map_err(naming(&aside))
 }
 
 /// Makes what was created, renamed and removed in a directory outlast a crash.
@@ -22,6 +24,12 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
 /// When the system refuses.
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// Has an error say which file or directory it is about; its kind stays.
+pub fn naming(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    let path = path.to_owned();
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

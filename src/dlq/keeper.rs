@@ -119,8 +119,9 @@ impl Keeper {
 
     fn refresh(&mut self) {
         let shared = &self.letters.0;
-        if let Ok(holdings) = self.store.holdings(shared.clock.now_seconds()) {
-            *lock(&shared.holdings) = holdings;
+        match self.store.holdings(shared.clock.now_seconds()) {
+            Ok(holdings) => *lock(&shared.holdings) = holdings,
+            Err(error) => tracing::warn!(%error, "the numbers of dead letters stay as they were"),
         }
     }
 }

@@ -11,7 +11,7 @@
 
 use super::outbox::{Carried, Carrier, CarryError};
 use super::wire::{Message, Time};
-use crate::disk::sync_directory;
+use crate::disk::{naming, sync_directory};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -104,17 +104,19 @@ impl FileCarrier {
 
     /// Writes the batch; undone when it fails.
     fn flush(&mut self) -> Result<(), CarryError> {
+        let path = &self.params.path;
+        let later = |error| CarryError::Later(naming(path)(error));
         if self.torn {
-            self.file.set_len(self.bytes).map_err(CarryError::Later)?;
+            self.file.set_len(self.bytes).map_err(later)?;
             self.torn = false;
         }
         if self.batch.is_empty() {
             return Ok(());
         }
         self.torn = true;
-        self.file.write_all(&self.batch).map_err(CarryError::Later)?;
+        self.file.write_all(&self.batch).map_err(later)?;
         // After a failed sync nobody knows what is on the disk, and a second one would lie.
-        self.file.sync_data().map_err(CarryError::Never)?;
+        self.file.sync_data().map_err(|error| CarryError::Never(naming(path)(error)))?;
         self.torn = false;
         self.bytes += self.batch.len() as u64;
         self.batch.clear();
@@ -123,7 +125,8 @@ impl FileCarrier {
 
     fn rotate(&mut self) -> Result<(), CarryError> {
         rotate::set_aside(&self.params).map_err(CarryError::Later)?;
-        self.file = open_current(&self.params.path).map_err(CarryError::Later)?;
+        let path = &self.params.path;
+        self.file = open_current(path).map_err(|error| CarryError::Later(naming(path)(error)))?;
         self.bytes = 0;
         self.began = None;
         // The lines are safe either way, and the next rotation or start tries this again.

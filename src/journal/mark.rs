@@ -51,19 +51,27 @@ pub(super) struct Mark<F> {
     file: Option<F>,
     /// The slot that is written next.
     slot: usize,
+    /// Whether it failed when it was last written.
+    is_behind: bool,
 }
 
 impl<F: StorageFile> Mark<F> {
     pub(super) fn new() -> Self {
-        Mark { file: None, slot: 0 }
+        Mark { file: None, slot: 0, is_behind: false }
     }
 
     /// Says that epochs below `durable` are on disk. A mark that cannot be written stays
-    /// older than it could be, which is no error.
+    /// older than it could be, which is no error; the first failure of several is logged.
     pub(super) fn set(&mut self, storage: &impl Storage<File = F>, durable: u64) {
-        if self.try_set(storage, durable).is_err() {
+        let set = self.try_set(storage, durable);
+        if let Err(error) = &set {
             self.file = None;
+            if !self.is_behind {
+                let path = storage.path(NAME);
+                tracing::warn!(path = %path.display(), %error, "the journal's mark stays behind");
+            }
         }
+        self.is_behind = set.is_err();
     }
 
     fn try_set(&mut self, storage: &impl Storage<File = F>, durable: u64) -> io::Result<()> {

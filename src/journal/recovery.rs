@@ -8,6 +8,7 @@ use super::storage::{Storage, StorageFile, write_all};
 use super::tail::Torn;
 use super::walk::{Step, Walk};
 use super::{mark, storage};
+use crate::disk::naming;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
@@ -210,7 +211,9 @@ fn keep<S: Storage>(
     match try_keep(storage, options, &name, cursor) {
         Ok(true) => torn.kept = Some(storage.path(&name)),
         Ok(false) => {}
-        Err(_) => {
+        Err(error) => {
+            let path = storage.path(&name);
+            tracing::warn!(path = %path.display(), %error, "a torn tail is not kept");
             let _ = storage.remove(&name);
         }
     }
@@ -230,7 +233,7 @@ fn try_keep<S: Storage>(
     }
     let older = segment::list_torn(storage)?;
     for name in older.iter().take((older.len() + 1).saturating_sub(TORN_FILES_MAX)) {
-        storage.remove(name)?;
+        storage.remove(name).map_err(naming(&storage.path(name)))?;
     }
     let mut file = storage.create(name)?;
     write_all(&mut file, 0, &mut [IoSlice::new(&tail[..read])])?;

@@ -101,7 +101,7 @@ impl Emitter {
             self.apply(&output, tick);
             if output.is_cut {
                 let (epoch, now) = (output.epoch, tick.now);
-                self.hand_on(|this| Part::Told { epoch, now, emission: Box::new(this.save()) });
+                self.hand_on(|this| this.save(epoch, now));
             }
             while let Some((epoch, engine)) = collector.saved() {
                 self.hand_on(|_| Part::Engine { epoch, engine: Box::new(engine) });

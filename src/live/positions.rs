@@ -3,14 +3,14 @@
 //! A revision's number is its place among all that the journal leads to. So a
 //! position means something for one journal only, and names it.
 
-use super::data_dir::DataDir;
+use super::data_dir::{DataDir, DataDirError};
 use crate::backup::POSITIONS as DIRECTORY;
 use crate::disk::sync_directory;
 use crate::emit::outbox::Outbox;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -81,33 +81,17 @@ impl Positions {
         (journal, next): (&str, u64),
         outboxes: &[Arc<Outbox>],
         told: &[u64],
-    ) -> io::Result<(Positions, Vec<Confirmed>)> {
+    ) -> Result<(Positions, Vec<Confirmed>), DataDirError> {
         let directory = data_dir.path().join(DIRECTORY);
-        fs::create_dir_all(&directory)?;
+        fs::create_dir_all(&directory).map_err(refuse(&directory))?;
         let mut positions = Vec::with_capacity(outboxes.len());
         for (outbox, told) in outboxes.iter().zip(told) {
             let path = directory.join(format!("{}.position", outbox.name()));
-            let file =
-                File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
-            let known = match understood(&fs::read(&path)?, journal) {
-                Understood::Confirmed(confirmed) => Some(confirmed),
-                Understood::None => None,
-                Understood::Damaged => {
-                    let path = path.display();
-                    tracing::warn!(%path, "a position is damaged; its sink is told all again");
-                    Some(Confirmed::default())
-                }
-            };
-            let written = Confirmed::settled(known, *told, next);
-            file.write_all_at(text(written, journal).as_bytes(), 0)?;
-            // A machine that crashes later may leave an older position, but not none: a sink
-            // without one is new, and what was before it is never told to it.
-            file.sync_all()?;
-            let outbox = Arc::clone(outbox);
-            positions.push(Position { outbox, path, file, written });
+            let position = Position::open(outbox, path.clone(), (journal, next), *told);
+            positions.push(position.map_err(refuse(&path))?);
         }
-        for made in [&directory, data_dir.path()] {
-            sync_directory(made)?;
+        for made in [directory.as_path(), data_dir.path()] {
+            sync_directory(made).map_err(refuse(made))?;
         }
         let confirmed = positions.iter().map(|position| position.written).collect();
         let (stop, stopped) = channel();
@@ -120,7 +104,8 @@ impl Positions {
                     return;
                 }
             }
-        })?;
+        });
+        let thread = thread.map_err(refuse(&directory))?;
         Ok((Positions { stop, thread }, confirmed))
     }
 
@@ -132,7 +117,38 @@ impl Positions {
     }
 }
 
+/// Names what the system refused.
+fn refuse(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
+    let path = path.to_owned();
+    |source| DataDirError::Io { path, source }
+}
+
 impl Position {
+    fn open(
+        outbox: &Arc<Outbox>,
+        path: PathBuf,
+        (journal, next): (&str, u64),
+        told: u64,
+    ) -> io::Result<Position> {
+        let file =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let known = match understood(&fs::read(&path)?, journal) {
+            Understood::Confirmed(confirmed) => Some(confirmed),
+            Understood::None => None,
+            Understood::Damaged => {
+                let path = path.display();
+                tracing::warn!(%path, "a position is damaged; its sink is told all again");
+                Some(Confirmed::default())
+            }
+        };
+        let written = Confirmed::settled(known, told, next);
+        file.write_all_at(text(written, journal).as_bytes(), 0)?;
+        // A machine that crashes later may leave an older position, but not none: a sink
+        // without one is new, and what was before it is never told to it.
+        file.sync_all()?;
+        Ok(Position { outbox: Arc::clone(outbox), path, file, written })
+    }
+
     fn keep_up(&mut self, journal: &str) {
         // While the journal is read again the sink has confirmed more than it was offered.
         let settled = self.outbox.settled();

@@ -50,6 +50,12 @@ pub enum Part {
         /// What the engine remembered then.
         engine: Box<Saved>,
     },
+    /// Instead of what the emitting side remembers: a sink cannot carry any more, so from here on
+    /// only the journal leads to what it is to be told.
+    Broken {
+        /// The sink.
+        sink: SmolStr,
+    },
 }
 
 /// The parts of one snapshot, as far as they have come.
@@ -163,6 +169,12 @@ impl Writer {
     fn run(mut self, parts: &Receiver<Part>) {
         beside::give_way();
         for part in parts {
+            if let Part::Broken { sink } = part {
+                // It stays so until the next start, and until then one stays under way.
+                self.settings.books.failed();
+                tracing::error!(%sink, "no snapshots: the sink is broken; the journal keeps all");
+                return;
+            }
             let Some((epoch, (sources, (now, emission), engine))) = self.take(part) else {
                 continue;
             };
@@ -180,12 +192,16 @@ impl Writer {
     /// Adds a part; all of them with their epoch when it was the last.
     fn take(&mut self, part: Part) -> Option<(u64, Whole)> {
         let (Part::Sources { epoch, .. } | Part::Told { epoch, .. } | Part::Engine { epoch, .. }) =
-            part;
+            part
+        else {
+            return None;
+        };
         let parts = self.parts.entry(epoch).or_default();
         match part {
             Part::Sources { taken_ns, sources, .. } => parts.sources = Some((taken_ns, sources)),
             Part::Told { now, emission, .. } => parts.told = Some((now, emission)),
             Part::Engine { engine, .. } => parts.engine = Some(engine),
+            Part::Broken { .. } => {}
         }
         if parts.sources.is_none() || parts.told.is_none() || parts.engine.is_none() {
             return None;

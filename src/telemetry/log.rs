@@ -96,6 +96,9 @@ where
         LogFormat::Json => false,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(parsed(filter)?).with_writer(writer);
+    // A line that cannot be written would be complained of on standard error, which panics where
+    // that takes nothing, as on a full disk; the process has better to do than to log.
+    let builder = builder.log_internal_errors(false);
     // A log that is gone has nothing left to filter.
     macro_rules! changeable {
         ($builder:expr) => {{

@@ -29,11 +29,15 @@ pub(super) struct Load {
     open: AtomicUsize,
     /// Requests that were answered.
     answered: AtomicU64,
+    /// Those of them that are not to come again.
+    decided: AtomicU64,
     /// Kills so far.
     kills: AtomicU64,
     over: AtomicBool,
     /// Between two requests of a sender.
     pub(super) pace: Duration,
+    /// Blanks within an event, at most: what fills a journal and costs an engine nothing.
+    blanks_max: usize,
 }
 
 /// A batch of lines.
@@ -63,10 +67,17 @@ impl Load {
             known: Mutex::default(),
             open: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
+            decided: AtomicU64::new(0),
             kills: AtomicU64::new(0),
             over: AtomicBool::new(false),
             pace,
+            blanks_max: 0,
         }
+    }
+
+    /// The same with blanks within events.
+    pub(super) fn with_blanks(self, blanks_max: usize) -> Load {
+        Load { blanks_max, ..self }
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
@@ -81,6 +92,11 @@ impl Load {
     /// Requests that were answered.
     pub(super) fn answered(&self) -> u64 {
         self.answered.load(Ordering::SeqCst)
+    }
+
+    /// Requests that were answered with more than "come again".
+    pub(super) fn decided(&self) -> u64 {
+        self.decided.load(Ordering::SeqCst)
     }
 
     /// Kills so far.
@@ -112,6 +128,8 @@ impl Load {
         let answer = answer.await;
         self.open.fetch_sub(1, Ordering::SeqCst);
         self.answered.fetch_add(u64::from(answer.is_some()), Ordering::SeqCst);
+        let decided = answer.as_ref().is_some_and(|(status, _)| !matches!(status, 409 | 429 | 503));
+        self.decided.fetch_add(u64::from(decided), Ordering::SeqCst);
         answer
     }
 
@@ -194,7 +212,10 @@ pub(super) async fn sender(load: &Load, number: usize, seed: u64) {
     let mut batches = 0;
     while !load.is_over() {
         batches += 1;
-        let batch = draw(&mut rng, &format!("{number}-{batches}"), &mut standing);
+        let mut batch = draw(&mut rng, &format!("{number}-{batches}"), &mut standing);
+        if let Some(end) = batch.lines.find("}\n").filter(|_| load.blanks_max > 0) {
+            batch.lines.insert_str(end, &" ".repeat(rng.below(load.blanks_max)));
+        }
         if rng.chance(0.1) {
             send_once(load, &batch).await;
         } else {

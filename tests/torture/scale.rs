@@ -16,6 +16,8 @@ pub(super) struct Scale {
     pub(super) kills: u64,
     /// SIGKILLs among several processes that compute as one (R2).
     pub(super) kills_together: u64,
+    /// Seeds for each of which every fault of every site happens (R3); a few faults if none.
+    pub(super) faults: Option<u64>,
     /// Damaged copies of a journal (R10).
     pub(super) flips: u64,
     /// Second instances beside a stopped process (R9).
@@ -53,6 +55,7 @@ impl Scale {
         Scale {
             kills: number("TORTURE_KILLS").unwrap_or(100),
             kills_together: number("TORTURE_KILLS_TOGETHER").unwrap_or(30),
+            faults: number("TORTURE_FAULTS"),
             flips: number("TORTURE_FLIPS").unwrap_or(500),
             stops: number("TORTURE_STOPS").unwrap_or(5),
             histories: number("TORTURE_HISTORIES").unwrap_or(50),

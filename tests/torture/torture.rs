@@ -7,6 +7,10 @@ mod again;
 mod away;
 mod changes;
 mod damage;
+#[cfg(target_os = "linux")]
+mod faulted;
+#[cfg(target_os = "linux")]
+mod faults;
 mod fuzz;
 mod history;
 mod kills;
@@ -18,6 +22,8 @@ mod receiver;
 mod outside;
 mod restarts;
 mod scale;
+#[cfg(target_os = "linux")]
+mod scene;
 mod simulated;
 mod stopped;
 mod together;
@@ -41,6 +47,9 @@ use stopped::Stopped;
 const COPIES: u64 = 100;
 /// Processes that are started on a damaged journal.
 const STARTS: u64 = 3;
+/// Faults of sites that are drawn where not all are asked for.
+#[cfg(target_os = "linux")]
+const FAULTS_DRAWN: usize = 60;
 /// Histories and records of one seed.
 const HISTORIES: u64 = 250;
 const RECORDS: u64 = 7_750;
@@ -137,6 +146,27 @@ fn kills_of_one_of_several_lose_nothing() {
         passed: sum.findings.is_empty(),
     };
     conclude(row, &sum.findings);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn faults_of_a_disk_lose_nothing() {
+    let scale = Scale::of_environment();
+    let mut sum = faulted::Faulted::default();
+    let mut done = 0;
+    while done < scale.faults.unwrap_or(1) && scale.has_time() {
+        let number = scale.faults.is_none().then_some(FAULTS_DRAWN);
+        sum.add(faulted::faults(scale.seed + done, number, scale.jobs));
+        done += 1;
+    }
+    let row = Row {
+        requirement: "R3",
+        seeds: (scale.seed, done),
+        count: sum.hit,
+        detail: format!("{sum}"),
+        passed: sum.round.findings.is_empty() && sum.hit == sum.pairs && sum.hit > 0,
+    };
+    conclude(row, &sum.round.findings);
 }
 
 #[test]

@@ -83,7 +83,13 @@ impl Place {
 
     /// Starts a process.
     pub(super) fn start(&self) -> Victim {
+        self.start_under(&[])
+    }
+
+    /// Starts a process with further variables in its environment.
+    pub(super) fn start_under(&self, environment: &[(&str, String)]) -> Victim {
         let mut command = self.command("causeway.yaml");
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdout(appended(&self.path("stdout"))).stderr(appended(&self.path("stderr")));
         Victim { child: command.spawn().unwrap() }
     }

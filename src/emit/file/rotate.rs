@@ -1,6 +1,7 @@
 //! Setting a full file aside, compressing it, and deleting the oldest.
 
 use super::{FileParams, rotated_path};
+use crate::disk::naming;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
@@ -15,7 +16,7 @@ pub(super) fn set_aside(params: &FileParams) -> io::Result<()> {
     match fs::rename(&params.path, rotated_path(&params.path, number)) {
         // An earlier attempt renamed it and could not go on.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
+        other => other.map_err(naming(&params.path)),
     }
 }
 
@@ -24,7 +25,7 @@ pub(super) fn tidy(params: &FileParams) -> io::Result<()> {
     let mut all = rotated(params)?;
     while all.len() > params.keep {
         if let Some((_, path)) = all.pop_first() {
-            fs::remove_file(path)?;
+            fs::remove_file(&path).map_err(naming(&path))?;
         }
     }
     for path in all.into_values().filter(|_| params.compress) {
@@ -49,8 +50,9 @@ fn rotated(params: &FileParams) -> io::Result<BTreeMap<u64, PathBuf>> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"));
     };
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(directory(&params.path))? {
-        let entry = entry?;
+    let directory = directory(&params.path);
+    for entry in fs::read_dir(directory).map_err(naming(directory))? {
+        let entry = entry.map_err(naming(directory))?;
         let file_name = entry.file_name();
         let Some(rest) = file_name.to_str().and_then(|text| text.strip_prefix(name)) else {
             continue;
@@ -76,12 +78,17 @@ fn compress(plain: &Path) -> io::Result<()> {
         PathBuf::from(name)
     };
     let (partial, whole) = (with(".zst.part"), with(".zst"));
-    let mut encoder = zstd::Encoder::new(File::create(&partial)?, LEVEL)?;
+    let from = File::open(plain).map_err(naming(plain))?;
+    compress_into(&partial, from).map_err(naming(&partial))?;
+    fs::rename(&partial, &whole).map_err(naming(&partial))?;
+    fs::remove_file(plain).map_err(naming(plain))
+}
+
+fn compress_into(partial: &Path, from: File) -> io::Result<()> {
+    let mut encoder = zstd::Encoder::new(File::create(partial)?, LEVEL)?;
     encoder.include_checksum(true)?;
-    io::copy(&mut BufReader::new(File::open(plain)?), &mut encoder)?;
+    io::copy(&mut BufReader::new(from), &mut encoder)?;
     let mut file = encoder.finish()?;
     file.flush()?;
-    file.sync_all()?;
-    fs::rename(&partial, &whole)?;
-    fs::remove_file(plain)
+    file.sync_all()
 }

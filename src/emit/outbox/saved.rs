@@ -1,6 +1,6 @@
 //! A queue as a snapshot holds it: what no replay of the journal's rest would offer again.
 
-use super::{Message, Outbox};
+use super::{Message, Outbox, Phase};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -27,15 +27,19 @@ impl SavedOutbox {
 }
 
 impl Outbox {
-    /// What must be kept of it.
-    pub fn save(&self) -> SavedOutbox {
+    /// What must be kept of it; nothing when the sink cannot carry any more: what was offered
+    /// since does not wait here, so only the journal still leads to it.
+    pub fn save(&self) -> Option<SavedOutbox> {
         let state = self.lock();
+        if state.phase == Phase::Broken {
+            return None;
+        }
         let waiting = state.queue.iter();
-        SavedOutbox {
+        Some(SavedOutbox {
             name: self.name.clone(),
             waiting: waiting.map(|(number, message)| (*number, message.line.clone())).collect(),
             told: state.route.told(),
-        }
+        })
     }
 
     /// Goes on after the message `upto`; what waited then, and is not confirmed by its number,

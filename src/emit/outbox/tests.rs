@@ -52,6 +52,16 @@ fn messages_stay_until_they_are_settled() {
 }
 
 #[test]
+fn nothing_is_kept_of_a_queue_that_does_not_hold_all_that_is_owed() {
+    let outbox = outbox(OutboxLimits::default());
+    offer(&outbox, 1..=2);
+    assert!(outbox.save().is_some());
+    outbox.broken("a closed pipe".to_owned());
+    offer(&outbox, 3..=3);
+    assert!(outbox.save().is_none(), "the third is owed and waits nowhere");
+}
+
+#[test]
 fn what_is_not_wanted_is_settled_at_once() {
     let matcher = Matcher { events: vec![RevisionEvent::Resolved], ..Matcher::default() };
     let outbox = Outbox::new("test", Route::new(matcher), OutboxLimits::default());

@@ -5,23 +5,33 @@ use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::SavedOutbox;
 use crate::runtime::EpochOutput;
 use crate::snapshot;
+use crate::snapshot::writer::Part;
+use causeway_dataflows::model::Seconds;
 use causeway_dataflows::ops::epochs::Tick;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
 impl Emitter {
-    /// What must be kept of it between two epochs.
-    pub(super) fn save(&self) -> snapshot::Emission {
+    /// What must be kept of it between two epochs, for the snapshot after one of them.
+    pub(super) fn save(&self, epoch: u64, now: Seconds) -> Part {
+        let mut outboxes = Vec::with_capacity(self.outboxes.len());
+        for (outbox, _) in &self.outboxes {
+            let Some(saved) = outbox.save() else {
+                return Part::Broken { sink: outbox.name().clone() };
+            };
+            outboxes.push(saved);
+        }
         let (standing, tally) = &*self.kept.lock();
-        snapshot::Emission {
+        let emission = snapshot::Emission {
             ledger: self.ledger.save(),
             incidents: standing.incidents.values().cloned().collect(),
             counts: standing.counts.values().copied().collect(),
             tally: tally.clone(),
             store: self.store.save(),
-            outboxes: self.outboxes.iter().map(|(outbox, _)| outbox.save()).collect(),
+            outboxes,
             sequence: self.sequence,
-        }
+        };
+        Part::Told { epoch, now, emission: Box::new(emission) }
     }
 
     /// Goes on after a snapshot; `first` is the engine's answer for its epoch, which puts up all
