@@ -53,6 +53,7 @@ impl EpochInput {
             self.signals.extend(segment.heard);
             self.context.extend(segment.context);
         }
+        self.signals.extend(decoded.tallied);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod calls;
 pub mod budget;
 pub mod expected;
+pub mod source;
 mod deal;
 mod asked;
 mod keeper;

@@ -5,10 +5,11 @@
 
 pub mod path;
 pub mod counterfactual;
+pub mod doubt;
 
 use crate::model::{
-    Cause, ChangeKind, Context, Disposition, Explanation, Group, GroupMember, Incident, Member,
-    MemberChange, Seconds, Status,
+    Cause, ChangeKind, Context, Degraded, Disposition, Explanation, Group, GroupMember, Incident,
+    Member, MemberChange, Seconds, Status,
 };
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ pub fn explain(group: &Group, score: &dyn Fn(&Group) -> Cause) -> Incident {
         changes: changes(group),
         cause,
         explanation,
-        degraded: group.degraded,
+        degraded: Degraded::cut(group.degraded),
     }
 }
 
@@ -66,7 +67,7 @@ pub fn again(last: &Group, before: &Incident, group: &Group) -> Option<Incident>
         }
     }
     incident.resolved = resolved(group);
-    incident.degraded = group.degraded;
+    incident.degraded = Degraded::cut(group.degraded);
     Some(incident)
 }
 

@@ -34,8 +34,8 @@ pub use finding::Finding;
 pub use group::{Group, GroupChange, GroupEdge, GroupEntity, GroupMember};
 pub use ids::{AlertKey, EntityId, EntityRef, EventId, Fingerprint, IncidentKey, NameId, Seconds};
 pub use incident::{
-    Because, Candidate, Cause, Counterfactual, Explanation, Feature, Hop, Incident, Member,
-    MemberChange,
+    Because, Candidate, Cause, Counterfactual, Degraded, DegradedSource, Explanation, Feature, Hop,
+    Incident, Member, MemberChange,
 };
 pub use known::{Edge, Live, PlacedChange, Profile};
 pub use labels::Labels;

@@ -5,10 +5,12 @@ mod detect;
 mod expected;
 pub mod log;
 pub mod metric;
+mod quality;
 
 pub use budget::{BudgetParams, Indicator, SloParams, TierParams};
 pub use detect::{BeatParams, CallParams, DetectParams, LineParams, SampleParams};
 pub use expected::{Expected, ExpectedParams, ExpectingParams};
+pub use quality::QualityParams;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,26 +1,27 @@
 //! One call per stage, top to bottom; shared arrangements are built here.
 
-use crate::cause::kinds::Kinds;
+mod incidents;
+
 use crate::context::{SavedThing, context};
 use crate::correlate::{Fact, SavedTenant, correlate};
 use crate::dedup::{SavedKey, dedup};
 use crate::detect::{SavedWatch, deal, detect};
 use crate::history::{SavedHistory, history};
 use crate::model::{
-    AlertBatch, AlertCount, AlertRow, ContextEvent, Group, Incident, IncidentKey, Rated,
-    SignalBatch, Watched,
+    AlertBatch, AlertCount, AlertRow, ContextEvent, Incident, IncidentKey, Rated, SignalBatch,
+    Watched,
 };
 use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
 use crate::ops::shelf::Shelf;
 use crate::ops::tap::{Row, Stage, Tap};
-use crate::params::{CauseParams, Params};
+use crate::params::Params;
 use crate::suppress::suppress;
-use crate::{cause, explain};
 use differential_dataflow::{AsCollection, VecCollection};
+pub use incidents::SavedFinding;
+use incidents::incidents;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline as PipelinePact;
@@ -81,6 +82,7 @@ pub struct Memory {
     things: Shelf<Vec<SavedThing>>,
     history: Shelf<SavedHistory>,
     tenants: Shelf<Vec<(SmolStr, SavedTenant)>>,
+    findings: Shelf<Vec<SavedFinding>>,
 }
 
 /// All that a computation remembers after an epoch, and what the rest of it follows from.
@@ -96,12 +98,14 @@ pub struct Saved {
     pub history: SavedHistory,
     /// What was decided, by tenant.
     pub tenants: Vec<(SmolStr, SavedTenant)>,
+    /// Findings about sources that left the horizon.
+    pub findings: Vec<SavedFinding>,
 }
 
 impl Memory {
     /// The memory of a worker that begins with `saved`, its share of a computation.
     pub fn after(saved: Option<Saved>) -> Memory {
-        let Some(Saved { watches, keys, things, history, tenants }) = saved else {
+        let Some(Saved { watches, keys, things, history, tenants, findings }) = saved else {
             return Memory::default();
         };
         Memory {
@@ -110,6 +114,7 @@ impl Memory {
             things: Shelf::with(Some(things)),
             history: Shelf::with(Some(history)),
             tenants: Shelf::with(Some(tenants)),
+            findings: Shelf::with(Some(findings)),
         }
     }
 
@@ -120,17 +125,19 @@ impl Memory {
         self.things.want(epoch);
         self.history.want(epoch);
         self.tenants.want(epoch);
+        self.findings.want(epoch);
     }
 
     /// What was remembered after `epoch`, once all of it was handed out: the computation is
     /// through with the epoch by then, and perhaps with later ones.
     pub fn take(&self, epoch: Epoch) -> Option<Saved> {
-        let Memory { watches, keys, things, history, tenants } = self;
+        let Memory { watches, keys, things, history, tenants, findings } = self;
         let all = watches.has(epoch)
             && keys.has(epoch)
             && things.has(epoch)
             && history.has(epoch)
-            && tenants.has(epoch);
+            && tenants.has(epoch)
+            && findings.has(epoch);
         if !all {
             return None;
         }
@@ -140,6 +147,7 @@ impl Memory {
             things: things.take(epoch)?,
             history: history.take(epoch)?,
             tenants: tenants.take(epoch)?,
+            findings: findings.take(epoch)?,
         })
     }
 }
@@ -166,6 +174,9 @@ impl Saved {
         for (tenant, saved) in self.tenants {
             shares[home(&tenant)].tenants.push((tenant, saved));
         }
+        for finding in self.findings {
+            shares[home(&finding.tenant)].findings.push(finding);
+        }
         // A rating does not say whose it is, and is used where its alert is.
         for share in &mut shares {
             share.history.ratings.clone_from(&self.history.ratings);
@@ -181,6 +192,7 @@ impl Saved {
         self.history.seen.extend(other.history.seen);
         self.history.ratings.extend(other.history.ratings);
         self.tenants.extend(other.tenants);
+        self.findings.extend(other.findings);
     }
 }
 
@@ -210,9 +222,16 @@ pub fn pipeline<'scope>(
         .concat(known.changes.map(|c| (c.event.tenant.clone(), Fact::Change(c))))
         .concat(known.profiles.map(|p| (p.tenant.clone(), Fact::Profile(p))))
         .concat(known.models.map(|(tenant, model)| (tenant, Fact::Model(Arc::new(model)))));
-    let correlated = correlate(facts, ticks, params, memory.tenants.clone(), tap);
+    let correlated = correlate(facts, ticks.clone(), params, memory.tenants.clone(), tap);
+    let rows = correlated.rows.clone();
     Outputs {
-        incidents: incidents(correlated.groups, params, tap),
+        incidents: incidents(
+            correlated.groups,
+            rows,
+            ticks,
+            params,
+            (memory.findings.clone(), tap),
+        ),
         rows: correlated.rows,
         counts: deduped.counts,
         watched: found.watched,
@@ -249,71 +268,4 @@ fn dated<'scope>(
             });
         }
     })
-}
-
-/// A group and what was said of it.
-type Told = (Arc<Group>, Arc<Incident>);
-
-/// Scores and explains, with what is worth remembering from one group to the next.
-struct Scorer {
-    params: CauseParams,
-    kinds: Kinds,
-}
-
-impl Scorer {
-    fn new(params: CauseParams) -> Self {
-        Scorer { params, kinds: Kinds::default() }
-    }
-
-    /// The incident of a group that stood differently before, or did not.
-    fn explain(&self, last: Option<Told>, group: &Group) -> Incident {
-        let again = last.and_then(|(last, before)| explain::again(&last, &before, group));
-        again.unwrap_or_else(|| {
-            let score = |group: &Group| cause::cause(group, &self.params, &self.kinds);
-            explain::explain(group, &score)
-        })
-    }
-}
-
-/// Explains each group once, and remembers what it said until the group is taken back.
-fn incidents<'scope>(
-    groups: VecCollection<'scope, Epoch, Arc<Group>, isize>,
-    params: &Params,
-    tap: &Tap,
-) -> VecCollection<'scope, Epoch, Arc<Incident>, isize> {
-    let tap = tap.clone();
-    let scorer = Scorer::new(params.cause);
-    let mut standing: BTreeMap<IncidentKey, Told> = BTreeMap::new();
-    groups
-        .inner
-        .unary(PipelinePact, "explain: incidents", move |_, _| {
-            move |input, output| {
-                input.for_each(|cap, updates| {
-                    let mut out = Vec::with_capacity(updates.len());
-                    // Groups of one key are told in order: the old is taken back first.
-                    let mut gone: Option<Told> = None;
-                    for (group, epoch, diff) in updates.drain(..) {
-                        if diff < 0 {
-                            gone = standing.remove(&group.key);
-                            if let Some((_, old)) = &gone {
-                                out.push((old.clone(), epoch, -1));
-                            }
-                        } else {
-                            let last = gone.take().filter(|(last, _)| last.key == group.key);
-                            let incident = Arc::new(scorer.explain(last, &group));
-                            out.push((incident.clone(), epoch, 1));
-                            standing.insert(group.key, (group, incident));
-                        }
-                    }
-                    if tap.is_open(Stage::Explain) {
-                        let row = |(incident, epoch, diff): &(Arc<Incident>, _, _)| {
-                            (Row::Incident(incident.clone()), *epoch, *diff)
-                        };
-                        tap.show(Stage::Explain, out.iter().map(row));
-                    }
-                    output.session(&cap).give_container(&mut out);
-                });
-            }
-        })
-        .as_collection()
 }

@@ -22,6 +22,7 @@ mod labels;
 mod moment;
 mod segment;
 mod signal;
+mod tallies;
 mod ticks;
 
 pub use draft::{AlertDraft, Common, Known, Payload, Said, SeverityGiven, Spelling, When};
@@ -47,6 +48,7 @@ use ids::{Ordinals, id_key};
 use leap::Leaps;
 use smol_str::SmolStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use tallies::Tallies;
 use ticks::Ticks;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -95,6 +97,8 @@ pub struct Intake {
     leaps: Leaps,
     skew_ns: i64,
     heard: discover::Heard,
+    /// What became of the call's events.
+    tallies: Tallies,
     scratch: Vec<u8>,
     entity: String,
     tenant: SmolStr,
@@ -136,6 +140,7 @@ impl Intake {
             leaps: Leaps::default(),
             skew_ns: 0,
             heard: discover::Heard::default(),
+            tallies: Tallies::default(),
             scratch: Vec::with_capacity(1024),
             entity: String::new(),
             tenant: SmolStr::new_static("default"),
@@ -220,6 +225,7 @@ impl Intake {
         self.schema = EVENT_SCHEMA;
         self.out = Decoded::default();
         self.ticks.set_mode(mode);
+        self.tallies.begin(mode != Mode::Rows, self.ticks.now_ns().map(seconds_of));
         if mode != Mode::Replay {
             self.ordinals.begin_batch();
         }
@@ -229,6 +235,7 @@ impl Intake {
     /// Ends a call.
     pub fn finish(&mut self) -> Decoded {
         self.close_segment();
+        self.out.tallied = self.tallied();
         // One huge event is no reason to hold its room for ever.
         self.scratch.clear();
         self.scratch.shrink_to(SCRATCH_BYTES_MAX);
@@ -284,6 +291,7 @@ impl Intake {
         self.out.counts.received += 1;
         self.out.counts.rejected += 1;
         self.out.counts.rejected_by.add_one(code);
+        self.tallies.refused(&self.source.name);
         match self.source.on_reject {
             OnReject::DeadLetter => {}
             OnReject::Drop => return,
@@ -339,6 +347,7 @@ impl Intake {
 
     #[inline]
     fn accept(&mut self, kind: Kind, quality: Quality) {
+        self.tallies.taken(quality);
         let counts = &mut self.out.counts;
         counts.received += 1;
         counts.accepted += 1;
@@ -361,6 +370,7 @@ impl Intake {
         if repeat {
             self.out.counts.received += 1;
             self.out.counts.duplicate += 1;
+            self.tallies.taken(Quality::default());
         }
         repeat
     }

@@ -35,7 +35,7 @@ pub struct SeriesArgs {
     /// Only of this entity; may be given again.
     #[arg(long)]
     entity: Vec<String>,
-    /// Only of this kind: metric, log, span, heartbeat, slo or expected; may be given
+    /// Only of this kind: metric, log, span, heartbeat, slo, expected or source; may be given
     /// again.
     #[arg(long)]
     kind: Vec<String>,

@@ -23,6 +23,8 @@ pub struct Detection {
     pub spans: Spans,
     /// Entities that send heartbeats and fall silent.
     pub heartbeats: Heartbeats,
+    /// Sources whose clocks, events or delivery are not as they should be.
+    pub sources: Sources,
     /// What has to come regularly, of the tenant `default`.
     pub expected: Vec<Expected>,
 }
@@ -36,6 +38,7 @@ impl Default for Detection {
             logs: Logs::default(),
             spans: Spans::default(),
             heartbeats: Heartbeats::default(),
+            sources: Sources::default(),
             expected: Vec::new(),
         }
     }
@@ -144,6 +147,44 @@ impl Default for Heartbeats {
             silence_min: Period::minutes(1),
             silence_max: Period::minutes(6 * 60),
             gone_after: Period::minutes(60),
+            severity: warning(),
+        }
+    }
+}
+
+/// When a source is a finding: each minute looks at the events of the last few.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sources {
+    /// Whether sources are watched.
+    pub enabled: bool,
+    /// How far each minute looks back.
+    pub window: Period,
+    /// With fewer events in it nothing is found.
+    pub events: u64,
+    /// A clock that runs ahead by so much, in the median, is skewed.
+    pub ahead: Period,
+    /// Events that come so long after they happened, in the median, are from a clock that runs
+    /// behind, or are slow.
+    pub behind: Period,
+    /// The share of refused and repaired events that is a finding, from 0 to 1.
+    pub violations: f64,
+    /// The share of late events that is one, from 0 to 1.
+    pub late: f64,
+    /// Severity of the finding.
+    pub severity: SeverityWord,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Sources {
+            enabled: true,
+            window: Period::minutes(5),
+            events: 100,
+            ahead: Period::seconds(30),
+            behind: Period::minutes(3),
+            violations: 0.1,
+            late: 0.2,
             severity: warning(),
         }
     }

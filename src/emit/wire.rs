@@ -282,6 +282,29 @@ pub struct ExplanationRow {
     pub counterfactual: Option<CounterfactualRow>,
     /// Why each alert is in, in the order of `alerts`.
     pub members: Vec<MemberRow>,
+    /// Sources of its alerts that do badly; left out when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded_sources: Option<DegradedSourcesRow>,
+}
+
+/// Sources that do badly, and what that costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DegradedSourcesRow {
+    /// What probabilities of candidates were multiplied by; the rest went to unknown.
+    pub factor: Ppm,
+    /// Which, in order of their names.
+    pub sources: Vec<DegradedSourceRow>,
+}
+
+/// A source that does badly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DegradedSourceRow {
+    /// Its name.
+    pub source: SmolStr,
+    /// `SourceLate`, `SourceRejects`, `SourceSkew`.
+    pub findings: Vec<SmolStr>,
+    /// How many of the incident's alerts are its own.
+    pub alerts: u32,
 }
 
 /// One step of the reasoning path.

@@ -2,7 +2,7 @@
 
 use super::checker::Checker;
 use super::source::{SEVERITIES, severity};
-use crate::config::detection::{Detection, Heartbeats, Logs, Metrics, Spans};
+use crate::config::detection::{Detection, Heartbeats, Logs, Metrics, Sources, Spans};
 use crate::config::source::SeverityWord;
 use causeway_dataflows::model::Severity;
 use causeway_dataflows::params::DetectParams;
@@ -16,6 +16,7 @@ pub(super) fn detection(checker: &mut Checker<'_>, given: &Detection, params: &m
     logs(checker, &given.logs, params);
     spans(checker, &given.spans, params);
     heartbeats(checker, &given.heartbeats, params);
+    sources(checker, &given.sources, params);
 }
 
 fn metrics(checker: &mut Checker<'_>, given: &Metrics, params: &mut DetectParams) {
@@ -71,6 +72,30 @@ fn heartbeats(checker: &mut Checker<'_>, given: &Heartbeats, params: &mut Detect
             "make it at least as long",
         );
     }
+}
+
+fn sources(checker: &mut Checker<'_>, given: &Sources, params: &mut DetectParams) {
+    let quality = &mut params.quality;
+    quality.enabled = given.enabled;
+    quality.events_min = given.events.max(1);
+    let mut seconds = |name: &str, period| {
+        let key = format!("detection.sources.{name}");
+        checker.some_time(&key, period);
+        checker.whole_seconds(&key, period)
+    };
+    quality.window_seconds = seconds("window", given.window);
+    quality.ahead_seconds = seconds("ahead", given.ahead);
+    quality.behind_seconds = seconds("behind", given.behind);
+    quality.severity = word(checker, "detection.sources.severity", &given.severity).0;
+    let mut share = |name: &str, share: f64| {
+        if !(0.0..=1.0).contains(&share) || share == 0.0 {
+            let message = format!("{share} is not above 0 and at most 1");
+            checker.wrong(&format!("detection.sources.{name}"), message, "write such a number");
+        }
+        (share.clamp(0.0, 1.0) * 1e6).round() as u64
+    };
+    quality.violations_ppm = share("violations", given.violations);
+    quality.late_ppm = share("late", given.late);
 }
 
 /// A severity of findings.

@@ -90,10 +90,11 @@ enum Tag {
     /// Watches as they once were; what they had learned is learned anew.
     EarlierWatches = 16,
     Watches = 17,
+    Findings = 18,
     End = 255,
 }
 
-const TAGS: [Tag; 18] = [
+const TAGS: [Tag; 19] = [
     Tag::Head,
     Tag::Keys,
     Tag::Things,
@@ -111,6 +112,7 @@ const TAGS: [Tag; 18] = [
     Tag::Idempotency,
     Tag::EarlierWatches,
     Tag::Watches,
+    Tag::Findings,
     Tag::End,
 ];
 
@@ -123,13 +125,14 @@ pub(super) fn write(snapshot: &Snapshot, to: impl Write) -> io::Result<u64> {
     out.put(&MAGIC)?;
     out.put(&VERSION.to_le_bytes())?;
     out.block(Tag::Head, &snapshot.head)?;
-    let Saved { watches, keys, things, history, tenants } = &snapshot.engine;
+    let Saved { watches, keys, things, history, tenants, findings } = &snapshot.engine;
     out.list(Tag::Watches, watches)?;
     out.list(Tag::Keys, keys)?;
     out.list(Tag::Things, things)?;
     out.each(Tag::Seen, &history.seen)?;
     out.list(Tag::Ratings, &history.ratings)?;
     out.each(Tag::Tenant, tenants)?;
+    out.list(Tag::Findings, findings)?;
     let emission = &snapshot.emission;
     out.block(Tag::Ledger, &emission.ledger)?;
     out.list(Tag::Incidents, &emission.incidents)?;
@@ -233,6 +236,7 @@ pub(super) fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
             Tag::Seen => saved.history.seen.push(reader.value(&block)?),
             Tag::Ratings => reader.more(&block, &mut saved.history.ratings)?,
             Tag::Tenant => saved.tenants.push(reader.value(&block)?),
+            Tag::Findings => reader.more(&block, &mut saved.findings)?,
             Tag::Ledger => emission.ledger = reader.value(&block)?,
             Tag::Incidents => reader.more(&block, &mut emission.incidents)?,
             Tag::Counts => reader.more(&block, &mut emission.counts)?,

@@ -112,6 +112,7 @@ impl Keeper {
             self.beats(batch, now);
             self.budgets(batch, now);
             self.expected(batch);
+            self.qualities(batch, now);
         }
         while let Some(due) = self.wheel.pop_due(now) {
             for slot in due {
@@ -220,6 +221,18 @@ impl Keeper {
             let watch = self.slots[slot as usize].as_mut();
             if let Some(State::Expected(expected)) = watch.map(|watch| &mut watch.state) {
                 let read = expected.seen(stamp.time);
+                self.took(slot, read);
+            }
+        }
+    }
+
+    fn qualities(&mut self, batch: &SignalBatch, now: Seconds) {
+        let params = self.params.quality;
+        for tally in batch.sources.iter().filter(|_| params.enabled) {
+            let open = |identity: &Arc<Identity>, source| Watch::source(identity, source, &params);
+            let Some(slot) = self.slot(batch, &tally.stamp, open) else { continue };
+            if let Some(State::Source(source)) = self.hear(slot, now) {
+                let read = source.tally(tally);
                 self.took(slot, read);
             }
         }

@@ -7,8 +7,11 @@ use super::expected::{ExpectedState, ExpectedWatch};
 use super::lines::{LineState, LineWatch};
 use super::raise::{Out, Subject};
 use super::samples::{SampleState, SampleWatch};
+use super::source::{SourceState, SourceWatch};
 use crate::model::{Identity, Seconds, SeriesRow, SourceIndex};
-use crate::params::{DetectParams, ExpectedParams, LineParams, SloParams, SourceParams};
+use crate::params::{
+    DetectParams, ExpectedParams, LineParams, QualityParams, SloParams, SourceParams,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -63,6 +66,8 @@ pub(super) enum State {
     Budget(Box<BudgetWatch>),
     /// Something that has to come.
     Expected(Box<ExpectedWatch>),
+    /// How well a source does.
+    Source(Box<SourceWatch>),
 }
 
 /// The same between two epochs.
@@ -74,6 +79,7 @@ pub(super) enum SavedState {
     Beat(SavedBeat),
     Budget(BudgetState),
     Expected(ExpectedState),
+    Source(SourceState),
 }
 
 /// One thing that is watched.
@@ -100,6 +106,7 @@ impl State {
             State::Beat(beat) => SavedState::Beat(beat.save()),
             State::Budget(budget) => SavedState::Budget(budget.save()),
             State::Expected(expected) => SavedState::Expected(expected.save()),
+            State::Source(source) => SavedState::Source(source.save()),
         }
     }
 
@@ -133,6 +140,10 @@ impl State {
                 }
                 Asked::Budget(_) => return None,
             },
+            SavedState::Source(state) => {
+                let params = &around.params.quality;
+                State::Source(Box::new(SourceWatch::new(identity, source, state, params)))
+            }
         };
         Some(state)
     }
@@ -189,6 +200,16 @@ impl Watch {
         Watch::of(identity, source, State::Beat(watch))
     }
 
+    /// A watch for how well a source does.
+    pub(super) fn source(
+        identity: &Arc<Identity>,
+        source: SourceIndex,
+        params: &QualityParams,
+    ) -> Watch {
+        let watch = SourceWatch::new(identity, source, SourceState::default(), params);
+        Watch::of(identity, source, State::Source(Box::new(watch)))
+    }
+
     pub(super) fn of(identity: &Arc<Identity>, source: SourceIndex, state: State) -> Watch {
         Watch {
             identity: identity.clone(),
@@ -209,6 +230,7 @@ impl Watch {
             State::Beat(beat) => (None, beat.row(&params.beat)),
             State::Budget(budget) => (None, budget.row()),
             State::Expected(expected) => (None, expected.row()),
+            State::Source(source) => (None, source.row(&params.quality)),
         };
         let (identity, source) = (self.identity.clone(), self.source);
         SeriesRow { identity, source, heard: self.heard, begins, kept }
@@ -223,6 +245,7 @@ impl Watch {
             State::Beat(beat) => beat.update(around, out),
             State::Budget(budget) => budget.update(around, out),
             State::Expected(expected) => expected.update(around, out),
+            State::Source(source) => source.update(around, out),
         }
     }
 
@@ -235,6 +258,7 @@ impl Watch {
             State::Beat(beat) => beat.due(around),
             State::Budget(budget) => budget.due(around),
             State::Expected(expected) => expected.due(around),
+            State::Source(source) => source.due(around),
         };
         let forgotten = self.forgotten(around);
         own.map_or(forgotten, |own| own.min(forgotten))

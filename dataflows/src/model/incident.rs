@@ -31,8 +31,51 @@ pub struct Incident {
     pub cause: Cause,
     /// Why we say so.
     pub explanation: Explanation,
+    /// What it is worth less for.
+    pub degraded: Degraded,
+}
+
+/// What an incident is worth less for. It was a truth value once, and the first two are written
+/// as those were, so that what was remembered then can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Degraded {
+    /// Nothing.
+    #[default]
+    No,
     /// Its candidate group was over the size bound and had to be cut.
-    pub degraded: bool,
+    Cut,
+    /// Alerts of it come from sources that do badly.
+    Doubted {
+        /// Whether it had to be cut as well.
+        is_cut: bool,
+        /// What probabilities of candidates were multiplied by, parts per million.
+        factor_ppm: u32,
+        /// Those sources, in order of their names.
+        sources: Vec<DegradedSource>,
+    },
+}
+
+impl Degraded {
+    /// By whether its candidate group had to be cut.
+    pub fn cut(is_cut: bool) -> Degraded {
+        if is_cut { Degraded::Cut } else { Degraded::No }
+    }
+
+    /// Whether its candidate group had to be cut.
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Degraded::Cut | Degraded::Doubted { is_cut: true, .. })
+    }
+}
+
+/// A source that does badly.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DegradedSource {
+    /// Its name, as its alerts have it.
+    pub source: SmolStr,
+    /// What was found, in order.
+    pub findings: Vec<SmolStr>,
+    /// How many of the incident's alerts are its own.
+    pub alerts: u32,
 }
 
 /// One alert of an incident.

@@ -65,6 +65,9 @@ pub enum Kept {
         /// When its absence becomes a finding.
         missing_after: Option<Seconds>,
     },
+    /// How a source does: the median delay of its events, the parts of them that break the
+    /// schema and that are late; what is usual is the bound of each.
+    Source([FigureRow; 3]),
 }
 
 /// A figure and what is usual for it.
@@ -103,6 +106,7 @@ impl Kept {
             Kept::Heartbeat { .. } => "heartbeat",
             Kept::Budget { .. } => "slo",
             Kept::Expected { .. } => "expected",
+            Kept::Source(_) => "source",
         }
     }
 }

@@ -4,6 +4,7 @@ use super::budget::BudgetParams;
 use super::expected::ExpectingParams;
 use super::log::{Limits, LogModel, MergeModel};
 use super::metric::MetricModel;
+use super::quality::QualityParams;
 use serde::{Deserialize, Serialize};
 
 /// How signals are watched.
@@ -26,6 +27,8 @@ pub struct DetectParams {
     pub budget: BudgetParams,
     /// What has to come regularly.
     pub expecting: ExpectingParams,
+    /// How well sources have to do.
+    pub quality: QualityParams,
 }
 
 /// How series are judged.
@@ -137,6 +140,7 @@ impl Default for DetectParams {
             beat: BeatParams::default(),
             budget: BudgetParams::default(),
             expecting: ExpectingParams::default(),
+            quality: QualityParams::default(),
         }
     }
 }

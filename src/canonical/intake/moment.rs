@@ -50,6 +50,9 @@ impl Intake {
         if self.ticks.is_live() {
             self.note_skew(observed_ns, time_ns, quality);
         }
+        if let Some(given_ns) = common.time.filter(|_| !standing) {
+            self.tallies.delayed(observed_ns, given_ns);
+        }
         // What holds from an old date on is not late.
         if !standing {
             self.note_late(observed_ns, time_ns, common.observed, quality);
@@ -98,6 +101,9 @@ impl Intake {
         quality: &mut Quality,
     ) -> Option<i64> {
         let observed = self.ticks.observe(time, common.observed, standing, quality);
+        if let Some(observed_ns) = observed {
+            self.tallies.received(&self.source.name, common.source, observed_ns);
+        }
         if self.ticks.tick() != self.segment.tick {
             self.note_leap(common.line);
             self.turn_segment();

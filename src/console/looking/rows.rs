@@ -23,7 +23,7 @@ pub struct SeriesItem {
     pub tenant: SmolStr,
     /// The entity that it is about.
     pub entity: SmolStr,
-    /// `metric`, `log`, `span`, `heartbeat`, `slo` or `expected`.
+    /// `metric`, `log`, `span`, `heartbeat`, `slo`, `expected` or `source`.
     pub kind: SmolStr,
     /// The metric, or the operation.
     pub name: SmolStr,
@@ -154,6 +154,11 @@ impl SeriesItem {
                     templates: *templates,
                     frequent: frequent.iter().map(template).collect(),
                 });
+            }
+            Kept::Source(figures) => {
+                for (name, figure) in ["delay", "violations", "late"].iter().zip(figures) {
+                    item.add(name, figure);
+                }
             }
             Kept::Heartbeat { last, beats, gap_milli, silent_after } => {
                 item.beats = Some(BeatsItem {

@@ -2,14 +2,14 @@
 
 use super::value::{Home, Milli, Ppm, SeverityWord, Time};
 use super::{
-    AlertRow, CandidateRow, CauseRow, ChangeRow, CounterfactualRow, ExplanationRow, FindingRow,
-    HopRow, Lineage, MemberRow, Revision, RevisionEvent, StatusWord, SuppressedRow, difference,
-    words,
+    AlertRow, CandidateRow, CauseRow, ChangeRow, CounterfactualRow, DegradedSourceRow,
+    DegradedSourcesRow, ExplanationRow, FindingRow, HopRow, Lineage, MemberRow, Revision,
+    RevisionEvent, StatusWord, SuppressedRow, difference, words,
 };
 use causeway_dataflows::model::finding::{FINDING_ID, SIGNAL};
 use causeway_dataflows::model::{
-    self, AlertCount, AlertKey, Because, ChangeKind, Counterfactual, Disposition, Finding,
-    Incident, Status,
+    self, AlertCount, AlertKey, Because, ChangeKind, Counterfactual, Degraded, DegradedSource,
+    Disposition, Finding, Incident, Status,
 };
 use smol_str::{SmolStr, ToSmolStr};
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ pub fn revision(
         explanation: explanation_row(incident),
         lineage: announcement.lineage,
         difference: difference::Difference::default(),
-        degraded: incident.degraded,
+        degraded: incident.degraded.is_cut(),
     };
     revision.title = words::title(&revision);
     revision.explanation.text = words::text(&revision);
@@ -229,7 +229,21 @@ fn explanation_row(incident: &Incident) -> ExplanationRow {
         text: String::new(),
         counterfactual: incident.explanation.counterfactual.as_ref().map(counterfactual_row),
         members: members.collect(),
+        degraded_sources: degraded_row(&incident.degraded),
     }
+}
+
+fn degraded_row(degraded: &Degraded) -> Option<DegradedSourcesRow> {
+    let Degraded::Doubted { factor_ppm, sources, .. } = degraded else { return None };
+    let source = |of: &DegradedSource| DegradedSourceRow {
+        source: of.source.clone(),
+        findings: of.findings.clone(),
+        alerts: of.alerts,
+    };
+    Some(DegradedSourcesRow {
+        factor: Ppm(*factor_ppm),
+        sources: sources.iter().map(source).collect(),
+    })
 }
 
 fn counterfactual_row(counterfactual: &Counterfactual) -> CounterfactualRow {

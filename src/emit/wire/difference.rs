@@ -38,7 +38,7 @@ fn fields(previous: &Revision, next: &Revision) -> Vec<FieldChange> {
     let mut note = |field: &'static str, from: Option<String>, to: Option<String>| {
         changes.push(FieldChange { field: SmolStr::new_static(field), from, to });
     };
-    let pairs: [(&'static str, fn(&Revision) -> Option<String>); 8] = [
+    let pairs: [(&'static str, fn(&Revision) -> Option<String>); 9] = [
         ("opened_at", |r| Some(r.opened_at.to_string())),
         ("resolved_at", |r| r.resolved_at.map(|time| time.to_string())),
         ("severity", |r| Some(r.severity.word().to_owned())),
@@ -47,6 +47,10 @@ fn fields(previous: &Revision, next: &Revision) -> Vec<FieldChange> {
         ("changes", |r| list(r.changes.iter().map(|change| &change.change_id))),
         ("cause", |r| leader(&r.cause)),
         ("degraded", |r| Some(r.degraded.to_string())),
+        ("degraded_sources", |r| {
+            let degraded = r.explanation.degraded_sources.as_ref()?;
+            list(degraded.sources.iter().map(|of| &of.source))
+        }),
     ];
     for (field, read) in pairs {
         let (from, to) = (read(previous), read(next));

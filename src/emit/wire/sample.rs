@@ -3,8 +3,8 @@
 use super::{Announcement, Lineage, Message, Revision, RevisionEvent, Time, revision};
 use causeway_dataflows::model::{
     self, Alert, AlertCount, AlertKey, Because, Candidate, Cause, ChangeKind, Counterfactual,
-    Disposition, EntityRef, EventId, Explanation, Feature, Fingerprint, Hop, Identity, Incident,
-    IncidentKey, Labels, Member, MemberChange, RelationKind, Severity, Status,
+    Degraded, Disposition, EntityRef, EventId, Explanation, Feature, Fingerprint, Hop, Identity,
+    Incident, IncidentKey, Labels, Member, MemberChange, RelationKind, Severity, Status,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ pub(crate) fn incident() -> Incident {
             }),
         },
         members,
-        degraded: false,
+        degraded: Degraded::No,
     }
 }
 
@@ -152,7 +152,12 @@ pub(crate) fn opening(id: &str) -> Announcement<'static> {
 
 /// The sample, opened.
 pub(crate) fn opened() -> Revision {
-    revision(&incident(), opening("inc-1"), counts)
+    told(incident())
+}
+
+/// The first revision of an incident.
+pub(crate) fn told(incident: Incident) -> Revision {
+    revision(&incident, opening("inc-1"), counts)
 }
 
 /// The sample resolved as revision two.

@@ -6,7 +6,9 @@ use super::{
     AlertRow, Envelope, Home, Lineage, Message, Milli, Ppm, Revision, RevisionEvent, Time,
     revision, words,
 };
-use causeway_dataflows::model::{Because, Feature, Pin, RelationKind};
+use causeway_dataflows::model::{
+    Because, Degraded, DegradedSource, Feature, Incident, Pin, RelationKind,
+};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -268,4 +270,38 @@ fn an_id_ends_with_its_alerts_removed() {
     assert_eq!(merged.difference.alerts_removed.len(), 3);
     assert_eq!(merged.title, first.title);
     assert_eq!(merged.explanation.text, "Its alerts are part of inc-7 now; follow that one.");
+}
+
+#[test]
+fn sources_that_do_badly_are_named_with_what_that_costs() {
+    let source = |name: &str, findings: &[&str]| DegradedSource {
+        source: SmolStr::new(name),
+        findings: findings.iter().map(SmolStr::new).collect(),
+        alerts: 1,
+    };
+    let sources =
+        vec![source("eu1", &["SourceLate", "SourceSkew"]), source("eu2", &["SourceRejects"])];
+    let degraded = Degraded::Doubted { is_cut: false, factor_ppm: 750_000, sources };
+    let told = sample::told(Incident { degraded, ..sample::incident() });
+    let value: Value = serde_json::from_str(&Message::new(told.clone()).line).unwrap();
+    assert_eq!(value["data"]["degraded"], false);
+    let expected = json!({"factor": 0.75, "sources": [
+        {"source": "eu1", "findings": ["SourceLate", "SourceSkew"], "alerts": 1},
+        {"source": "eu2", "findings": ["SourceRejects"], "alerts": 1}]});
+    assert_eq!(value["data"]["explanation"]["degraded_sources"], expected);
+    let said = "Probabilities are 75 % of what they would be, because of the sources \
+                eu1 (SourceLate, SourceSkew), eu2 (SourceRejects).";
+    assert!(told.explanation.text.ends_with(said), "{}", told.explanation.text);
+    let opened: Value = serde_json::from_str(&Message::new(sample::opened()).line).unwrap();
+    assert_eq!(opened["data"]["explanation"].get("degraded_sources"), None);
+}
+
+/// Snapshots of earlier versions hold a truth value where now there is more.
+#[test]
+fn what_was_a_truth_value_once_is_read() {
+    for (was, is) in [(false, Degraded::No), (true, Degraded::Cut)] {
+        let bytes = postcard::to_stdvec(&was).unwrap();
+        assert_eq!(postcard::from_bytes::<Degraded>(&bytes).unwrap(), is);
+        assert_eq!(postcard::to_stdvec(&is).unwrap(), bytes);
+    }
 }

@@ -4,7 +4,7 @@ use super::replay::Silent;
 use causeway::canonical::{Decoder, Framing, Origin, Source};
 use causeway::emit::ledger::Emission;
 use causeway::replay::{Finals, Replay};
-use causeway_dataflows::model::{Finding, Matcher, MatcherOp, Severity};
+use causeway_dataflows::model::{Degraded, DegradedSource, Finding, Matcher, MatcherOp, Severity};
 use causeway_dataflows::params::{Indicator, Params, SloParams, TierParams};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -108,6 +108,58 @@ fn budgets_burn_alike_on_any_number_of_workers() {
     for (lines, workers) in [(&lines, 2), (&lines, 3), (&late, 1), (&late, 4)] {
         let other = &replayed(lines, &params, workers);
         let digests = [other, &one].map(|finals| finals.tally().digest().to_string());
+        assert_eq!(digests[0], digests[1], "{workers} workers");
+    }
+}
+
+/// Ten minutes of numbers from a sender whose clock is three minutes behind or right, and one
+/// alert of it in the middle.
+fn of_a_sender(behind: i64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for second in 0..600 {
+        let (time, observed) = (START + second, START + second + behind);
+        let [time, observed] = [time, observed].map(|at| at * 1_000_000_000);
+        let envelope = format!(r#""source":"eu1","time":{time},"observed_time":{observed}"#);
+        lines.push(format!(
+            r#"{{"kind":"metric","name":"up",{envelope},"entity":"pod:a","metric":{{"type":"gauge"}},"value":1}}"#
+        ));
+        if second == 400 {
+            lines.push(format!(
+                r#"{{"kind":"alert","name":"HighErrorRate","severity":"critical",{envelope},"entity":"service:shop/cart"}}"#
+            ));
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_source_that_does_badly_is_found_and_costs_confidence() {
+    let params = Params::default();
+    let cause = |finals: &Finals| {
+        let incident = finals.incidents.values().next().unwrap();
+        let first = incident.cause.candidates[0].probability_ppm;
+        (incident.degraded.clone(), first, incident.cause.unknown_ppm)
+    };
+    let (good, bad) = (of_a_sender(0), of_a_sender(190));
+    let (none, sure, _) = cause(&replayed(&good, &params, 1));
+    assert_eq!(none, Degraded::No);
+    let one = replayed(&bad, &params, 1);
+    let named: Vec<&str> = one
+        .alerts
+        .values()
+        .filter(|row| row.entity.text == "source:eu1")
+        .map(|row| row.alert.identity.name.as_str())
+        .collect();
+    assert_eq!(named, ["SourceSkew"]);
+    let (degraded, less, unknown) = cause(&one);
+    let source =
+        DegradedSource { source: "eu1".into(), findings: vec!["SourceSkew".into()], alerts: 1 };
+    let sources = vec![source];
+    assert_eq!(degraded, Degraded::Doubted { is_cut: false, factor_ppm: 500_000, sources });
+    assert_eq!((less, unknown > 1_000_000 - sure), (sure / 2, true));
+    for workers in [2, 3] {
+        let other = replayed(&bad, &params, workers);
+        let digests = [&other, &one].map(|finals| finals.tally().digest().to_string());
         assert_eq!(digests[0], digests[1], "{workers} workers");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{phrase, probable, worst};
 use crate::emit::wire::{
-    CandidateRow, ChangeRow, HopRow, Milli, Revision, RevisionEvent, StatusWord,
+    CandidateRow, ChangeRow, DegradedSourceRow, HopRow, Milli, Revision, RevisionEvent, StatusWord,
 };
 use std::collections::BTreeSet;
 
@@ -23,6 +23,7 @@ pub fn text(revision: &Revision) -> String {
         change(revision),
         counterfactual(revision),
         cut(revision),
+        doubt(revision),
     ];
     sentences.into_iter().flatten().collect::<Vec<String>>().join(" ")
 }
@@ -190,6 +191,18 @@ fn cut(revision: &Revision) -> Option<String> {
         "The storm was too large to be grouped whole, so this may be part of something bigger."
             .to_owned()
     })
+}
+
+fn doubt(revision: &Revision) -> Option<String> {
+    let degraded = revision.explanation.degraded_sources.as_ref()?;
+    let source = |of: &DegradedSourceRow| format!("{} ({})", of.source, of.findings.join(", "));
+    let names: Vec<String> = degraded.sources.iter().map(source).collect();
+    let percent = degraded.factor.0 / 10_000;
+    let noun = if names.len() == 1 { "source" } else { "sources" };
+    Some(format!(
+        "Probabilities are {percent} % of what they would be, because of the {noun} {}.",
+        names.join(", ")
+    ))
 }
 
 fn capital(text: &str) -> String {
