@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn alerts_of_a_source_that_does_badly_count_half() {
         let found = findings(OPENED + 500);
-        let said = doubted(&incident(), |name| (name == "a").then_some(&found)).unwrap();
+        let said = doubted(&incident(), |name| (name == "a").then_some(&found))
+            .expect("a source does badly");
         // Two of four members are its own, the finding about it is not.
         let left: Vec<u32> = said.cause.candidates.iter().map(|c| c.probability_ppm).collect();
         assert_eq!((left, said.cause.unknown_ppm), (vec![450_000, 225_000], 325_000));
