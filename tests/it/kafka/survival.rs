@@ -46,6 +46,9 @@ async fn nothing_is_lost_or_doubled_by_kills() {
         process = process.killed().start();
     }
     assert_eq!(told(broker, "kills", 120), once(0..120));
+    // Its journal may have held all of it before the group let it in, and who is not in the group
+    // cannot tell it anything.
+    process.until_metric("causeway_kafka_partitions_assigned{source=\"events\"} 3").await;
     let summary = process.terminate();
     assert_eq!(summary["ledger"]["received"], 120, "{summary}");
     for partition in 0..3 {

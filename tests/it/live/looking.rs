@@ -40,16 +40,18 @@ async fn series_are_listed_with_what_is_known_of_them() {
         format!(r#"{{"kind":"heartbeat","entity":"{CART}"}}"#),
     ];
     assert_eq!(process.post("/v1/events", &lines.join("\n")).await.0, 200);
-    let all = series(&process, "", 4).await;
+    let all = series(&process, "", 5).await;
     let kinds: Vec<&str> = all.iter().map(|item| item["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["heartbeat", "log", "metric", "metric"]);
+    assert_eq!(kinds, ["heartbeat", "log", "metric", "metric", "source"]);
+    let figure = &all[4]["figures"]["violations"];
+    assert_eq!((&figure["value"], &figure["samples"]), (&0.0.into(), &4.into()));
     let items = series(&process, &format!("?entity={CART}&kind=metric"), 1).await;
     assert_eq!(items.len(), 1);
     let figure = &items[0]["figures"]["value"];
     assert_eq!((&figure["value"], &figure["samples"]), (&2.0.into(), &1.into()));
     assert_eq!(items[0]["labels"]["route"], "/pay");
     let (_, list) = process.get("/v1/series?limit=1").await;
-    assert_eq!((list["items"].as_array().unwrap().len(), &list["left_out"]), (1, &3.into()));
+    assert_eq!((list["items"].as_array().unwrap().len(), &list["left_out"]), (1, &4.into()));
     let (status, problem) = process.get("/v1/series?color=red").await;
     assert_eq!((status, problem["status"].as_u64()), (400, Some(400)));
 
