@@ -16,6 +16,7 @@
 
 pub mod source;
 mod format;
+mod buckets;
 pub mod frame;
 mod framing;
 mod message;

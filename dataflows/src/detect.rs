@@ -9,6 +9,7 @@ pub mod metric;
 pub mod log;
 pub mod beat;
 pub mod samples;
+pub mod histogram;
 pub mod lines;
 pub mod calls;
 pub mod budget;

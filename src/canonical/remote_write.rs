@@ -6,14 +6,14 @@
 //! |---|---|
 //! | of a counter, or named `…_total`, `…_count` or `…_sum` | total |
 //! | everything else | level |
-//! | `…_bucket` with a label `le` | none: counted only |
-//! | native histogram | totals `<name>_count` and `<name>_sum`; levels when it is a gauge |
+//! | `…_bucket` with a label `le` | a bucket of the histogram that has the other labels |
+//! | native histogram | totals `<name>_count` and `<name>_sum`, and buckets; levels when it is a gauge |
 //!
 //! Version 2.0 says of each series what it is; where it does not, and in 1.0, which says so in
-//! requests of their own, the name decides. Buckets are many series of which none is out of the
-//! ordinary by itself: what they say is in count and sum. A sample that marks the end of its series
+//! requests of their own, the name decides. A sample that marks the end of its series
 //! is counted and no number. Exemplars and texts of metadata are passed over.
 
+mod native;
 mod series;
 
 use super::intake::{Intake, Payload};

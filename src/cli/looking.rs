@@ -35,8 +35,8 @@ pub struct SeriesArgs {
     /// Only of this entity; may be given again.
     #[arg(long)]
     entity: Vec<String>,
-    /// Only of this kind: metric, log, span, heartbeat, slo, expected or source; may be given
-    /// again.
+    /// Only of this kind: metric, histogram, log, span, heartbeat, slo, expected or source; may be
+    /// given again.
     #[arg(long)]
     kind: Vec<String>,
     /// Only of this name; may be given again.

@@ -56,13 +56,21 @@ pub struct Metrics {
     pub enabled: bool,
     /// Nothing is found in a series before it is so old.
     pub warm_up: Period,
+    /// How long after its time a point of a cumulative histogram is judged, whose buckets may
+    /// come one by one; those that come later are counted only.
+    pub wait: Period,
     /// Severity of the finding.
     pub severity: SeverityWord,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Metrics { enabled: true, warm_up: Period::minutes(24 * 60), severity: warning() }
+        Metrics {
+            enabled: true,
+            warm_up: Period::minutes(24 * 60),
+            wait: Period::seconds(30),
+            severity: warning(),
+        }
     }
 }
 

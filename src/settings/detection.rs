@@ -23,6 +23,7 @@ fn metrics(checker: &mut Checker<'_>, given: &Metrics, params: &mut DetectParams
     let samples = &mut params.samples;
     samples.enabled = given.enabled;
     samples.warm_up_seconds = checker.whole_seconds("detection.metrics.warm_up", given.warm_up);
+    samples.wait_seconds = checker.whole_seconds("detection.metrics.wait", given.wait);
     samples.severity = word(checker, "detection.metrics.severity", &given.severity).0;
 }
 

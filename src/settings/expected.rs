@@ -3,7 +3,7 @@
 use super::DEFAULT_TENANT;
 use super::checker::Checker;
 use super::detection::word;
-use super::selector::selector;
+use super::selector;
 use super::source::SourceSettings;
 use crate::config::detection;
 use causeway_dataflows::model::{Context, Matcher, Rule, RuleAction};
@@ -72,7 +72,7 @@ fn what(
             let note = |(message, remedy): (String, &str)| {
                 checker.wrong(&format!("{key}.series"), message, remedy);
             };
-            selector(text).map_err(note).ok().map(Expected::Series)
+            selector::series(text).map_err(note).ok().map(Expected::Series)
         }
         (true, None, Some(entity), None) => Some(Expected::Heartbeat(SmolStr::new(entity))),
         (true, None, None, Some(name)) => {

@@ -213,7 +213,7 @@ fn ratio(spec: &Value, indicators: &BTreeMap<String, &Value>) -> Result<Ratio, W
         return Err(wrong(&at(".total"), "it has no total", "name the counters of all events"));
     };
     for (part, text) in [("total", Some(&total)), ("good", good.as_ref()), ("bad", bad.as_ref())] {
-        let read = text.map_or(Ok(Vec::new()), |text| super::selector::selector(text));
+        let read = text.map_or(Ok(Vec::new()), |text| super::selector::counter(text));
         if let Err((message, _)) = read {
             return Err(wrong(&at(&format!(".{part}")), message, QUERY));
         }

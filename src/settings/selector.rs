@@ -1,7 +1,7 @@
 //! Which series are meant: `name{label="value"}`, as Prometheus writes a selector.
 
 use crate::canonical::native::matcher::MatcherBody;
-use causeway_dataflows::model::{Matcher, MatcherOp};
+use causeway_dataflows::model::{Matcher, MatcherOp, bound_text};
 use causeway_dataflows::ops::matcher::{parse_matchers, validate};
 use smol_str::SmolStr;
 
@@ -11,11 +11,39 @@ pub(super) type Wrong = (String, &'static str);
 const FORM: &str = "write a selector such as `http_requests_total{job=\"cart\",code=~\"5..\"}`";
 const COUNTED: &str =
     "write the selector of the counter alone; how much it grew in a window is counted anyway";
-const BUCKETS: &str =
-    "count calls with `latency_below` instead; buckets of histograms are not kept";
+const BUCKETS: &str = "say which of them by its bound, such as `latency_bucket{le=\"0.3\"}`; `le=\"+Inf\"` counts all";
+const TOGETHER: &str = "leave `le` out; the buckets of a histogram come together";
 
-/// The matchers that a selector means, with `alertname` for the metric.
-pub(super) fn selector(text: &str) -> Result<Vec<Matcher>, Wrong> {
+/// The matchers that the selector of a counter means, with `alertname` for the metric. The bound
+/// of a bucket is in its shortest form, as detection spells it.
+pub(super) fn counter(text: &str) -> Result<Vec<Matcher>, Wrong> {
+    let mut matchers = selector(text)?;
+    let is_bucket =
+        [".buckets", "_bucket"].iter().any(|ending| matchers[0].value.ends_with(ending));
+    let Some(bound) = matchers.iter_mut().find(|m| m.name == "le" && m.op == MatcherOp::Equal)
+    else {
+        return match is_bucket {
+            true => Err((format!("`{}` means all buckets of a histogram", text.trim()), BUCKETS)),
+            false => Ok(matchers),
+        };
+    };
+    match bound.value.parse().ok().filter(|number: &f64| !number.is_nan()) {
+        Some(number) => bound.value = bound_text(number).into(),
+        None => return Err((format!("`{}` is no bound of a bucket", bound.value), BUCKETS)),
+    }
+    Ok(matchers)
+}
+
+/// The matchers that the selector of series means, with `alertname` for the metric.
+pub(super) fn series(text: &str) -> Result<Vec<Matcher>, Wrong> {
+    let matchers = selector(text)?;
+    match matchers.iter().any(|matcher| matcher.name == "le") {
+        true => Err((format!("`{}` means one bucket of a histogram", text.trim()), TOGETHER)),
+        false => Ok(matchers),
+    }
+}
+
+fn selector(text: &str) -> Result<Vec<Matcher>, Wrong> {
     let text = text.trim();
     let (name, rest) = text.split_at(text.find('{').unwrap_or(text.len()));
     let name = name.trim();
@@ -31,9 +59,6 @@ pub(super) fn selector(text: &str) -> Result<Vec<Matcher>, Wrong> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_:.-/".contains(c);
     if name.is_empty() || !name.chars().all(plain) {
         return Err((format!("`{text}` does not name a metric"), FORM));
-    }
-    if name.ends_with("_bucket") || matchers.iter().any(|matcher| matcher.name == "le") {
-        return Err((format!("`{text}` means buckets of a histogram"), BUCKETS));
     }
     let of_name = Matcher { name: "alertname".into(), op: MatcherOp::Equal, value: name };
     Ok([vec![of_name], matchers].concat())
@@ -54,7 +79,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, String> {
-        let matchers = selector(text).map_err(|(message, _)| message)?;
+        let matchers = counter(text).map_err(|(message, _)| message)?;
         Ok(matchers.iter().map(Matcher::to_string).collect::<Vec<_>>().join(","))
     }
 
@@ -65,9 +90,12 @@ mod tests {
             (r#" requests_total{ code =~ "5..", } "#, r#"alertname="requests_total",code=~"5..""#),
             (r#"{__name__="up",job="a"}"#, r#"alertname="up",job="a""#),
             ("http.server.requests{}", r#"alertname="http.server.requests""#),
+            (r#"latency_bucket{le="1.0"}"#, r#"alertname="latency_bucket",le="1""#),
+            (r#"latency_bucket{le="+inf"}"#, r#"alertname="latency_bucket",le="+Inf""#),
         ] {
             assert_eq!(read(text).as_deref(), Ok(means), "{text}");
         }
+        assert!(series("latency_bucket").is_ok() && series(r#"latency_bucket{le="1"}"#).is_err());
     }
 
     #[test]
@@ -77,8 +105,8 @@ mod tests {
             (r#"requests_total{code="500"}[5m]"#, "is a query"),
             (r#"{code="500"}"#, "does not name a metric"),
             ("a b", "does not name a metric"),
-            ("latency_bucket", "means buckets"),
-            (r#"latency{le="0.3"}"#, "means buckets"),
+            ("latency_bucket", "means all buckets"),
+            (r#"latency_bucket{le="fast"}"#, "no bound"),
             (r#"requests_total{code"}"#, "no operator"),
             (r#"requests_total{code=~"("}"#, "unusable regular expression"),
         ] {

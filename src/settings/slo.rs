@@ -2,7 +2,7 @@
 
 use super::checker::Checker;
 use super::openslo;
-use super::selector::selector;
+use super::selector::counter;
 use super::source::{SEVERITIES, severity};
 use crate::config::slo::{Calls, Ratio, Slo, Tier};
 use crate::config::units::Period;
@@ -127,7 +127,7 @@ fn ratio_of(say: &mut Say<'_>, ratio: &Ratio) -> Option<Indicator> {
             return None;
         }
     };
-    let mut read = |field: &str, text: &str| match selector(text) {
+    let mut read = |field: &str, text: &str| match counter(text) {
         Ok(matchers) => Some(matchers),
         Err((message, remedy)) => {
             say(field, message, remedy);

@@ -3,7 +3,7 @@
 use super::asked::AskedFor;
 use super::raise::Out;
 use super::watch::{Around, SavedState, State, Watch};
-use super::{calls, lines};
+use super::{calls, histogram, lines};
 use crate::model::{
     Fingerprint, Identity, Seconds, SeriesRow, SignalBatch, SourceIndex, Stamp, Unread, Watched,
 };
@@ -107,6 +107,7 @@ impl Keeper {
         self.ask(now);
         for batch in &batches {
             self.samples(batch, now);
+            self.buckets(batch, now);
             self.lines(batch, now);
             self.calls(batch, now);
             self.beats(batch, now);
@@ -139,6 +140,23 @@ impl Keeper {
             if let Some(State::Samples(samples)) = self.hear(slot, now) {
                 samples.sample(sample);
                 self.mark(slot);
+            }
+        }
+    }
+
+    fn buckets(&mut self, batch: &SignalBatch, now: Seconds) {
+        if !self.params.samples.enabled {
+            return;
+        }
+        let over = histogram::over(now, &self.params.samples);
+        for bucket in &batch.buckets {
+            let Some(slot) = self.slot(batch, &bucket.stamp, Watch::histogram) else { continue };
+            if let Some(State::Histogram(histogram)) = self.hear(slot, now) {
+                match histogram.bucket(bucket, over) {
+                    Ok(true) => self.mark(slot),
+                    Ok(false) => {}
+                    Err(unread) => self.watched.unread[unread as usize] += 1,
+                }
             }
         }
     }

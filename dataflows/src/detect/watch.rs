@@ -4,6 +4,7 @@ use super::beat::{BeatWatch, SavedBeat};
 use super::budget::{BudgetState, BudgetWatch};
 use super::calls::{CallState, CallWatch};
 use super::expected::{ExpectedState, ExpectedWatch};
+use super::histogram::{HistogramState, HistogramWatch};
 use super::lines::{LineState, LineWatch};
 use super::raise::{Out, Subject};
 use super::samples::{SampleState, SampleWatch};
@@ -68,6 +69,8 @@ pub(super) enum State {
     Expected(Box<ExpectedWatch>),
     /// How well a source does.
     Source(Box<SourceWatch>),
+    /// Quantiles of a histogram.
+    Histogram(Box<HistogramWatch>),
 }
 
 /// The same between two epochs.
@@ -80,6 +83,7 @@ pub(super) enum SavedState {
     Budget(BudgetState),
     Expected(ExpectedState),
     Source(SourceState),
+    Histogram(HistogramState),
 }
 
 /// One thing that is watched.
@@ -107,6 +111,7 @@ impl State {
             State::Budget(budget) => SavedState::Budget(budget.save()),
             State::Expected(expected) => SavedState::Expected(expected.save()),
             State::Source(source) => SavedState::Source(source.save()),
+            State::Histogram(histogram) => SavedState::Histogram(histogram.save()),
         }
     }
 
@@ -144,6 +149,9 @@ impl State {
                 let params = &around.params.quality;
                 State::Source(Box::new(SourceWatch::new(identity, source, state, params)))
             }
+            SavedState::Histogram(state) => {
+                State::Histogram(Box::new(HistogramWatch::new(identity, source, state)))
+            }
         };
         Some(state)
     }
@@ -176,6 +184,12 @@ impl Watch {
     pub(super) fn samples(identity: &Arc<Identity>, source: SourceIndex) -> Watch {
         let watch = SampleWatch::new(identity, source, SampleState::default());
         Watch::of(identity, source, State::Samples(Box::new(watch)))
+    }
+
+    /// A watch for the quantiles of a histogram.
+    pub(super) fn histogram(identity: &Arc<Identity>, source: SourceIndex) -> Watch {
+        let watch = HistogramWatch::new(identity, source, HistogramState::default());
+        Watch::of(identity, source, State::Histogram(Box::new(watch)))
     }
 
     /// A watch for the lines of a writer.
@@ -231,6 +245,7 @@ impl Watch {
             State::Budget(budget) => (None, budget.row()),
             State::Expected(expected) => (None, expected.row()),
             State::Source(source) => (None, source.row(&params.quality)),
+            State::Histogram(histogram) => histogram.row(&params.samples),
         };
         let (identity, source) = (self.identity.clone(), self.source);
         SeriesRow { identity, source, heard: self.heard, begins, kept }
@@ -246,6 +261,7 @@ impl Watch {
             State::Budget(budget) => budget.update(around, out),
             State::Expected(expected) => expected.update(around, out),
             State::Source(source) => source.update(around, out),
+            State::Histogram(histogram) => histogram.update(around, out),
         }
     }
 
@@ -259,6 +275,7 @@ impl Watch {
             State::Budget(budget) => budget.due(around),
             State::Expected(expected) => expected.due(around),
             State::Source(source) => source.due(around),
+            State::Histogram(histogram) => histogram.due(around),
         };
         let forgotten = self.forgotten(around);
         own.map_or(forgotten, |own| own.min(forgotten))

@@ -65,6 +65,8 @@ pub enum Kept {
         /// When its absence becomes a finding.
         missing_after: Option<Seconds>,
     },
+    /// A histogram: its p50 and p99.
+    Histogram([FigureRow; 2]),
     /// How a source does: the median delay of its events, the parts of them that break the
     /// schema and that are late; what is usual is the bound of each.
     Source([FigureRow; 3]),
@@ -106,6 +108,7 @@ impl Kept {
             Kept::Heartbeat { .. } => "heartbeat",
             Kept::Budget { .. } => "slo",
             Kept::Expected { .. } => "expected",
+            Kept::Histogram(_) => "histogram",
             Kept::Source(_) => "source",
         }
     }

@@ -45,6 +45,25 @@ pub struct Sample {
     pub value: f64,
 }
 
+/// One bucket of a histogram that counts since some start; its identity is the histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// The histogram and the time.
+    pub stamp: Stamp,
+    /// It counts what is at most so much; infinity for all.
+    pub bound: f64,
+    /// How many, finite.
+    pub count: f64,
+    /// Whether a histogram has more bounds when it comes to need them: what it had at most at a
+    /// new bound is what it had at the bound below. Otherwise bounds stay.
+    pub grows: bool,
+}
+
+/// The bound of a bucket as the label `le` has it, in its shortest form.
+pub fn bound_text(bound: f64) -> String {
+    if bound == f64::INFINITY { "+Inf".to_owned() } else { bound.to_string() }
+}
+
 /// One line of a log; its identity is the entity that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -132,9 +151,10 @@ pub const DELAY_SECONDS: [i64; 32] = [
 pub enum Unread {
     /// There were as many watches as there may be.
     NoRoom,
-    /// The minute that it belongs to was decided.
+    /// The minute or the point that it belongs to was decided.
     Late,
-    /// As many lines of its writer waited as may, or an SLO had as many counters as it may.
+    /// As many lines of its writer waited as may, or an SLO had as many counters, or a histogram
+    /// as many buckets, as it may.
     Crowded,
     /// An SLO asks for a counter, and it is a level.
     NoCounter,
@@ -188,6 +208,8 @@ pub struct SignalBatch {
     pub identities: Vec<Arc<Identity>>,
     /// Numbers, in order of arrival.
     pub samples: Vec<Sample>,
+    /// Buckets of histograms, likewise.
+    pub buckets: Vec<Bucket>,
     /// Lines, likewise.
     pub lines: Vec<Line>,
     /// Spans, likewise.
@@ -210,6 +232,7 @@ impl SignalBatch {
     /// Whether it holds no signal.
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
+            && self.buckets.is_empty()
             && self.lines.is_empty()
             && self.calls.is_empty()
             && self.beats.is_empty()

@@ -4,6 +4,7 @@
 mod tests;
 
 use crate::detect::beat::Rhythm;
+use crate::detect::histogram::{self, Point};
 use crate::detect::log::{LogService, Miner, Templates};
 use crate::detect::metric::{Accumulation, Counter, MetricModel, Reading, Series};
 use crate::detect::{lines, samples};
@@ -26,6 +27,8 @@ struct Heard<'a> {
     identity: &'a Identity,
     samples: Vec<(Seconds, Measure, f64)>,
     beats: BTreeSet<Seconds>,
+    /// Points of histograms whose time was not over when their buckets came.
+    points: BTreeMap<Seconds, Point>,
     /// Calls of minutes that were not over when they came: seconds that each took, and whether
     /// it failed.
     calls: BTreeMap<Seconds, Vec<(u64, bool)>>,
@@ -43,6 +46,7 @@ pub fn findings(batches: &[(Seconds, SignalBatch)], now: Seconds, params: &Detec
         heard.samples.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.total_cmp(&b.2)));
         let (model, warm_up) = (&params.samples.model, params.samples.warm_up_seconds);
         judge((&identity.name, identity), &heard.samples, model, warm_up, &mut stands);
+        quantiles(identity, &heard.points, now, params, &mut stands);
         beats(identity, &heard.beats, now, params, &mut stands);
         calls(identity, &heard.calls, now, params, &mut stands);
         read(identity, heard.lines, now, &params.lines, &mut stands);
@@ -61,6 +65,7 @@ fn of<'a, 'b>(
         identity,
         samples: Vec::new(),
         beats: BTreeSet::new(),
+        points: BTreeMap::new(),
         calls: BTreeMap::new(),
         lines: BTreeMap::new(),
     })
@@ -80,6 +85,13 @@ fn by_identity<'a>(
         for sample in &batch.samples {
             let sample_of = (sample.stamp.time, sample.measure, sample.value);
             of(&mut all, batch, &sample.stamp).samples.push(sample_of);
+        }
+        for bucket in &batch.buckets {
+            let heard = of(&mut all, batch, &bucket.stamp);
+            if bucket.stamp.time > *tick - params.samples.wait_seconds {
+                // A point of too many is as well the one that is left of it.
+                let _ = heard.points.entry(bucket.stamp.time).or_default().add(bucket);
+            }
         }
         for stamp in &batch.beats {
             of(&mut all, batch, stamp).beats.insert(stamp.time);
@@ -149,6 +161,27 @@ fn judge(
         let Some((_, said)) = told.filter(|(since, _)| *since >= first + warm_up) else { continue };
         let finding = said.map(|reading| samples::finding(name, figure, &reading, model));
         say(name, identity, *time, finding, to);
+    }
+}
+
+/// Points of a histogram that are over, each quantile a series of its own.
+fn quantiles(
+    identity: &Identity,
+    points: &BTreeMap<Seconds, Point>,
+    now: Seconds,
+    params: &DetectParams,
+    to: &mut Stands,
+) {
+    let params = &params.samples;
+    let over: Vec<_> = points.range(..=now - params.wait_seconds).collect();
+    for (of, (suffix, _)) in histogram::QUANTILES.iter().enumerate() {
+        let figures = over.windows(2).filter_map(|pair| {
+            let [(_, before), (time, point)] = pair else { return None };
+            Some((**time, Measure::Level, point.quantiles(before)?[of]))
+        });
+        let figures: Vec<_> = figures.collect();
+        let name = histogram::name(&identity.name, suffix);
+        judge((&name, identity), &figures, &params.model, params.warm_up_seconds, to);
     }
 }
 

@@ -40,6 +40,8 @@ pub struct SampleParams {
     pub severity: u8,
     /// Nothing is found in a series before it is so old, seconds of event time.
     pub warm_up_seconds: i64,
+    /// How long after its time a point of a histogram is judged, seconds of tick.
+    pub wait_seconds: i64,
     /// The detector's figures.
     pub model: MetricModel,
 }
@@ -47,7 +49,13 @@ pub struct SampleParams {
 impl Default for SampleParams {
     fn default() -> Self {
         let model = MetricModel::default();
-        SampleParams { enabled: true, severity: 13, warm_up_seconds: 86_400, model }
+        SampleParams {
+            enabled: true,
+            severity: 13,
+            warm_up_seconds: 86_400,
+            wait_seconds: 30,
+            model,
+        }
     }
 }
 

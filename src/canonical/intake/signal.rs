@@ -1,7 +1,7 @@
 //! Signals: numbers, lines, calls and signs of life into the batch of their worker.
 
 use super::*;
-use causeway_dataflows::model::{Call, Measure, Sample, SignalBatch, Stamp};
+use causeway_dataflows::model::{Bucket, Call, Measure, Sample, SignalBatch, Stamp};
 use smallvec::SmallVec;
 
 /// The key of a series, with its fingerprint when it is known and its identity when not.
@@ -33,6 +33,13 @@ pub enum Measured<'a> {
         /// What it is.
         measure: Measure,
     },
+    /// Buckets of a histogram that counts since some start.
+    Buckets {
+        /// Bounds, and how many were at most so much; finite counts.
+        buckets: &'a [(f64, f64)],
+        /// As [`Bucket::grows`].
+        grows: bool,
+    },
     /// A line of a log.
     Line {
         /// How bad.
@@ -56,7 +63,7 @@ pub enum Measured<'a> {
 impl Measured<'_> {
     fn kind(&self) -> Kind {
         match self {
-            Measured::Sample { .. } => Kind::Metric,
+            Measured::Sample { .. } | Measured::Buckets { .. } => Kind::Metric,
             Measured::Line { .. } => Kind::Log,
             Measured::Call { .. } => Kind::Span,
             Measured::Beat => Kind::Heartbeat,
@@ -213,7 +220,7 @@ impl Intake {
         // A line belongs to its writer, a call to its operation and peer, whatever else is said.
         let mut labels = Labels::new();
         match draft.measured {
-            Measured::Sample { .. } => labels = draft.labels,
+            Measured::Sample { .. } | Measured::Buckets { .. } => labels = draft.labels,
             Measured::Call { peer, .. } => labels.push("peer", peer, quality),
             Measured::Line { .. } | Measured::Beat => {}
         }
@@ -243,6 +250,10 @@ fn put(batch: &mut SignalBatch, stamp: Stamp, severity: Severity, measured: Meas
     match measured {
         Measured::Sample { value, measure } => {
             batch.samples.push(Sample { stamp, measure, value });
+        }
+        Measured::Buckets { buckets, grows } => {
+            let bucket = |&(bound, count): &(f64, f64)| Bucket { stamp, bound, count, grows };
+            batch.buckets.extend(buckets.iter().map(bucket));
         }
         Measured::Line { body, .. } => {
             let end = body.floor_char_boundary(LINE_BYTES_MAX);

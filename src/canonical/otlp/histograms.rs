@@ -3,10 +3,12 @@
 //! Each data point is one event and brings the series `<name>.count` and `<name>.sum`, as what was
 //! added or as totals. A point that covers only what came since the one before, which is delta
 //! temporality, also brings `<name>.p50` and `<name>.p99`, taken from its buckets by
-//! interpolation. A cumulative one does not: its buckets count since the start, so what they say of
-//! now is the difference from the point before, and a decoder that remembered that one would
-//! decode the same bytes to something else after a crash.
+//! interpolation. A cumulative one brings its buckets as `<name>.buckets`: they count since the
+//! start, so what they say of now is the difference from the point before, and a decoder that
+//! remembered that one would decode the same bytes to something else after a crash. Detection
+//! makes the quantiles of them.
 
+use super::super::buckets::{self, Side};
 use super::super::decoded::Kind;
 use super::super::intake::{Intake, Measured, SignalDraft, Spelling};
 use super::super::native::Refusal;
@@ -19,7 +21,6 @@ use smallvec::SmallVec;
 
 /// Buckets between zero and the next that an exponential histogram may be away from it.
 const OFFSET_MAX: i64 = 1 << 31;
-
 /// A data point.
 #[derive(Default)]
 struct Distribution<'a> {
@@ -61,18 +62,21 @@ pub(super) fn take(
         intake.count_signal(common, Kind::Metric);
         return Ok(());
     }
-    let parts = derived(metric, &found, &mut quality);
+    let (buckets, grows) = if metric.is_delta { (Vec::new(), false) } else { found.ascending() };
+    let mut parts = derived(metric, &found, &mut quality);
+    if !buckets.is_empty() {
+        parts.push((".buckets", Measured::Buckets { buckets: &buckets, grows }));
+    }
     let mut spelled: SmallVec<[(Spelling, Option<Texts<'_>>, String); 4]> = SmallVec::new();
-    for (suffix, _, _) in &parts {
+    for (suffix, _) in &parts {
         let spelling = metric.spelling(intake, &found.point, suffix)?;
         let texts = metric.texts(intake, &found.point, spelling)?;
         let name = texts.as_ref().map(|_| format!("{}{suffix}", metric.name));
         spelled.push((spelling, texts, name.unwrap_or_default()));
     }
     let mut drafts = SmallVec::<[(SignalDraft<'_>, Option<Spelling>); 4]>::new();
-    for ((_, value, measure), (spelling, texts, name)) in parts.iter().zip(&spelled) {
-        let labels = metric.labels(texts.as_ref(), &mut quality);
-        let measured = Measured::Sample { value: *value, measure: *measure };
+    for ((_, measured), (spelling, texts, name)) in parts.iter().zip(&spelled) {
+        let (labels, measured) = (metric.labels(texts.as_ref(), &mut quality), *measured);
         drafts.push((SignalDraft { name, entity: "", labels, measured }, Some(*spelling)));
     }
     let common = metric.scene.common(line, payload, found.point.time_ns, quality);
@@ -81,23 +85,26 @@ pub(super) fn take(
 }
 
 /// The series that a data point brings: the suffix of each, its value, and what that is.
-fn derived(
+fn derived<'a>(
     metric: &Metric<'_>,
     found: &Distribution<'_>,
     quality: &mut Quality,
-) -> SmallVec<[(&'static str, f64, Measure); 4]> {
+) -> SmallVec<[(&'static str, Measured<'a>); 4]> {
     let measure = if metric.is_delta { Measure::Added } else { Measure::Total };
     let mut parts = SmallVec::new();
-    parts.push((".count", found.count as f64, measure));
+    let count = found.count as f64;
+    parts.push((".count", Measured::Sample { value: count, measure }));
     match found.sum {
-        Some(sum) if sum.is_finite() => parts.push((".sum", sum, measure)),
+        Some(value) if value.is_finite() => {
+            parts.push((".sum", Measured::Sample { value, measure }))
+        }
         Some(_) => quality.note(Code::W109),
         None => {}
     }
     if metric.is_delta {
         for (suffix, share) in [(".p50", 0.50), (".p99", 0.99)] {
             if let Some(value) = found.quantile(share).filter(|value| value.is_finite()) {
-                parts.push((suffix, value, Measure::Level));
+                parts.push((suffix, Measured::Sample { value, measure: Measure::Level }));
             }
         }
     }
@@ -191,6 +198,11 @@ impl Buckets {
         Err(left)
     }
 
+    fn side(&self) -> Side {
+        let numbered = (self.offset..).zip(&self.counts);
+        Side(numbered.map(|(number, count)| (number, *count as f64)).collect())
+    }
+
     fn total(&self) -> f64 {
         self.counts.iter().map(|count| *count as f64).sum()
     }
@@ -226,6 +238,21 @@ impl Distribution<'_> {
             left -= count;
         }
         self.bounds.last().copied()
+    }
+
+    /// By bound, how many were at most so much, and whether there may be more bounds some time.
+    fn ascending(&self) -> (Vec<(f64, f64)>, bool) {
+        if !self.counts.is_empty() {
+            let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
+            let mut sum = 0.0;
+            let at_most = |(bound, count): (f64, &u64)| {
+                sum += *count as f64;
+                (bound, sum)
+            };
+            return (bounds.zip(&self.counts).map(at_most).collect(), false);
+        }
+        let [negative, positive] = [&self.negative, &self.positive].map(Buckets::side);
+        (buckets::ascending(self.scale, &negative, self.zeros as f64, &positive), true)
     }
 
     fn exponential_quantile(&self, share: f64) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! One series: its labels, what its numbers are, and its samples and histograms.
 
 use super::Version;
+use super::native::Native;
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::{Common, Intake, Labels, Measured, Payload, SignalDraft, Spelling};
 use crate::canonical::native::Refusal;
@@ -12,16 +13,16 @@ use smallvec::SmallVec;
 /// The bits of the number that marks the end of a series.
 const STALE: u64 = 0x7ff0_0000_0000_0002;
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// How a histogram says that it is a gauge.
-const GAUGE_HISTOGRAM: u64 = 3;
 
 /// A series.
 pub(super) struct Series<'a> {
     name: &'a str,
     /// The other labels.
     labels: SmallVec<[(&'a str, &'a str); 16]>,
-    /// What its samples are; nothing for those that are counted only.
-    measure: Option<Measure>,
+    /// What its samples are.
+    measure: Measure,
+    /// The bound of a bucket, whose series is the histogram.
+    bound: Option<f64>,
 }
 
 /// The number of an event, and its bytes.
@@ -64,9 +65,16 @@ impl<'a> Series<'a> {
         if name.is_empty() {
             return Err(Refusal::invalid("__name__", "the series has no name"));
         }
-        let is_bucket = name.ends_with("_bucket") && labels.iter().any(|(key, _)| *key == "le");
-        let measure = (!is_bucket).then(|| measure(name, kind));
-        Ok(Series { name, labels, measure })
+        let bound = match labels.iter().position(|(key, _)| *key == "le") {
+            Some(at) if name.ends_with("_bucket") => {
+                let (_, text) = labels.remove(at);
+                let bound = text.parse().ok().filter(|bound: &f64| !bound.is_nan());
+                let message = format!("{text} is no bound of a bucket");
+                Some(bound.ok_or_else(|| Refusal::invalid("le", message))?)
+            }
+            _ => None,
+        };
+        Ok(Series { name, labels, measure: measure(name, kind), bound })
     }
 
     pub(super) fn sample(
@@ -88,14 +96,17 @@ impl<'a> Series<'a> {
         if !is_number && value.to_bits() != STALE {
             quality.note(Code::W109);
         }
-        match self.measure {
-            Some(measure) if is_number => {
-                let measured = Measured::Sample { value, measure };
-                let (draft, spelling) = self.draft(intake, (self.name, measured), &mut quality);
-                intake.signal(common(event, time_ms, quality), draft, Some(spelling));
-            }
-            _ => intake.count_signal(common(event, time_ms, quality), Kind::Metric),
+        if !is_number {
+            intake.count_signal(common(event, time_ms, quality), Kind::Metric);
+            return Ok(());
         }
+        let bucket = self.bound.map(|bound| [(bound, value)]);
+        let measured = match &bucket {
+            Some(buckets) => Measured::Buckets { buckets, grows: false },
+            None => Measured::Sample { value, measure: self.measure },
+        };
+        let (draft, spelling) = self.draft(intake, (self.name, measured), &mut quality);
+        intake.signal(common(event, time_ms, quality), draft, Some(spelling));
         Ok(())
     }
 
@@ -105,37 +116,34 @@ impl<'a> Series<'a> {
         bytes: &[u8],
         event: Numbered<'_>,
     ) -> Result<(), Refusal> {
-        let (mut count, mut sum, mut time_ms, mut hint) = (0.0f64, 0.0f64, 0, 0);
-        for field in Fields::of(bytes) {
-            match field? {
-                (1, field) => count = field.varint()? as f64,
-                (2, field) => count = field.double()?,
-                (3, field) => sum = field.double()?,
-                (14, field) => hint = field.varint()?,
-                (15, field) => time_ms = field.varint()? as i64,
-                _ => {}
-            }
-        }
+        let found = Native::read(bytes)?;
         let mut quality = Quality::default();
-        if sum.to_bits() == STALE {
-            intake.count_signal(common(event, time_ms, quality), Kind::Metric);
+        if found.sum.to_bits() == STALE {
+            intake.count_signal(common(event, found.time_ms, quality), Kind::Metric);
             return Ok(());
         }
-        let measure = if hint == GAUGE_HISTOGRAM { Measure::Level } else { Measure::Total };
-        let names = [format!("{}_count", self.name), format!("{}_sum", self.name)];
-        let mut drafts = SmallVec::<[(SignalDraft<'_>, Option<Spelling>); 2]>::new();
-        for (name, value) in names.iter().zip([count, sum]) {
-            if !value.is_finite() {
-                quality.note(Code::W109);
-                continue;
+        let measure = if found.is_gauge { Measure::Level } else { Measure::Total };
+        let buckets = if found.is_gauge { Vec::new() } else { found.ascending() };
+        let names = ["_count", "_sum", "_bucket"].map(|ending| format!("{}{ending}", self.name));
+        let mut parts = SmallVec::<[(&str, Measured<'_>); 3]>::new();
+        for (name, value) in names.iter().zip([found.count, found.sum]) {
+            match value.is_finite() {
+                true => parts.push((name, Measured::Sample { value, measure })),
+                false => quality.note(Code::W109),
             }
-            let measured = Measured::Sample { value, measure };
-            let (draft, spelling) = self.draft(intake, (name, measured), &mut quality);
+        }
+        if !buckets.is_empty() {
+            parts.push((&names[2], Measured::Buckets { buckets: &buckets, grows: true }));
+        }
+        let mut drafts = SmallVec::<[(SignalDraft<'_>, Option<Spelling>); 3]>::new();
+        for part in parts {
+            let (draft, spelling) = self.draft(intake, part, &mut quality);
             drafts.push((draft, Some(spelling)));
         }
+        let common = common(event, found.time_ms, quality);
         match drafts.is_empty() {
-            true => intake.count_signal(common(event, time_ms, quality), Kind::Metric),
-            false => intake.signals(common(event, time_ms, quality), &drafts),
+            true => intake.count_signal(common, Kind::Metric),
+            false => intake.signals(common, &drafts),
         }
         Ok(())
     }

@@ -23,7 +23,8 @@ pub struct SeriesItem {
     pub tenant: SmolStr,
     /// The entity that it is about.
     pub entity: SmolStr,
-    /// `metric`, `log`, `span`, `heartbeat`, `slo`, `expected` or `source`.
+    /// `metric`, `log`, `span`, `heartbeat`, `slo`, `expected`, `source` or
+    /// `histogram`.
     pub kind: SmolStr,
     /// The metric, or the operation.
     pub name: SmolStr,
@@ -155,6 +156,11 @@ impl SeriesItem {
                     frequent: frequent.iter().map(template).collect(),
                 });
             }
+            Kept::Histogram(figures) => {
+                for (name, figure) in ["p50", "p99"].iter().zip(figures) {
+                    item.add(name, figure);
+                }
+            }
             Kept::Source(figures) => {
                 for (name, figure) in ["delay", "violations", "late"].iter().zip(figures) {
                     item.add(name, figure);
@@ -266,6 +272,12 @@ fn signal_json(identity: &Identity, time: Seconds, heard: &Heard) -> Value {
                 Measure::Added => "added",
             };
             (value["measure"], value["value"]) = (json!(measure), json!(number));
+            value
+        }
+        Heard::Bucket(bound, count) => {
+            let mut value = named("metric", identity, time);
+            let bound = if bound.is_finite() { json!(bound) } else { json!("+Inf") };
+            (value["le"], value["measure"], value["value"]) = (bound, json!("total"), json!(count));
             value
         }
         Heard::Line(severity, text) => {

@@ -28,6 +28,11 @@ pub(super) fn heard(decoded: &Decoded) -> Vec<String> {
             let who = who(sample.stamp.identity);
             found.push(format!("{who} {:?} {}", sample.measure, sample.value));
         }
+        for bucket in &batch.buckets {
+            let (who, grows) =
+                (who(bucket.stamp.identity), if bucket.grows { " so far" } else { "" });
+            found.push(format!("{who} {} at most {}{grows}", bucket.count, bucket.bound));
+        }
         for line in &batch.lines {
             let text = batch.text(line);
             found.push(format!("{} {:?} {text}", who(line.stamp.identity), line.severity));

@@ -4,8 +4,8 @@ use super::super::deal::Dealt;
 use super::curve::MINUTE;
 use super::identity;
 use crate::model::{
-    Call, Counted, EntityId, EntityRef, Identity, Seconds, Severity, SignalBatch, SourceIndex,
-    Stamp, Tally,
+    Call, Counted, EntityId, EntityRef, Fingerprint, Identity, Labels, Measure, Seconds, Severity,
+    SignalBatch, SourceIndex, Stamp, Tally, bound_text,
 };
 use crate::ops::matcher::Compiled;
 use crate::params::{Indicator, Params};
@@ -120,17 +120,34 @@ impl Dealer {
         for sample in &batch.samples {
             let at = sample.stamp.identity as usize;
             let series = &batch.identities[at];
-            for role in roles[at].get_or_insert_with(|| self.roles(series)) {
-                let (batch, identity) = dealt.place(&self.identities[role.slo]);
-                batch.counted.push(Counted {
-                    stamp: Stamp { identity, ..sample.stamp },
-                    series: series.fingerprint,
-                    is_total: role.is_total,
-                    is_part: role.is_part,
-                    measure: sample.measure,
-                    value: sample.value,
-                });
-            }
+            let roles = roles[at].get_or_insert_with(|| self.roles(series));
+            let number = (series.fingerprint, sample.stamp, sample.measure, sample.value);
+            self.tell(roles, number, dealt);
+        }
+        // Every bucket is a counter of its own.
+        let mut roles: BTreeMap<(u32, u64), (Fingerprint, Vec<Role>)> = BTreeMap::new();
+        for bucket in &batch.buckets {
+            let at = bucket.stamp.identity;
+            let (series, roles) = roles.entry((at, bucket.bound.to_bits())).or_insert_with(|| {
+                let series = bounded(&batch.identities[at as usize], bucket.bound);
+                (series.fingerprint, self.roles(&series))
+            });
+            let number = (*series, bucket.stamp, Measure::Total, bucket.count);
+            self.tell(roles, number, dealt);
+        }
+    }
+
+    /// Adds a number of a counter for every SLO that reads it.
+    fn tell(
+        &self,
+        roles: &[Role],
+        (series, stamp, measure, value): (Fingerprint, Stamp, Measure, f64),
+        dealt: &mut Dealt,
+    ) {
+        for &Role { slo, is_total, is_part } in roles {
+            let (batch, identity) = dealt.place(&self.identities[slo]);
+            let stamp = Stamp { identity, ..stamp };
+            batch.counted.push(Counted { stamp, series, is_total, is_part, measure, value });
         }
     }
 
@@ -144,4 +161,17 @@ impl Dealer {
         let own = self.ratios.iter().filter(|ratio| ratio.tenant == series.tenant);
         own.map(role).filter(|role| role.is_total || role.is_part).collect()
     }
+}
+
+/// The identity of a bucket: that of its histogram, with the bound as the label `le`.
+fn bounded(histogram: &Identity, bound: f64) -> Identity {
+    let text = bound_text(bound);
+    let mut labels: Vec<(&str, &str)> = histogram.labels.iter().collect();
+    labels.push(("le", &text));
+    labels.sort_unstable();
+    let labelled = labels.iter().copied();
+    let Identity { tenant, entity, name, .. } = histogram;
+    let fingerprint =
+        Fingerprint::of(&mut Vec::new(), tenant, "metric", &entity.text, name, labelled);
+    Identity { fingerprint, labels: Labels::pack(labels.into_iter()), ..histogram.clone() }
 }

@@ -3,7 +3,7 @@
 use super::super::deal::Dealt;
 use super::super::tests::{Bench, START, identity, stamp};
 use super::*;
-use crate::model::{Call, Labels, Matcher, MatcherOp, Sample, SignalBatch, Stamp};
+use crate::model::{Bucket, Call, Labels, Matcher, MatcherOp, Sample, SignalBatch, Stamp};
 use crate::params::Params;
 use proptest::prelude::*;
 
@@ -210,6 +210,25 @@ fn counters_of_all_series_add_up() {
     assert!((3660..4500).contains(&begin), "{begin}");
     // Twelve thousand and some requests, of which one and 4 * 119 were errors.
     assert!(left["t/counters"] < -18_000_000, "{left:?}");
+}
+
+#[test]
+fn a_bucket_is_a_counter_by_its_bound() {
+    let of = |bound: &str| vec![is("alertname", "latency_bucket"), is("le", bound)];
+    let (total, part) = (of("+Inf"), of("0.3"));
+    let promise = slo("latency", Indicator::Ratio { total, part, part_is_good: true });
+    let bucket = |bound, count| Bucket { stamp: stamp(START), bound, count, grows: false };
+    let batch = SignalBatch {
+        identities: vec![identity("metric", "service:shop/cart", "latency_bucket")],
+        buckets: vec![bucket(0.1, 5.0), bucket(0.3, 7.0), bucket(f64::INFINITY, 9.0)],
+        ..SignalBatch::default()
+    };
+    let mut dealt = Dealt::new(1);
+    Dealer::new(&params(vec![promise])).deal(&batch, &mut dealt);
+    let counted = &dealt.batches[0].counted;
+    let told: Vec<_> = counted.iter().map(|of| (of.is_total, of.is_part, of.value)).collect();
+    assert_eq!(told, [(false, true, 7.0), (true, false, 9.0)]);
+    assert_ne!(counted[0].series, counted[1].series, "each grows by itself");
 }
 
 #[test]

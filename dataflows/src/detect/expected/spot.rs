@@ -92,11 +92,12 @@ impl Spotter {
         let mut seen = Seen::new();
         if !self.series.is_empty() {
             let mut wanted: Vec<Option<Vec<usize>>> = vec![None; batch.identities.len()];
-            for sample in &batch.samples {
-                let at = sample.stamp.identity as usize;
+            let samples = batch.samples.iter().map(|sample| sample.stamp);
+            for stamp in samples.chain(batch.buckets.iter().map(|bucket| bucket.stamp)) {
+                let at = stamp.identity as usize;
                 let find = || matching(&self.series, &batch.identities[at], Severity::INFO);
                 for expected in wanted[at].get_or_insert_with(find) {
-                    seen.insert((*expected, sample.stamp.source, sample.stamp.time));
+                    seen.insert((*expected, stamp.source, stamp.time));
                 }
             }
         }

@@ -35,6 +35,8 @@ pub enum Row {
 pub enum Heard {
     /// A number of a metric.
     Sample(Measure, f64),
+    /// A bucket of a histogram: its bound, and what was at most that since some start.
+    Bucket(f64, f64),
     /// A line of a log.
     Line(Severity, SmolStr),
     /// A call: nanoseconds that it took, and whether it failed.
@@ -101,10 +103,12 @@ pub fn signals(batches: &[SignalBatch]) -> impl Iterator<Item = Row> {
             Row::Signal(identity, stamp.time, heard)
         };
         let samples = batch.samples.iter();
+        let buckets = batch.buckets.iter();
         let lines = batch.lines.iter();
         let calls = batch.calls.iter();
         samples
             .map(move |of| row(&of.stamp, Heard::Sample(of.measure, of.value)))
+            .chain(buckets.map(move |of| row(&of.stamp, Heard::Bucket(of.bound, of.count))))
             .chain(
                 lines
                     .map(move |of| row(&of.stamp, Heard::Line(of.severity, batch.text(of).into()))),

@@ -3,11 +3,11 @@
 use super::findings;
 use crate::detect::metric::tests::nervous as nervous_metrics;
 use crate::detect::tests::{Bench, START, beats, calls, identity, lines, samples};
-use crate::model::{Measure, Seconds, SignalBatch};
+use crate::model::{Bucket, Measure, Seconds, SignalBatch, Stamp};
 use crate::params::Params;
 use proptest::prelude::*;
 
-/// One signal of five sorts: its sort, seconds since the one before, how late it comes, a number.
+/// One signal of six sorts: its sort, seconds since the one before, how late it comes, a number.
 type Drawn = (usize, Seconds, Seconds, u32);
 
 /// Signals that do not wait for a day to be judged, by detectors that find much.
@@ -37,8 +37,24 @@ fn signal((sort, _, _, number): Drawn, at: Seconds) -> SignalBatch {
             batch
         }
         2 => beats(&[START + at]),
-        3 => calls(&[(START + at, if number < 3.0 { -number } else { number })]),
+        3 => buckets(START + at, number),
+        4 => calls(&[(START + at, if number < 3.0 { -number } else { number })]),
         _ => lines(&[(START + at, if number < 2.0 { -1.0 } else { number })]),
+    }
+}
+
+/// A bucket of a histogram of which one more was counted each second, half of it below the lower
+/// bound, or none of it; it starts again now and then.
+fn buckets(time: Seconds, number: f64) -> SignalBatch {
+    let since = (time - START) % 1_000;
+    let bound = [0.1, 1.0, f64::INFINITY][number as usize % 3];
+    let below = if number < 3.0 { 0 } else { since / 2 };
+    let count = if bound < 1.0 { below } else { since } as f64;
+    let stamp = Stamp { identity: 0, source: 0, time: time.div_euclid(60) * 60 };
+    SignalBatch {
+        identities: vec![identity("metric", "service:a/b", "latency_bucket")],
+        buckets: vec![Bucket { stamp, bound, count, grows: number > 20.0 }],
+        ..SignalBatch::default()
     }
 }
 
@@ -47,7 +63,7 @@ proptest! {
     /// After every epoch what stands is what all signals so far, taken together, lead to.
     #[test]
     fn every_epoch_agrees_with_the_oracle(
-        drawn in prop::collection::vec((0usize..5, 1i64..40, 0i64..250, 0u32..40), 1..160),
+        drawn in prop::collection::vec((0usize..6, 1i64..40, 0i64..250, 0u32..40), 1..160),
         step in 3i64..70,
         restarts in any::<bool>(),
     ) {

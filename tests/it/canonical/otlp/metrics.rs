@@ -69,6 +69,9 @@ fn distributions_are_counts_sums_and_where_it_is_sound_quantiles() {
         positive: Some(Buckets { offset: 2, bucket_counts: vec![4] }),
         ..ExponentialHistogramDataPoint::default()
     };
+    let cumulative = ExponentialHistogramDataPoint { zero_count: 1, ..exponential.clone() };
+    let cumulative =
+        ExponentialHistogram { data_points: vec![cumulative], aggregation_temporality: CUMULATIVE };
     let exponential =
         ExponentialHistogram { data_points: vec![exponential], aggregation_temporality: DELTA };
     let summary = SummaryDataPoint {
@@ -81,6 +84,7 @@ fn distributions_are_counts_sums_and_where_it_is_sound_quantiles() {
         metric("h", histogram(DELTA)),
         metric("c", histogram(CUMULATIVE)),
         metric("e", Data::ExponentialHistogram(exponential)),
+        metric("f", Data::ExponentialHistogram(cumulative)),
         metric("s", Data::Summary(Summary { data_points: vec![summary] })),
     ];
     let (decoded, found) = decoded(Telemetry::Metrics, &metrics(cart(), None, all));
@@ -95,12 +99,20 @@ fn distributions_are_counts_sums_and_where_it_is_sound_quantiles() {
         format!("{WHO} e.count {{{OWN}}} Added 4"),
         format!("{WHO} e.p50 {{{OWN}}} Level {}", 32f64.sqrt()),
         format!("{WHO} e.p99 {{{OWN}}} Level {}", (2.99f64).exp2()),
+        format!("{WHO} f.count {{{OWN}}} Total 4"),
         format!("{WHO} s.count {{{OWN}}} Total 3"),
         format!("{WHO} s.sum {{{OWN}}} Total 1.5"),
+        format!("{WHO} c.buckets {routed} 10 at most 1"),
+        format!("{WHO} c.buckets {routed} 10 at most 2"),
+        format!("{WHO} c.buckets {routed} 90 at most 4"),
+        format!("{WHO} c.buckets {routed} 100 at most inf"),
+        format!("{WHO} f.buckets {{{OWN}}} 1 at most 0 so far"),
+        format!("{WHO} f.buckets {{{OWN}}} 1 at most 4 so far"),
+        format!("{WHO} f.buckets {{{OWN}}} 5 at most 8 so far"),
     ];
     assert_eq!(found, expected);
     // One event each, however many series it brings.
-    assert_eq!((decoded.counts.received, decoded.counts.accepted), (4, 4));
+    assert_eq!((decoded.counts.received, decoded.counts.accepted), (5, 5));
 }
 
 #[test]

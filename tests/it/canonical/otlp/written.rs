@@ -152,6 +152,7 @@ fn version_one_goes_by_names() {
         "service:default/cart requests_total {job=cart} Total 7",
         "service:shop/cart latency_count {job=cart,namespace=shop} Total 9",
         "service:shop/cart latency_sum {job=cart,namespace=shop} Total 4.5",
+        "service:default/cart l_bucket {job=cart} 3 at most 0.5",
         "repaired W109 1",
     ];
     assert_eq!(heard(&decoded), expected);
