@@ -100,6 +100,7 @@ fn code_of(error: &LiveError) -> u8 {
         | LiveError::Topology(_)
         | LiveError::Journal(_)
         | LiveError::Snapshot(_)
+        | LiveError::Unreadable(_)
         | LiveError::Behind { .. }
         | LiveError::NoSnapshot { .. }
         | LiveError::Line(_)

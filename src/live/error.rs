@@ -34,6 +34,12 @@ pub enum LiveError {
     /// A snapshot cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The disk refuses a snapshot, which may be whole.
+    #[error(
+        "{0}; start again, or, if the disk keeps refusing it, move it away to go on from an older \
+         one"
+    )]
+    Unreadable(SnapshotError),
     /// The journal ends before the snapshot.
     #[error(
         "journal {} {} and a snapshot goes on after epoch {epoch}; put the journal's files back; \

@@ -76,6 +76,8 @@ fn look(
             Ok(true) => return Ok(()),
             Ok(false) => is_none = false,
             Err(error @ SnapshotError::Version { .. }) => return Err(error.into()),
+            // What the disk refuses now may be whole: it stays where it is.
+            Err(error @ SnapshotError::Io { .. }) => return Err(LiveError::Unreadable(error)),
             Err(error) => {
                 let aside = snapshots.set_aside(epoch)?;
                 books.damaged();

@@ -101,6 +101,20 @@ async fn a_damaged_snapshot_is_passed_over_and_without_any_the_journal_is_read()
 }
 
 #[tokio::test]
+async fn a_snapshot_that_the_disk_refuses_is_not_set_aside() {
+    let stopped = killed_after_some_life().await;
+    let kept = snapshots(&stopped);
+    std::fs::remove_file(&kept[1]).unwrap();
+    // A directory opens like a file and cannot be read like one.
+    std::fs::create_dir(&kept[1]).unwrap();
+    let (code, told) = stopped.refused();
+    assert_eq!(code, Some(74), "{told}");
+    let name = kept[1].file_name().unwrap().to_str().unwrap();
+    assert!(told.contains("cannot read snapshot") && told.contains(name), "{told}");
+    assert!(told.contains("start again") && !told.contains("aside"), "{told}");
+}
+
+#[tokio::test]
 async fn the_journal_forgets_what_no_snapshot_needs() {
     let process = Process::start(&format!("{QUICK}{OFTEN}"));
     // A megabyte a request, so that every one begins a segment.
