@@ -4,8 +4,8 @@
 //! and is marked there (SEMANTICS rule 13).
 
 use crate::model::{
-    Alert, AlertKey, Annotated, Context, EntityRef, Live, Pin, Reason, RuleAction, Seconds,
-    Severity, Status, Suppression,
+    Alert, AlertKey, Annotated, Context, ContextEvent, EntityRef, Live, Pin, Reason, RuleAction,
+    Seconds, Severity, Status, Suppression,
 };
 use crate::ops::epochs::Epoch;
 use crate::ops::matcher::Compiled;
@@ -14,7 +14,7 @@ use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What a condition says about an alert.
@@ -65,28 +65,41 @@ fn tenant_key(tenant: &str) -> u64 {
     xxh3_64(tenant.as_bytes())
 }
 
-/// Compiled matchers by condition; rebuilt when the condition's event is another.
-type Cache = BTreeMap<(u8, SmolStr), (Live, Compiled)>;
+/// Compiled matchers by where a condition's event is, for as long as anybody holds that.
+#[derive(Default)]
+struct Cache {
+    compiled: BTreeMap<usize, (Weak<ContextEvent>, Compiled)>,
+    /// How many there are when those of conditions that are gone are looked for.
+    sweep_at: usize,
+}
+
+/// Matchers that are kept before any of them is looked at.
+const SWEEP_MIN: usize = 64;
+
+impl Cache {
+    fn of(&mut self, event: &Arc<ContextEvent>) -> Option<&Compiled> {
+        // Nobody gets the place of an event while its matchers are here.
+        let place = Arc::as_ptr(event) as usize;
+        if !self.compiled.contains_key(&place) {
+            let matchers = match &event.body {
+                Context::Silence(silence) => &silence.matchers,
+                Context::Maintenance(maintenance) => &maintenance.matchers,
+                Context::Rule(rule) => &rule.matchers,
+                _ => return None,
+            };
+            if self.compiled.len() >= self.sweep_at {
+                self.compiled.retain(|_, (event, _)| event.strong_count() > 0);
+                self.sweep_at = (2 * self.compiled.len()).max(SWEEP_MIN);
+            }
+            let compiled = Compiled::new(matchers);
+            self.compiled.insert(place, (Arc::downgrade(event), compiled));
+        }
+        self.compiled.get(&place).map(|(_, compiled)| compiled)
+    }
+}
 
 fn judge(cache: &mut Cache, entity: &EntityRef, alert: &Alert, live: &Live) -> Option<Part> {
-    let (slot, id) = match &live.event.body {
-        Context::Silence(silence) => (0, &silence.silence_id),
-        Context::Maintenance(maintenance) => (1, &maintenance.maintenance_id),
-        Context::Rule(rule) => (2, &rule.rule_id),
-        _ => return None,
-    };
-    let key = (slot, id.clone());
-    let fresh = cache.get(&key).is_some_and(|(known, _)| Arc::ptr_eq(&known.event, &live.event));
-    if !fresh {
-        let matchers = match &live.event.body {
-            Context::Silence(silence) => &silence.matchers,
-            Context::Maintenance(maintenance) => &maintenance.matchers,
-            Context::Rule(rule) => &rule.matchers,
-            _ => return None,
-        };
-        cache.insert(key.clone(), (live.clone(), Compiled::new(matchers)));
-    }
-    let (_, compiled) = cache.get(&key)?;
+    let compiled = cache.of(&live.event)?;
     let matches = || compiled.matches(&alert.identity, entity, alert.severity);
     match &live.event.body {
         Context::Silence(silence) => {
@@ -154,4 +167,43 @@ fn annotate(parts: &[(&Part, isize)]) -> Option<Arc<Annotated>> {
         suppression: flap.into_iter().chain(said).min(),
         pin,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EventId, Op, Silence};
+
+    fn silence(number: usize) -> Arc<ContextEvent> {
+        let id = format!("s-{number}");
+        Arc::new(ContextEvent {
+            tenant: "t".into(),
+            source: "s".into(),
+            id: EventId::new(&id),
+            time_ns: 0,
+            observed_ns: 0,
+            op: Op::Upsert,
+            body: Context::Silence(Silence {
+                silence_id: id.into(),
+                matchers: Vec::new(),
+                starts: 0,
+                ends: Seconds::MAX,
+                created_by: SmolStr::default(),
+                comment: SmolStr::default(),
+            }),
+        })
+    }
+
+    #[test]
+    fn matchers_go_with_their_conditions() {
+        let mut cache = Cache::default();
+        let standing: Vec<_> = (0..100).map(silence).collect();
+        for number in 0..10_000 {
+            assert!(cache.of(&silence(number)).is_some());
+            assert!(cache.of(&standing[number % standing.len()]).is_some());
+        }
+        assert!(cache.compiled.len() <= 2 * 101, "{}", cache.compiled.len());
+        let place = |event| Arc::as_ptr(event) as usize;
+        assert!(standing.iter().all(|event| cache.compiled.contains_key(&place(event))));
+    }
 }

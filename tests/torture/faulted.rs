@@ -39,7 +39,7 @@ const ANSWERS_A_ROUND: u64 = 500;
 /// How long there is no room, milliseconds.
 const FULL_MS: (f64, f64) = (20.0, 600.0);
 /// How often a pair is tried before it counts as not met.
-const TRIES_MAX: u32 = 5;
+const TRIES_MAX: u32 = 8;
 
 /// What seeds came to.
 #[derive(Default)]
@@ -266,7 +266,7 @@ async fn meet(
     }
     let begun = scene.load.decided();
     let mut victim = scene.start_armed(pair, at);
-    let waited = WAITED << pair.misses;
+    let waited = WAITED << pair.misses.min(4);
     let over = |scene: &Scene| scene.load.decided() >= begun + waited;
     wait(|| {
         let known = scene.mark().is_some() || victim.status().is_some() || over(scene);

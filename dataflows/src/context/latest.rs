@@ -1,5 +1,8 @@
 //! The latest word on every thing, for as long as it holds.
 
+#[cfg(test)]
+mod tests;
+
 use crate::model::{Context, ContextEvent, EntityId, EventId, Live, Op, RelationKind, Seconds};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
 use crate::ops::shelf::Shelf;
@@ -15,6 +18,9 @@ use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 use xxhash_rust::xxh3::xxh3_64;
+
+/// Visits that are not expected to take place before they are looked for.
+const SWEEP_MIN: usize = 1024;
 
 /// An alert leaves its horizon after the end of its slice, or once nothing late can change it.
 pub fn look_back(params: &Params) -> Seconds {
@@ -164,6 +170,7 @@ pub fn latest<'scope>(
                                 visit(&mut things, &mut wheel, key, tick.now, bounds, &mut emit);
                             }
                         }
+                        sweep(&things, &mut wheel);
                         memory.leave(epoch, || save(&things));
                         if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut updates);
@@ -200,6 +207,14 @@ fn hear(
     thing.heard = now;
     thing.event = (event.op == Op::Upsert).then(|| Arc::new(event));
     visit(things, wheel, key, now, bounds, emit);
+}
+
+/// Forgets when things would have been visited that have gone since, or are visited sooner: a
+/// silence may end in years and be deleted in a minute.
+fn sweep(things: &BTreeMap<Key, Thing>, wheel: &mut Wheel<Key>) {
+    if wheel.len() > 2 * things.len() + SWEEP_MIN {
+        wheel.retain(|at, key| things.get(key).is_some_and(|thing| thing.scheduled == at));
+    }
 }
 
 fn save(things: &BTreeMap<Key, Thing>) -> Vec<SavedThing> {
