@@ -24,7 +24,7 @@ use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::wire::Message;
 use crate::runtime::{Collector, EpochInput, Feeder, RuntimeError, start};
 use crate::snapshot::Snapshot;
-use causeway_dataflows::model::{ContextEvent, Seconds, SignalBatch};
+use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
 use causeway_dataflows::params::Params;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -84,8 +84,6 @@ pub struct Replay {
     tenant: SmolStr,
     /// Context that applies before the first event.
     rows: Vec<ContextEvent>,
-    /// What became of events that no epoch was told of yet.
-    tallied: Vec<SignalBatch>,
     counts: Counts,
     tick: Option<Seconds>,
     notes: Sender<Note>,
@@ -145,7 +143,6 @@ impl Replay {
             format: Format::Native,
             tenant: SmolStr::new_static("default"),
             rows: Vec::new(),
-            tallied: Vec::new(),
             counts: Counts::default(),
             tick: None,
             notes,
@@ -206,13 +203,7 @@ impl Replay {
     ) -> Result<(), ReplayError> {
         let call = (self.format, framing, Mode::Replay);
         let decoded = self.decode(bytes, origin, call, first_line)?;
-        self.tallied.extend(decoded.tallied);
-        let mut segments = decoded.segments;
-        // What became of events is known when all of them are read.
-        if let Some(last) = segments.last_mut().filter(|last| last.tick.is_some()) {
-            last.heard.append(&mut self.tallied);
-        }
-        for segment in segments {
+        for segment in decoded.segments {
             let Some(tick) = segment.tick else {
                 // What stands before the first event has no tick of its own.
                 self.rows.extend(segment.context);
@@ -278,9 +269,7 @@ impl Replay {
             Tick { now: end, drain: false },
             EpochInput { context: rows, ..EpochInput::default() },
         )?;
-        let signals = std::mem::take(&mut self.tallied);
-        let input = EpochInput { signals, ..EpochInput::default() };
-        self.submit(Tick { now: end, drain: true }, input)?;
+        self.submit(Tick { now: end, drain: true }, EpochInput::default())?;
         drop(self.feeder);
         drop(self.notes);
         let (kept, written) = self.emitter.join().map_err(|_| ReplayError::Emitter)?;

@@ -53,7 +53,6 @@ impl EpochInput {
             self.signals.extend(segment.heard);
             self.context.extend(segment.context);
         }
-        self.signals.extend(decoded.tallied);
     }
 }
 

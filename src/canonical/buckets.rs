@@ -16,40 +16,43 @@ const MERGED_MAX: usize = 120;
 pub struct Side(pub BTreeMap<i64, f64>);
 
 impl Side {
-    /// The same some scales coarser.
-    fn merged(&self, shift: i64) -> BTreeMap<i64, f64> {
+    /// The same some scales coarser, without what holds nothing.
+    fn merged(&self, shift: i64) -> Side {
         let mut merged = BTreeMap::new();
         for (number, count) in self.0.iter().filter(|(_, count)| **count > 0.0) {
             *merged.entry(number >> shift.clamp(0, 63)).or_insert(0.0) += count;
         }
-        merged
+        Side(merged)
     }
 }
 
-/// By bound, ascending, what is at most so much.
+/// By bound, ascending, what is at most so much; the last bound is infinity. Nothing of a histogram
+/// that holds nothing.
 pub fn ascending(scale: i64, negative: &Side, zeros: f64, positive: &Side) -> Vec<(f64, f64)> {
     let mut coarse = scale.min(SCALE_MAX);
-    let merged = loop {
-        let sides = [negative, positive].map(|side| side.merged(scale - coarse));
-        // Beyond the coarsest there is one bucket from zero to one, and one above.
-        if sides.iter().map(BTreeMap::len).sum::<usize>() <= MERGED_MAX {
-            break sides;
-        }
+    let mut merged = [negative, positive].map(|side| side.merged(scale - coarse));
+    // In the end there is one bucket from zero to one, and one above.
+    while merged.iter().map(|side| side.0.len()).sum::<usize>() > MERGED_MAX {
+        merged = merged.map(|side| side.merged(1));
         coarse -= 1;
-    };
+    }
     let edge = |number: i64| (number as f64 * (-(coarse as f64)).exp2()).exp2();
     let [negative, positive] = merged;
     let mut buckets = Ascending::default();
-    for (number, count) in negative.into_iter().rev() {
+    for (number, count) in negative.0.into_iter().rev() {
         buckets.add((-edge(number + 1), -edge(number)), count);
     }
     if zeros > 0.0 {
         buckets.add((0.0, 0.0), zeros);
     }
-    for (number, count) in positive {
+    for (number, count) in positive.0 {
         buckets.add((edge(number), edge(number + 1)), count);
     }
-    buckets.0
+    let mut buckets = buckets.0;
+    if let Some((_, all)) = buckets.last().copied().filter(|(bound, _)| bound.is_finite()) {
+        buckets.push((f64::INFINITY, all));
+    }
+    buckets
 }
 
 #[derive(Default)]
@@ -78,7 +81,9 @@ mod tests {
         let (negative, positive) = (side(&[(0, 2.0), (1, 1.0)]), side(&[(1, 4.0), (3, 0.0)]));
         let found = ascending(0, &negative, 5.0, &positive);
         let expected = [(-4.0, 0.0), (-2.0, 1.0), (-1.0, 3.0), (0.0, 8.0), (2.0, 8.0), (4.0, 12.0)];
-        assert_eq!(found, expected);
+        assert_eq!(found[..6], expected);
+        assert_eq!(found[6..], [(f64::INFINITY, 12.0)]);
+        assert_eq!(ascending(0, &Side::default(), 0.0, &Side::default()), []);
     }
 
     #[test]
@@ -86,10 +91,10 @@ mod tests {
         // Eight to a double, of which detection hears of four.
         let found = ascending(3, &Side::default(), 0.0, &side(&[(0, 1.0), (1, 1.0), (2, 1.0)]));
         let edges = [1.0, 0.25f64.exp2(), 0.5f64.exp2()];
-        assert_eq!(found, [(edges[0], 0.0), (edges[1], 2.0), (edges[2], 3.0)]);
+        assert_eq!(found[..3], [(edges[0], 0.0), (edges[1], 2.0), (edges[2], 3.0)]);
         let many: Vec<_> = (-500..500).map(|number| (number, 1.0)).collect();
         let found = ascending(2, &Side::default(), 0.0, &side(&many));
-        assert!(found.len() <= MERGED_MAX + 1, "{}", found.len());
+        assert!(found.len() <= MERGED_MAX + 2, "{}", found.len());
         assert_eq!(found.last().map(|(_, count)| *count), Some(1000.0));
     }
 }

@@ -321,8 +321,6 @@ impl Segment {
 pub struct Decoded {
     /// In order; ticks ascend. A segment's tick may be that of the last one of the call before.
     pub segments: Vec<Segment>,
-    /// What became of events by sender and minute, for the workers that watch senders.
-    pub tallied: Vec<SignalBatch>,
     /// The call's books.
     pub counts: Counts,
     /// Refused events in order, up to a bound.

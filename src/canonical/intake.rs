@@ -97,7 +97,7 @@ pub struct Intake {
     leaps: Leaps,
     skew_ns: i64,
     heard: discover::Heard,
-    /// What became of the call's events.
+    /// What became of the segment's events.
     tallies: Tallies,
     scratch: Vec<u8>,
     entity: String,
@@ -225,7 +225,7 @@ impl Intake {
         self.schema = EVENT_SCHEMA;
         self.out = Decoded::default();
         self.ticks.set_mode(mode);
-        self.tallies.begin(mode != Mode::Rows, self.ticks.now_ns().map(seconds_of));
+        self.tallies.begin(mode != Mode::Rows);
         if mode != Mode::Replay {
             self.ordinals.begin_batch();
         }
@@ -235,7 +235,6 @@ impl Intake {
     /// Ends a call.
     pub fn finish(&mut self) -> Decoded {
         self.close_segment();
-        self.out.tallied = self.tallied();
         // One huge event is no reason to hold its room for ever.
         self.scratch.clear();
         self.scratch.shrink_to(SCRATCH_BYTES_MAX);
@@ -291,7 +290,7 @@ impl Intake {
         self.out.counts.received += 1;
         self.out.counts.rejected += 1;
         self.out.counts.rejected_by.add_one(code);
-        self.tallies.refused(&self.source.name);
+        self.tallies.refused(&self.source.name, self.ticks.now_ns());
         match self.source.on_reject {
             OnReject::DeadLetter => {}
             OnReject::Drop => return,

@@ -16,6 +16,10 @@ use std::time::Duration;
 /// How often it is looked at: a queue's worth of input comes in less than a second.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// The least that is left free, or a quarter: what is under way and a table that doubles need as
+/// much where the limit is low.
+const ROOM_MIN: u64 = 48 << 20;
+
 /// Whether memory is short; it is until there is some way to the mark, so that senders are not
 /// turned away and called back in turns.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +31,9 @@ struct Mark {
 impl Mark {
     /// Whether it is short when so many bytes are held.
     fn at(&mut self, held: u64) -> bool {
-        let percent = if self.short { 85 } else { 90 };
-        self.short = held > self.limit / 100 * percent;
+        let room = (self.limit / 10).max(ROOM_MIN.min(self.limit / 4));
+        let way = if self.short { self.limit / 20 } else { 0 };
+        self.short = held > self.limit - room - way;
         self.short
     }
 }
@@ -73,7 +78,9 @@ mod tests {
     #[test]
     fn memory_is_short_until_there_is_some_way_to_the_mark() {
         let mut mark = Mark { limit: 1_000, short: false };
-        let answers = [850, 900, 901, 880, 851, 850, 900].map(|held| mark.at(held));
+        let answers = [700, 750, 751, 730, 701, 700, 750].map(|held| mark.at(held));
         assert_eq!(answers, [false, false, true, true, true, false, false]);
+        let mut mark = Mark { limit: 10_000 << 20, short: false };
+        assert_eq!([9_000 << 20, 9_001 << 20].map(|held| mark.at(held)), [false, true]);
     }
 }

@@ -93,7 +93,7 @@ fn sources(checker: &mut Checker<'_>, given: &Sources, params: &mut DetectParams
             let message = format!("{share} is not above 0 and at most 1");
             checker.wrong(&format!("detection.sources.{name}"), message, "write such a number");
         }
-        (share.clamp(0.0, 1.0) * 1e6).round() as u64
+        ((share.clamp(0.0, 1.0) * 1e6).round() as u64).max(1)
     };
     quality.violations_ppm = share("violations", given.violations);
     quality.late_ppm = share("late", given.late);

@@ -213,7 +213,10 @@ fn hear(
 /// silence may end in years and be deleted in a minute.
 fn sweep(things: &BTreeMap<Key, Thing>, wheel: &mut Wheel<Key>) {
     if wheel.len() > 2 * things.len() + SWEEP_MIN {
-        wheel.retain(|at, key| things.get(key).is_some_and(|thing| thing.scheduled == at));
+        *wheel = Wheel::new();
+        for (key, thing) in things.iter().filter(|(_, thing)| thing.scheduled < Seconds::MAX) {
+            wheel.schedule(thing.scheduled, key.clone());
+        }
     }
 }
 

@@ -57,6 +57,10 @@ impl Point {
         }
         let more = |(bound, count): &(f64, f64)| (*bound, count - before.at_most(*bound));
         let since: Vec<(f64, f64)> = self.buckets.iter().map(more).collect();
+        let all = |point: &Point| point.buckets.last().map_or(0.0, |(_, count)| *count);
+        if all(self) < all(before) {
+            return None;
+        }
         let ascends = since.is_sorted_by(|(_, a), (_, b)| a <= b);
         (ascends && since.first().is_some_and(|(_, count)| *count >= 0.0)).then_some(since)
     }
@@ -96,6 +100,8 @@ fn quantile(buckets: &[(f64, f64)], share: f64) -> Option<f64> {
     };
     let value = match upper.is_finite() {
         true => lower + (upper - lower) * ((rank - below) / (count - below)).max(0.0),
+        // With no bound at all nothing is known.
+        false if at == 0 => return None,
         false => lower,
     };
     value.is_finite().then_some(value)

@@ -131,6 +131,11 @@ impl Keeper {
         out.watched.add(&std::mem::take(&mut self.watched));
     }
 
+    fn around(&self, now: Seconds) -> Around<'_> {
+        let Keeper { params, sources, disorder_seconds, .. } = self;
+        Around { now, params, sources, disorder_seconds: *disorder_seconds }
+    }
+
     fn samples(&mut self, batch: &SignalBatch, now: Seconds) {
         if !self.params.samples.enabled {
             return;
@@ -246,11 +251,12 @@ impl Keeper {
 
     fn qualities(&mut self, batch: &SignalBatch, now: Seconds) {
         let params = self.params.quality;
+        let settled = self.around(now).settled_of_all();
         for tally in batch.sources.iter().filter(|_| params.enabled) {
             let open = |identity: &Arc<Identity>, source| Watch::source(identity, source, &params);
             let Some(slot) = self.slot(batch, &tally.stamp, open) else { continue };
             if let Some(State::Source(source)) = self.hear(slot, now) {
-                let read = source.tally(tally);
+                let read = source.tally(tally, settled);
                 self.took(slot, read);
             }
         }

@@ -175,13 +175,14 @@ impl SourceWatch {
         since
     }
 
-    /// What became of events of a minute.
+    /// What became of events of a minute, when nothing comes any more for those that ended by
+    /// `settled`.
     ///
     /// # Errors
-    /// Why it is not read.
-    pub fn tally(&mut self, tally: &SourceTally) -> Result<(), Unread> {
+    /// Why it is not read: by the tick alone, whenever minutes are judged.
+    pub fn tally(&mut self, tally: &SourceTally, settled: Seconds) -> Result<(), Unread> {
         let end = tally.stamp.time + MINUTE;
-        if end <= self.state.settled {
+        if end <= settled {
             return Err(Unread::Late);
         }
         self.state.minutes.entry(end).or_default().add(&Minute::of(tally));

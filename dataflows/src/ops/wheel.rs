@@ -37,16 +37,6 @@ impl<T> Wheel<T> {
         Some(items)
     }
 
-    /// Forgets what nobody waits for any more.
-    pub fn retain(&mut self, is_due: impl Fn(Seconds, &T) -> bool) {
-        self.slots.retain(|at, items| {
-            items.retain(|item| is_due(*at, item));
-            items.shrink_to_fit();
-            !items.is_empty()
-        });
-        self.len = self.slots.values().map(Vec::len).sum();
-    }
-
     /// The next deadline.
     pub fn next_due(&self) -> Option<Seconds> {
         self.slots.first_key_value().map(|(at, _)| *at)
@@ -76,11 +66,7 @@ mod tests {
         assert_eq!(wheel.next_due(), Some(10));
         assert_eq!(wheel.pop_due(9), None);
         assert_eq!(wheel.pop_due(20), Some(vec!['a']));
-        wheel.schedule(30, 'b');
-        wheel.schedule(40, 'b');
-        wheel.retain(|at, item| *item != 'b' || at == 20);
-        assert_eq!(wheel.len(), 2);
-        assert_eq!(wheel.pop_due(40), Some(vec!['b', 'c']));
-        assert_eq!((wheel.pop_due(40), wheel.is_empty()), (None, true));
+        assert_eq!(wheel.pop_due(20), Some(vec!['b', 'c']));
+        assert!(wheel.is_empty());
     }
 }

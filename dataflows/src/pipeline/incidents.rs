@@ -5,6 +5,7 @@ mod tests;
 
 use crate::cause;
 use crate::cause::kinds::Kinds;
+use crate::context::latest::look_back;
 use crate::explain;
 use crate::explain::doubt::{self, Findings, Stood};
 use crate::model::{AlertKey, AlertRow, Group, Incident, IncidentKey, Seconds};
@@ -67,6 +68,8 @@ struct Explainer {
     /// incident stands that they may concern.
     left: BTreeSet<(Source, AlertKey)>,
     horizon_seconds: Seconds,
+    /// How long after its onset an alert may still come, or begin an incident.
+    look_back_seconds: Seconds,
 }
 
 impl Explainer {
@@ -78,6 +81,7 @@ impl Explainer {
             findings: BTreeMap::new(),
             left: BTreeSet::new(),
             horizon_seconds: params.dedup.revise_horizon_seconds,
+            look_back_seconds: look_back(params),
         };
         for SavedFinding { tenant, source, key, stood } in saved {
             let source = (tenant, source);
@@ -146,7 +150,7 @@ impl Explainer {
             self.say_again(&touched, out);
         }
         if !self.left.is_empty() {
-            self.forget();
+            self.forget(now);
         }
     }
 
@@ -170,14 +174,20 @@ impl Explainer {
         source
     }
 
-    /// Forgets findings that left the horizon and concern nothing that stands.
-    fn forget(&mut self) {
-        let oldest = self.standing.values().map(|told| told.own.opened).min();
+    /// Forgets findings that left the horizon and concern nothing of their tenant that stands or
+    /// may still begin.
+    fn forget(&mut self, now: Seconds) {
+        let begins = now.saturating_sub(self.look_back_seconds);
+        let mut oldest: BTreeMap<SmolStr, Seconds> = BTreeMap::new();
+        for told in self.standing.values() {
+            let oldest = oldest.entry(told.own.tenant.clone()).or_insert(begins);
+            *oldest = told.own.opened.min(*oldest);
+        }
         let Explainer { findings, left, .. } = self;
         left.retain(|(source, key)| {
             let Some(of_source) = findings.get_mut(source) else { return false };
-            let stood = of_source.get(key).zip(oldest);
-            let concerns = stood.is_some_and(|(stood, oldest)| stood.lasts_until(oldest));
+            let oldest = oldest.get(&source.0).copied().unwrap_or(begins);
+            let concerns = of_source.get(key).is_some_and(|stood| stood.lasts_until(oldest));
             if !concerns {
                 of_source.remove(key);
             }

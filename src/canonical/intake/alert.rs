@@ -128,6 +128,7 @@ impl Intake {
         if let Some(ids) = &self.ids {
             let key = id_key(&mut self.scratch, &self.tenant, source, id);
             if is_repeat(ids, key, moment.observed_ns, &mut self.out) {
+                self.tallies.taken(Quality::default());
                 return;
             }
         }

@@ -101,12 +101,12 @@ impl Intake {
         quality: &mut Quality,
     ) -> Option<i64> {
         let observed = self.ticks.observe(time, common.observed, standing, quality);
-        if let Some(observed_ns) = observed {
-            self.tallies.received(&self.source.name, common.source, observed_ns);
-        }
         if self.ticks.tick() != self.segment.tick {
             self.note_leap(common.line);
             self.turn_segment();
+        }
+        if let Some(observed_ns) = observed {
+            self.tallies.received(&self.source.name, common.source, observed_ns);
         }
         observed
     }

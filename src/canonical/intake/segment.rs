@@ -35,7 +35,8 @@ impl Intake {
     }
 
     pub(super) fn close_segment(&mut self) {
-        let segment = std::mem::take(&mut self.segment);
+        let mut segment = std::mem::take(&mut self.segment);
+        segment.heard.append(&mut self.tallied());
         let most = |of: fn(&AlertBatch) -> usize| segment.alerts.iter().map(of).max().unwrap_or(0);
         // A little more than last time, so that batches of about one size rarely grow.
         let (events, text) = (most(|batch| batch.events.len()), most(|batch| batch.text.len()));

@@ -7,6 +7,8 @@ use smallvec::SmallVec;
 /// The key of a series, with its fingerprint when it is known and its identity when not.
 type Identified = (u128, Result<Identity, Fingerprint>);
 
+/// What histograms are told apart by from numbers.
+const HISTOGRAM: &str = "histogram";
 /// Bytes of a log line that detection reads.
 const LINE_BYTES_MAX: usize = 4_096;
 
@@ -225,7 +227,11 @@ impl Intake {
             Measured::Line { .. } | Measured::Beat => {}
         }
         labels.settle(&[], labels_max, quality);
-        let kind = draft.measured.kind().word();
+        // A number and a histogram of one name are two things.
+        let kind = match draft.measured {
+            Measured::Buckets { .. } => HISTOGRAM,
+            measured => measured.kind().word(),
+        };
         let name = cut(draft.name, NAME_BYTES_MAX, quality);
         let tenant = self.tenant.clone();
         let fingerprint =

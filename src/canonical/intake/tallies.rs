@@ -36,7 +36,7 @@ struct Tally {
     delays: [u32; STEPS],
 }
 
-/// Those of one call.
+/// Those of one segment.
 #[derive(Default)]
 pub(super) struct Tallies {
     list: Vec<Tally>,
@@ -45,16 +45,13 @@ pub(super) struct Tallies {
     current: [usize; 2],
     /// Whether events are counted: rows that hold before the first event are not.
     counts: bool,
-    /// When the last event was received.
-    receipt: Option<Seconds>,
 }
 
 impl Tallies {
     /// Begins a call.
-    pub(super) fn begin(&mut self, counts: bool, receipt: Option<Seconds>) {
+    pub(super) fn begin(&mut self, counts: bool) {
         self.list.clear();
         self.counts = counts;
-        self.receipt = receipt;
     }
 
     /// An event of `sender` was received.
@@ -64,7 +61,6 @@ impl Tallies {
             return;
         }
         let second = seconds_of(observed_ns);
-        self.receipt = Some(second);
         let minute = second.div_euclid(60) * 60;
         let whole = self.place(self.current[0], configured, minute);
         self.current = match sender.is_empty() || sender == configured {
@@ -93,8 +89,10 @@ impl Tallies {
         if let Some(known) = self.list.iter().position(is) {
             return known;
         }
-        if self.list.len() >= TALLIES_MAX && self.list[self.current[0]].minute == minute {
-            return self.current[0];
+        let whole = self.current[0];
+        let is_full = self.list.len() >= TALLIES_MAX;
+        if is_full && self.list.get(whole).is_some_and(|tally| tally.minute == minute) {
+            return whole;
         }
         self.list.push(Tally {
             sender: SmolStr::new(sender),
@@ -113,12 +111,11 @@ impl Tallies {
     #[inline]
     fn each(&mut self, mut change: impl FnMut(&mut Tally)) {
         let [whole, own] = self.current;
-        if !self.counts || self.list.is_empty() {
-            return;
+        if let Some(tally) = self.list.get_mut(whole) {
+            change(tally);
         }
-        change(&mut self.list[whole]);
-        if own != whole {
-            change(&mut self.list[own]);
+        if let Some(tally) = self.list.get_mut(own).filter(|_| own != whole) {
+            change(tally);
         }
     }
 
@@ -142,10 +139,10 @@ impl Tallies {
         });
     }
 
-    /// An event was refused.
-    pub(super) fn refused(&mut self, configured: &SmolStr) {
-        let Some(receipt) = self.receipt.filter(|_| self.counts) else { return };
-        self.received(configured, "", receipt.saturating_mul(NANOS));
+    /// An event was refused; when it was received is not read of it.
+    pub(super) fn refused(&mut self, configured: &SmolStr, now_ns: Option<i64>) {
+        let Some(now_ns) = now_ns.filter(|_| self.counts) else { return };
+        self.received(configured, "", now_ns);
         self.each(|tally| {
             tally.received += 1;
             tally.rejected += 1;
@@ -154,7 +151,7 @@ impl Tallies {
 }
 
 impl Intake {
-    /// What became of the call's events, for the workers that watch their senders.
+    /// What became of the segment's events, for the workers that watch their senders.
     pub(super) fn tallied(&mut self) -> Vec<SignalBatch> {
         let mut batches: Vec<SignalBatch> = Vec::new();
         for tally in self.tallies.list.drain(..).filter(|tally| tally.received > 0) {

@@ -9,8 +9,8 @@ use crate::canonical::reject::Code;
 const GAUGE: u64 = 3;
 /// Schemas of powers of a base; others name their bounds.
 const SCHEMAS: std::ops::RangeInclusive<i64> = -4..=8;
-/// Buckets of one histogram: a sender merges them long before.
-const BUCKETS_MAX: usize = 100_000;
+/// Where numbers of buckets end: beyond, a bound is nothing that a double can hold.
+const NUMBER_MAX: i64 = 1 << 31;
 
 /// A histogram.
 #[derive(Debug, Default)]
@@ -45,7 +45,9 @@ impl Native {
                 (3, field) => found.sum = field.double()?,
                 (4, field) => found.schema = field.zigzag()?,
                 (6, field) => found.zeros = field.varint()? as f64,
-                (7, field) => found.zeros = field.double()?,
+                (7, field) => {
+                    found.zeros = Some(field.double()?).filter(|n| n.is_finite()).unwrap_or(0.0)
+                }
                 (8, field) => found.negative.spans.push(span(field.bytes()?)?),
                 (9, field) => field.each_varint(|bits| found.negative.deltas.push(signed(bits)))?,
                 (10, field) => field.each_fixed64(|bits| found.negative.count(bits))?,
@@ -59,9 +61,9 @@ impl Native {
                 _ => {}
             }
         }
-        let lengths = [&found.negative, &found.positive].map(Written::buckets);
-        if lengths.into_iter().sum::<u64>() > BUCKETS_MAX as u64 {
-            return Err(Refusal::new(Code::E006, "histograms", "it has too many buckets"));
+        if !found.negative.is_whole() || !found.positive.is_whole() {
+            let message = "its spans have other buckets than there are counts";
+            return Err(Refusal::new(Code::E004, "spans", message));
         }
         Ok(found)
     }
@@ -81,8 +83,11 @@ impl Written {
         self.counts.push(f64::from_bits(bits));
     }
 
-    fn buckets(&self) -> u64 {
-        self.spans.iter().fold(0, |sum, (_, length)| sum.saturating_add(*length))
+    /// Whether there is something for every bucket of its spans, and nothing else.
+    fn is_whole(&self) -> bool {
+        let buckets = self.spans.iter().fold(0u64, |sum, (_, length)| sum.saturating_add(*length));
+        buckets == (self.deltas.len() + self.counts.len()) as u64
+            && (self.deltas.is_empty() || self.counts.is_empty())
     }
 
     fn side(&self) -> Side {
@@ -90,7 +95,7 @@ impl Written {
         // Here a bucket has the number of the power that it ends at.
         let (mut number, mut place, mut count) = (-1i64, 0, 0i64);
         for (gap, length) in &self.spans {
-            number = number.saturating_add(*gap);
+            number = number.saturating_add(*gap).clamp(-NUMBER_MAX, NUMBER_MAX);
             for _ in 0..*length {
                 count = count.saturating_add(self.deltas.get(place).copied().unwrap_or(0));
                 let counted = self.counts.get(place).copied();
@@ -134,8 +139,14 @@ mod tests {
             Written { spans: vec![(0, 2), (2, 1)], deltas: vec![3, -1, 4], ..Written::default() };
         let found = Native { zeros: 1.0, positive, ..Native::default() };
         let expected = [(0.0, 1.0), (0.5, 1.0), (1.0, 4.0), (2.0, 6.0), (8.0, 6.0), (16.0, 12.0)];
-        assert_eq!(found.ascending(), expected);
+        assert_eq!(found.ascending()[..6], expected);
         assert_eq!(Native { schema: -53, ..found }.ascending(), []);
+        let of = |spans| Written { spans, deltas: vec![1, 0], ..Written::default() };
+        let far = Native { positive: of(vec![(i64::MAX, 2)]), ..Native::default() }.ascending();
+        assert_eq!(far.last(), Some(&(f64::INFINITY, 2.0)));
+        for spans in [vec![(0, 3)], vec![(0, u64::MAX), (0, u64::MAX)], vec![]] {
+            assert!(!of(spans).is_whole());
+        }
         assert_eq!([0, 1, 2, u64::MAX].map(signed), [0, -1, 1, i64::MIN]);
     }
 }

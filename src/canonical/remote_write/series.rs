@@ -12,6 +12,8 @@ use smallvec::SmallVec;
 
 /// The bits of the number that marks the end of a series.
 const STALE: u64 = 0x7ff0_0000_0000_0002;
+/// The kind of a histogram that says how much there is, not how much there was.
+const GAUGE_HISTOGRAM: u64 = 4;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// A series.
@@ -66,7 +68,7 @@ impl<'a> Series<'a> {
             return Err(Refusal::invalid("__name__", "the series has no name"));
         }
         let bound = match labels.iter().position(|(key, _)| *key == "le") {
-            Some(at) if name.ends_with("_bucket") => {
+            Some(at) if name.ends_with("_bucket") && kind != GAUGE_HISTOGRAM => {
                 let (_, text) = labels.remove(at);
                 let bound = text.parse().ok().filter(|bound: &f64| !bound.is_nan());
                 let message = format!("{text} is no bound of a bucket");
@@ -157,7 +159,7 @@ impl<'a> Series<'a> {
     ) -> (SignalDraft<'d>, Spelling) {
         let spelling = intake.spelling(|out| {
             // No kind has this number: series of other protocols are spelled otherwise.
-            out.push(u8::MAX);
+            out.push(u8::MAX - u8::from(matches!(measured, Measured::Buckets { .. })));
             for text in std::iter::once(&name).chain(self.labels.iter().flat_map(|(k, v)| [k, v])) {
                 out.extend_from_slice(&(text.len() as u32).to_le_bytes());
                 out.extend_from_slice(text.as_bytes());

@@ -4,8 +4,8 @@ use super::super::deal::Dealt;
 use super::curve::MINUTE;
 use super::identity;
 use crate::model::{
-    Call, Counted, EntityId, EntityRef, Fingerprint, Identity, Labels, Measure, Seconds, Severity,
-    SignalBatch, SourceIndex, Stamp, Tally, bound_text,
+    Bucket, Call, Counted, EntityId, EntityRef, Fingerprint, Identity, Labels, Measure, Seconds,
+    Severity, SignalBatch, SourceIndex, Stamp, Tally, bound_text,
 };
 use crate::ops::matcher::Compiled;
 use crate::params::{Indicator, Params};
@@ -59,6 +59,8 @@ pub(in super::super) struct Dealer {
     /// By the entity whose calls they are.
     calls: BTreeMap<EntityId, Vec<Calls>>,
     ratios: Vec<Ratio>,
+    /// Bounds of buckets that SLOs ask for.
+    bounds: Vec<f64>,
 }
 
 impl Dealer {
@@ -74,14 +76,20 @@ impl Dealer {
                     let entity = EntityRef::new(&of.tenant, entity);
                     dealer.calls.entry(entity.id).or_default().push(calls);
                 }
-                Indicator::Ratio { total, part, .. } => dealer.ratios.push(Ratio {
-                    slo,
-                    tenant: of.tenant.clone(),
-                    total: Compiled::new(total),
-                    part: Compiled::new(part),
-                }),
+                Indicator::Ratio { total, part, .. } => {
+                    let asked = total.iter().chain(part).filter(|matcher| matcher.name == "le");
+                    dealer.bounds.extend(asked.filter_map(|le| le.value.parse::<f64>().ok()));
+                    dealer.ratios.push(Ratio {
+                        slo,
+                        tenant: of.tenant.clone(),
+                        total: Compiled::new(total),
+                        part: Compiled::new(part),
+                    });
+                }
             }
         }
+        dealer.bounds.sort_by(f64::total_cmp);
+        dealer.bounds.dedup();
         dealer
     }
 
@@ -124,16 +132,32 @@ impl Dealer {
             let number = (series.fingerprint, sample.stamp, sample.measure, sample.value);
             self.tell(roles, number, dealt);
         }
-        // Every bucket is a counter of its own.
+        self.count_buckets(batch, dealt);
+    }
+
+    /// Every bucket is a counter of its own.
+    fn count_buckets(&self, batch: &SignalBatch, dealt: &mut Dealt) {
         let mut roles: BTreeMap<(u32, u64), (Fingerprint, Vec<Role>)> = BTreeMap::new();
-        for bucket in &batch.buckets {
-            let at = bucket.stamp.identity;
-            let (series, roles) = roles.entry((at, bucket.bound.to_bits())).or_insert_with(|| {
-                let series = bounded(&batch.identities[at as usize], bucket.bound);
+        let mut count = |bound: f64, stamp: Stamp, count: f64| {
+            let at = stamp.identity;
+            let (series, roles) = roles.entry((at, bound.to_bits())).or_insert_with(|| {
+                let series = bounded(&batch.identities[at as usize], bound);
                 (series.fingerprint, self.roles(&series))
             });
-            let number = (*series, bucket.stamp, Measure::Total, bucket.count);
-            self.tell(roles, number, dealt);
+            self.tell(roles, (*series, stamp, Measure::Total, count), dealt);
+        };
+        // Of one that grows all that is there comes at once, with the bounds that it needs by now.
+        let is_same = |a: &Bucket, b: &Bucket| a.grows && b.grows && a.stamp == b.stamp;
+        for point in batch.buckets.chunk_by(is_same) {
+            let [first, ..] = point else { continue };
+            if !first.grows {
+                count(first.bound, first.stamp, first.count);
+                continue;
+            }
+            for bound in &self.bounds {
+                let below = point.iter().rfind(|bucket| bucket.bound <= *bound);
+                count(*bound, first.stamp, below.map_or(0.0, |bucket| bucket.count));
+            }
         }
     }
 
@@ -172,6 +196,6 @@ fn bounded(histogram: &Identity, bound: f64) -> Identity {
     let labelled = labels.iter().copied();
     let Identity { tenant, entity, name, .. } = histogram;
     let fingerprint =
-        Fingerprint::of(&mut Vec::new(), tenant, "metric", &entity.text, name, labelled);
+        Fingerprint::of(&mut Vec::new(), tenant, "histogram", &entity.text, name, labelled);
     Identity { fingerprint, labels: Labels::pack(labels.into_iter()), ..histogram.clone() }
 }

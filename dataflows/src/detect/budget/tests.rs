@@ -224,11 +224,19 @@ fn a_bucket_is_a_counter_by_its_bound() {
         ..SignalBatch::default()
     };
     let mut dealt = Dealt::new(1);
-    Dealer::new(&params(vec![promise])).deal(&batch, &mut dealt);
+    let params = params(vec![promise]);
+    Dealer::new(&params).deal(&batch, &mut dealt);
     let counted = &dealt.batches[0].counted;
     let told: Vec<_> = counted.iter().map(|of| (of.is_total, of.is_part, of.value)).collect();
     assert_eq!(told, [(false, true, 7.0), (true, false, 9.0)]);
     assert_ne!(counted[0].series, counted[1].series, "each grows by itself");
+    // One that grows need not have the bound: what is at most that is there all the same.
+    let grown = |bound, count| Bucket { grows: true, ..bucket(bound, count) };
+    let buckets = vec![grown(0.1, 5.0), grown(0.2, 7.0), grown(f64::INFINITY, 7.0)];
+    let mut dealt = Dealt::new(1);
+    Dealer::new(&params).deal(&SignalBatch { buckets, ..batch }, &mut dealt);
+    let told: Vec<_> = dealt.batches[0].counted.iter().map(|of| (of.is_part, of.value)).collect();
+    assert_eq!(told, [(true, 7.0), (false, 7.0)]);
 }
 
 #[test]

@@ -34,6 +34,9 @@ fn other_bounds_are_another_beginning_unless_they_grow() {
     let (before, after) = (Point { grows: true, ..before }, Point { grows: true, ..after });
     // All twenty that came are from 2 to 4, where the point before had nothing yet.
     assert_eq!(after.quantiles(&before), Some([3.0, 3.98]));
+    let again = point(&[(1.0, 10.0), (2.0, 40.0), (2.5, 45.0)], true);
+    assert_eq!(again.quantiles(&after), None, "there were fifty");
+    assert_eq!(quantile(&[(INF, 7.0)], 0.5), None);
     // Coarser bounds are bounds of the finer ones.
     let coarse = point(&[(1.0, 10.0), (4.0, 60.0)], true);
     assert_eq!(coarse.quantiles(&after), Some([2.5, 3.9699999999999998]));

@@ -125,10 +125,15 @@ fn leaving_the_horizon_is_not_taking_back() {
         (HORIZON + 100, vec![(finding(), -1)]),
         (HORIZON + 200, vec![(group(), -1), (group(), 1)]),
         (HORIZON + 300, vec![(group(), -1)]),
-        (HORIZON + 400, vec![(group(), 1)]),
+        // A late alert may still make an incident of that time.
+        (HORIZON + 310, vec![(group(), 1)]),
+        (HORIZON + 320, vec![(group(), -1)]),
+        (2 * HORIZON, vec![]),
+        (2 * HORIZON + 10, vec![(group(), 1)]),
     ]);
     assert_eq!((&seen[1], &seen[2], &seen[3]), (&seen[0], &seen[0], &None));
-    let degraded = seen[4].as_ref().map(|incident| incident.degraded.clone());
+    assert_eq!((&seen[4], &seen[5]), (&seen[0], &None));
+    let degraded = seen[7].as_ref().map(|incident| incident.degraded.clone());
     assert_eq!(degraded, Some(Degraded::No), "nothing is kept for nobody");
 }
 

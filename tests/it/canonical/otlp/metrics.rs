@@ -109,6 +109,7 @@ fn distributions_are_counts_sums_and_where_it_is_sound_quantiles() {
         format!("{WHO} f.buckets {{{OWN}}} 1 at most 0 so far"),
         format!("{WHO} f.buckets {{{OWN}}} 1 at most 4 so far"),
         format!("{WHO} f.buckets {{{OWN}}} 5 at most 8 so far"),
+        format!("{WHO} f.buckets {{{OWN}}} 5 at most inf so far"),
     ];
     assert_eq!(found, expected);
     // One event each, however many series it brings.
