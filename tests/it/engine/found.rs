@@ -79,10 +79,19 @@ fn two_hours() -> Vec<String> {
 }
 
 fn replayed(lines: &[String], params: &Params, workers: usize) -> Finals {
+    in_pieces(lines, params, (workers, usize::MAX))
+}
+
+/// The same, read in pieces of so many lines.
+fn in_pieces(lines: &[String], params: &Params, (workers, piece): (usize, usize)) -> Finals {
     let decoder = Decoder::new(Arc::new(Source::named("test")), workers, None);
     let mut replay = Replay::start(workers, params, Emission::default(), decoder, Silent).unwrap();
-    let text = lines.join("\n");
-    replay.events(text.as_bytes(), &Origin::default(), Framing::Lines, 1).unwrap();
+    let mut first_line = 1;
+    for lines in lines.chunks(piece) {
+        let text = lines.join("\n");
+        replay.events(text.as_bytes(), &Origin::default(), Framing::Lines, first_line).unwrap();
+        first_line += lines.len() as u64;
+    }
     replay.finish().unwrap().0
 }
 
@@ -161,5 +170,30 @@ fn a_source_that_does_badly_is_found_and_costs_confidence() {
         let other = replayed(&bad, &params, workers);
         let digests = [&other, &one].map(|finals| finals.tally().digest().to_string());
         assert_eq!(digests[0], digests[1], "{workers} workers");
+    }
+}
+
+#[test]
+fn the_pieces_in_which_a_file_is_read_do_not_matter() {
+    // Two hours, of which the sender is late in the first; now and then a unit is none.
+    let mut lines = Vec::new();
+    for second in 0..2 * HOUR {
+        let time = START + second;
+        let observed = time + if second < HOUR { 900 } else { 0 };
+        let [time, observed] = [time, observed].map(|at| at * 1_000_000_000);
+        let unit = if second % 5 == 0 { "per second" } else { "s" };
+        lines.push(format!(
+            r#"{{"kind":"metric","name":"up","source":"eu1","time":{time},"observed_time":{observed},"entity":"pod:a","metric":{{"type":"gauge","unit":"{unit}"}},"value":1}}"#
+        ));
+    }
+    let params = Params::default();
+    let whole = replayed(&lines, &params, 1);
+    let found: BTreeSet<&str> =
+        whole.alerts.values().map(|row| row.alert.identity.name.as_str()).collect();
+    assert_eq!(found, BTreeSet::from(["SourceLate", "SourceRejects", "SourceSkew"]));
+    for (workers, piece) in [(1, 7), (1, 1000), (2, 333)] {
+        let other = in_pieces(&lines, &params, (workers, piece));
+        let digests = [&other, &whole].map(|finals| finals.tally().digest().to_string());
+        assert_eq!(digests[0], digests[1], "{workers} workers, pieces of {piece}");
     }
 }
