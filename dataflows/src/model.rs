@@ -42,6 +42,6 @@ pub use labels::Labels;
 pub use series::{FigureRow, Kept, SeriesRow, TemplateRow};
 pub use severity::Severity;
 pub use signal::{
-    Bucket, Call, Counted, DELAY_SECONDS, Line, Measure, Sample, SignalBatch, SourceTally, Stamp,
-    Tally, Unread, Watched, bound_text,
+    BUCKET_ENDINGS, Bucket, Call, Counted, DELAY_SECONDS, Line, Measure, Sample, SignalBatch,
+    SourceTally, Stamp, Tally, Unread, Watched, bound_text,
 };

@@ -57,8 +57,7 @@ impl<'a> Value<'a> {
 
     /// A number of variable length whose sign is its last bit.
     pub fn zigzag(self) -> Result<i64, Damage> {
-        let number = self.varint()?;
-        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
+        self.varint().map(signed)
     }
 
     /// A number of eight bytes.
@@ -238,6 +237,12 @@ pub fn enclosed(layers: &[Layer<'_>], inner: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A signed number of which the sign is the lowest bit, as it is packed.
+#[inline]
+pub fn signed(bits: u64) -> i64 {
+    (bits >> 1) as i64 ^ -((bits & 1) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,6 +307,7 @@ mod tests {
         assert_eq!(seen, [1, 150, 7, 8]);
         assert!(Value::Bytes(&[1, 2, 3]).each_fixed64(|_| ()).is_err());
         assert_eq!(Value::Varint(3).zigzag(), Ok(-2));
+        assert_eq!([0, 1, 2, u64::MAX].map(signed), [0, -1, 1, i64::MIN]);
         assert_eq!(Value::Bytes(b"\xff").text(), Err(Damage::Utf8));
     }
 }

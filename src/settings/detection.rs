@@ -4,14 +4,14 @@ use super::checker::Checker;
 use super::source::{SEVERITIES, severity};
 use crate::config::detection::{Detection, Heartbeats, Logs, Metrics, Sources, Spans};
 use crate::config::source::SeverityWord;
+use crate::config::units::Period;
 use causeway_dataflows::model::Severity;
 use causeway_dataflows::params::DetectParams;
 
 pub(super) fn detection(checker: &mut Checker<'_>, given: &Detection, params: &mut DetectParams) {
     checker.positive("detection.series", given.series);
-    checker.some_time("detection.idle", given.idle);
     params.series_max = given.series;
-    params.idle_seconds = checker.whole_seconds("detection.idle", given.idle);
+    params.idle_seconds = some_seconds(checker, "detection.idle", given.idle);
     metrics(checker, &given.metrics, params);
     logs(checker, &given.logs, params);
     spans(checker, &given.spans, params);
@@ -43,8 +43,7 @@ fn spans(checker: &mut Checker<'_>, given: &Spans, params: &mut DetectParams) {
     calls.wait_seconds = checker.whole_seconds("detection.spans.wait", given.wait);
     calls.severity = word(checker, "detection.spans.severity", &given.severity).0;
     calls.relations = given.relations;
-    checker.some_time("detection.spans.relations_for", given.relations_for);
-    calls.ttl_seconds = checker.whole_seconds("detection.spans.relations_for", given.relations_for);
+    calls.ttl_seconds = some_seconds(checker, "detection.spans.relations_for", given.relations_for);
     // Said again well before it ends.
     calls.refresh_seconds = (calls.ttl_seconds / 4).clamp(1, 600);
     if !(0.0..=1.0).contains(&given.confidence) {
@@ -56,11 +55,8 @@ fn spans(checker: &mut Checker<'_>, given: &Spans, params: &mut DetectParams) {
 
 fn heartbeats(checker: &mut Checker<'_>, given: &Heartbeats, params: &mut DetectParams) {
     let beat = &mut params.beat;
-    let mut seconds = |name: &str, period| {
-        let key = format!("detection.heartbeats.{name}");
-        checker.some_time(&key, period);
-        checker.whole_seconds(&key, period)
-    };
+    let mut seconds =
+        |name: &str, period| some_seconds(checker, &format!("detection.heartbeats.{name}"), period);
     beat.silence_min_seconds = seconds("silence_min", given.silence_min);
     beat.silence_max_seconds = seconds("silence_max", given.silence_max);
     beat.forget_seconds = seconds("gone_after", given.gone_after);
@@ -79,11 +75,8 @@ fn sources(checker: &mut Checker<'_>, given: &Sources, params: &mut DetectParams
     let quality = &mut params.quality;
     quality.enabled = given.enabled;
     quality.events_min = given.events.max(1);
-    let mut seconds = |name: &str, period| {
-        let key = format!("detection.sources.{name}");
-        checker.some_time(&key, period);
-        checker.whole_seconds(&key, period)
-    };
+    let mut seconds =
+        |name: &str, period| some_seconds(checker, &format!("detection.sources.{name}"), period);
     quality.window_seconds = seconds("window", given.window);
     quality.ahead_seconds = seconds("ahead", given.ahead);
     quality.behind_seconds = seconds("behind", given.behind);
@@ -97,6 +90,12 @@ fn sources(checker: &mut Checker<'_>, given: &Sources, params: &mut DetectParams
     };
     quality.violations_ppm = share("violations", given.violations);
     quality.late_ppm = share("late", given.late);
+}
+
+/// A period that is not nothing.
+fn some_seconds(checker: &mut Checker<'_>, key: &str, period: Period) -> i64 {
+    checker.some_time(key, period);
+    checker.whole_seconds(key, period)
 }
 
 /// A severity of findings.

@@ -1,7 +1,7 @@
 //! Which series are meant: `name{label="value"}`, as Prometheus writes a selector.
 
 use crate::canonical::native::matcher::MatcherBody;
-use causeway_dataflows::model::{Matcher, MatcherOp, bound_text};
+use causeway_dataflows::model::{BUCKET_ENDINGS, Matcher, MatcherOp, bound_text};
 use causeway_dataflows::ops::matcher::{parse_matchers, validate};
 use smol_str::SmolStr;
 
@@ -18,8 +18,7 @@ const TOGETHER: &str = "leave `le` out; the buckets of a histogram come together
 /// of a bucket is in its shortest form, as detection spells it.
 pub(super) fn counter(text: &str) -> Result<Vec<Matcher>, Wrong> {
     let mut matchers = selector(text)?;
-    let is_bucket =
-        [".buckets", "_bucket"].iter().any(|ending| matchers[0].value.ends_with(ending));
+    let is_bucket = BUCKET_ENDINGS.iter().any(|ending| matchers[0].value.ends_with(ending));
     let Some(bound) = matchers.iter_mut().find(|m| m.name == "le" && m.op == MatcherOp::Equal)
     else {
         return match is_bucket {

@@ -12,7 +12,7 @@ use super::metric::{Accumulation, Track};
 use super::raise::{Out, Subject};
 use super::samples::Finder;
 use super::watch::Around;
-use crate::model::{Bucket, Identity, Kept, Seconds, SourceIndex, Unread};
+use crate::model::{BUCKET_ENDINGS, Bucket, Identity, Kept, Seconds, SourceIndex, Unread};
 use crate::params::SampleParams;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,8 +21,6 @@ use std::collections::BTreeMap;
 pub const QUANTILES: [(&str, f64); 2] = [(".p50", 0.50), (".p99", 0.99)];
 /// Buckets of a point that are kept: those with the least bounds.
 const BUCKETS_MAX: usize = 256;
-/// What names of series of buckets end in.
-const ENDINGS: [&str; 2] = ["_bucket", ".buckets"];
 
 /// A histogram at an instant: by bound, what was at most that since the start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -193,7 +191,7 @@ impl HistogramWatch {
 
 /// What a quantile is called.
 pub fn name(series: &str, suffix: &str) -> String {
-    let metric = ENDINGS.iter().find_map(|ending| series.strip_suffix(ending));
+    let metric = BUCKET_ENDINGS.iter().find_map(|ending| series.strip_suffix(ending));
     let metric = metric.filter(|metric| !metric.is_empty()).unwrap_or(series);
     format!("{metric}{suffix}")
 }

@@ -70,12 +70,7 @@ impl Keeper {
     /// Goes on with what was saved after the epoch of the tick.
     pub(super) fn restore(&mut self, saved: Vec<SavedWatch>, now: Seconds) {
         for SavedWatch { identity, source, heard, state } in saved {
-            let around = Around {
-                now,
-                params: &self.params,
-                sources: &self.sources,
-                disorder_seconds: self.disorder_seconds,
-            };
+            let around = self.around(now);
             let asked = self.asked.get(identity.fingerprint);
             let state = State::restore(&identity, source, state, (asked, &around));
             let Some(state) = state else { continue };
@@ -157,11 +152,8 @@ impl Keeper {
         for bucket in &batch.buckets {
             let Some(slot) = self.slot(batch, &bucket.stamp, Watch::histogram) else { continue };
             if let Some(State::Histogram(histogram)) = self.hear(slot, now) {
-                match histogram.bucket(bucket, over) {
-                    Ok(true) => self.mark(slot),
-                    Ok(false) => {}
-                    Err(unread) => self.watched.unread[unread as usize] += 1,
-                }
+                let read = histogram.bucket(bucket, over);
+                self.took(slot, read);
             }
         }
     }
@@ -177,11 +169,8 @@ impl Keeper {
             let Some(slot) = self.slot(batch, &line.stamp, open) else { continue };
             if let Some(State::Lines(lines)) = self.hear(slot, now) {
                 let text = batch.text(line);
-                match lines.line(line.stamp.time, line.severity, text, bounds) {
-                    Ok(true) => self.mark(slot),
-                    Ok(false) => {}
-                    Err(unread) => self.watched.unread[unread as usize] += 1,
-                }
+                let read = lines.line(line.stamp.time, line.severity, text, bounds);
+                self.took(slot, read);
             }
         }
     }
@@ -194,11 +183,8 @@ impl Keeper {
         for call in &batch.calls {
             let Some(slot) = self.slot(batch, &call.stamp, Watch::calls) else { continue };
             if let Some(State::Calls(calls)) = self.hear(slot, now) {
-                match calls.call(call, over) {
-                    Ok(true) => self.mark(slot),
-                    Ok(false) => {}
-                    Err(unread) => self.watched.unread[unread as usize] += 1,
-                }
+                let read = calls.call(call, over);
+                self.took(slot, read);
             }
         }
     }
@@ -219,7 +205,7 @@ impl Keeper {
             let Some(slot) = self.known(batch, &tally.stamp) else { continue };
             if let Some(State::Budget(budget)) = self.hear(slot, now) {
                 let read = budget.tally(tally);
-                self.took(slot, read);
+                self.took(slot, read.map(|()| true));
             }
         }
         for number in &batch.counted {
@@ -233,7 +219,7 @@ impl Keeper {
             let watch = self.slots[slot as usize].as_mut();
             if let Some(State::Budget(budget)) = watch.map(|watch| &mut watch.state) {
                 let read = budget.counted(number, &around);
-                self.took(slot, read);
+                self.took(slot, read.map(|()| true));
             }
         }
     }
@@ -244,7 +230,7 @@ impl Keeper {
             let watch = self.slots[slot as usize].as_mut();
             if let Some(State::Expected(expected)) = watch.map(|watch| &mut watch.state) {
                 let read = expected.seen(stamp.time);
-                self.took(slot, read);
+                self.took(slot, read.map(|()| true));
             }
         }
     }
@@ -257,15 +243,16 @@ impl Keeper {
             let Some(slot) = self.slot(batch, &tally.stamp, open) else { continue };
             if let Some(State::Source(source)) = self.hear(slot, now) {
                 let read = source.tally(tally, settled);
-                self.took(slot, read);
+                self.took(slot, read.map(|()| true));
             }
         }
     }
 
-    /// A signal was read, or was not.
-    fn took(&mut self, slot: u32, read: Result<(), Unread>) {
+    /// A signal was read, and whether there is something to judge by it; or it was not.
+    fn took(&mut self, slot: u32, read: Result<bool, Unread>) {
         match read {
-            Ok(()) => self.mark(slot),
+            Ok(true) => self.mark(slot),
+            Ok(false) => {}
             Err(unread) => self.watched.unread[unread as usize] += 1,
         }
     }
@@ -274,13 +261,7 @@ impl Keeper {
     fn ask(&mut self, now: Seconds) {
         for (identity, asked) in self.asked.take_unopened() {
             if self.find(identity.fingerprint).is_none() {
-                let around = Around {
-                    now,
-                    params: &self.params,
-                    sources: &self.sources,
-                    disorder_seconds: self.disorder_seconds,
-                };
-                let state = State::asked(&asked, &around);
+                let state = State::asked(&asked, &self.around(now));
                 let slot = self.open(Watch::of(&identity, 0, state));
                 self.mark(slot);
             }

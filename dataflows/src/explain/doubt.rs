@@ -104,7 +104,7 @@ pub fn doubted<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::model::{
         Alert, Because, Candidate, Disposition, EntityRef, EventId, Fingerprint, Identity,
@@ -114,7 +114,13 @@ mod tests {
 
     const OPENED: Seconds = 1_000_000;
 
-    fn row(name: &str, source: &str, labels: &[(&str, &str)], onset: Seconds) -> Arc<AlertRow> {
+    /// An alert that was over after a minute.
+    pub(crate) fn alert(
+        name: &str,
+        source: &str,
+        labels: &[(&str, &str)],
+        onset: Seconds,
+    ) -> Arc<Alert> {
         let entity = EntityRef::new("t", "service:shop/cart");
         let labels = labels.iter().copied();
         let of = format!("{source}{name}");
@@ -123,11 +129,11 @@ mod tests {
             fingerprint,
             tenant: "t".into(),
             source: source.into(),
-            entity: entity.clone(),
+            entity,
             name: name.into(),
             labels: Labels::pack(labels),
         };
-        let alert = Alert {
+        Arc::new(Alert {
             key: AlertKey { onset, fingerprint },
             first: onset,
             severity: Severity::ERROR,
@@ -137,10 +143,14 @@ mod tests {
             first_event_id: EventId::new("finding/a"),
             summary: Default::default(),
             identity: Arc::new(identity),
-        };
+        })
+    }
+
+    fn row(name: &str, source: &str, labels: &[(&str, &str)], onset: Seconds) -> Arc<AlertRow> {
+        let alert = alert(name, source, labels, onset);
         Arc::new(AlertRow {
-            alert: Arc::new(alert),
-            entity,
+            entity: alert.identity.entity.clone(),
+            alert,
             severity: Severity::ERROR,
             disposition: Disposition::Standalone,
         })

@@ -59,6 +59,9 @@ pub struct Bucket {
     pub grows: bool,
 }
 
+/// What names of series of buckets end in.
+pub const BUCKET_ENDINGS: [&str; 2] = ["_bucket", ".buckets"];
+
 /// The bound of a bucket as the label `le` has it, in its shortest form.
 pub fn bound_text(bound: f64) -> String {
     if bound == f64::INFINITY { "+Inf".to_owned() } else { bound.to_string() }

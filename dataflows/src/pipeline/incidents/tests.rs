@@ -3,37 +3,15 @@
 use super::*;
 use crate::model::finding::SIGNAL;
 use crate::model::{
-    Alert, Annotated, Because, Criticality, Degraded, Disposition, EntityRef, EventId, Fingerprint,
-    GroupEntity, GroupMember, Identity, Labels, Severity, Status,
+    Annotated, Because, Criticality, Degraded, Disposition, GroupEntity, GroupMember, Severity,
 };
 
 const OPENED: Seconds = 1_000_000;
 const HORIZON: Seconds = 3600;
 
 fn alert(name: &str, labels: &[(&str, &str)], onset: Seconds) -> Annotated {
-    let entity = EntityRef::new("t", "service:shop/cart");
-    let labels = labels.iter().copied();
-    let fingerprint = Fingerprint::of(&mut Vec::new(), "t", "alert", "e", name, labels.clone());
-    let identity = Identity {
-        fingerprint,
-        tenant: "t".into(),
-        source: "eu1".into(),
-        entity: entity.clone(),
-        name: name.into(),
-        labels: Labels::pack(labels),
-    };
-    let alert = Alert {
-        key: AlertKey { onset, fingerprint },
-        first: onset,
-        severity: Severity::ERROR,
-        status: Status::Resolved { at: onset + 60, last: onset + 60 },
-        magnitude: 0,
-        flapping: false,
-        first_event_id: EventId::new("finding/a"),
-        summary: Default::default(),
-        identity: Arc::new(identity),
-    };
-    let alert = Arc::new(alert);
+    let alert = doubt::tests::alert(name, "eu1", labels, onset);
+    let entity = alert.identity.entity.clone();
     Annotated { alert, entity, severity: Severity::ERROR, suppression: None, pin: None }
 }
 
