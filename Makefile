@@ -37,7 +37,7 @@ torture: packages ## kill and damage it, rows in tests/torture/LEDGER.md: make t
 	test -n "$(CAUSEWAY_BIN)" || $(CARGO) build --release --locked
 	CAUSEWAY_BIN=$(or $(CAUSEWAY_BIN),$(CURDIR)/target/release/causeway) TORTURE_LEDGER=tests/torture/LEDGER.md \
 	TORTURE_KILLS=$(KILLS) TORTURE_KILLS_TOGETHER=$(TOGETHER) TORTURE_FAULTS=$(FAULTS) TORTURE_FLIPS=$(FLIPS) TORTURE_STOPS=$(STOPS) TORTURE_HISTORIES=$(HISTORIES) \
-	TORTURE_FLOODS=$(FLOODS) TORTURE_INPUTS=$(INPUTS) TORTURE_SIMULATIONS=$(SIMULATIONS) TORTURE_ORACLE=$(ORACLE) TORTURE_RECORDS=$(RECORDS) TORTURE_BROKERS=$(BROKERS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
+	TORTURE_FLOODS=$(FLOODS) TORTURE_INPUTS=$(INPUTS) TORTURE_FUZZ=$(FUZZ) TORTURE_SIMULATIONS=$(SIMULATIONS) TORTURE_ORACLE=$(ORACLE) TORTURE_RECORDS=$(RECORDS) TORTURE_BROKERS=$(BROKERS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
 	$(CARGO) test --locked --test it torture:: -- --nocapture --test-threads=1
 
 kafka: ## run a broker of Apache Kafka on 127.0.0.1:9092 until Ctrl-C
@@ -56,5 +56,5 @@ $(DENY):
 deny: $(DENY) ## licences, bans and sources of every dependency
 	$(DENY) check bans licenses sources
 
-# MINUTES bounds each part; CAUSEWAY_BIN names a program that is built already.
+# MINUTES bounds each part; FUZZ gives each reader of bytes so many minutes in place of INPUTS; CAUSEWAY_BIN names a program that is built already.
 .PHONY: help demo test bench quality torture kafka packages test-packages deny

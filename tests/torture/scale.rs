@@ -28,6 +28,8 @@ pub(super) struct Scale {
     pub(super) floods: u64,
     /// Spoilt inputs for each reader of bytes (R6).
     pub(super) inputs: u64,
+    /// Minutes of each reader instead, with as many as fit (R6).
+    pub(super) fuzz: Option<u64>,
     /// Seeds of a simulated process (R4).
     pub(super) simulations: u64,
     /// Histories that are held to the oracle at every epoch (R5).
@@ -61,6 +63,7 @@ impl Scale {
             histories: number("TORTURE_HISTORIES").unwrap_or(50),
             floods: number("TORTURE_FLOODS").unwrap_or(1),
             inputs: number("TORTURE_INPUTS").unwrap_or(2_000),
+            fuzz: number("TORTURE_FUZZ"),
             simulations: number("TORTURE_SIMULATIONS").unwrap_or(2_000),
             oracle: number("TORTURE_ORACLE").unwrap_or(500),
             records: number("TORTURE_RECORDS").unwrap_or(15_500),

@@ -32,7 +32,7 @@ mod witness;
 
 use away::Away;
 use damage::Taken;
-use fuzz::Fuzzed;
+use fuzz::{Fuzzed, Share};
 use kills::Round;
 use ledger::Row;
 use restarts::Compared;
@@ -254,14 +254,26 @@ fn restarts_and_workers_change_nothing() {
 #[test]
 fn readers_stand_whatever_they_are_given() {
     let scale = Scale::of_environment();
-    let Fuzzed { inputs, targets, findings } =
-        fuzz::fuzz(scale.seed, scale.inputs, &|| scale.has_time());
+    let share = match scale.fuzz {
+        Some(minutes) => Share::Time(Duration::from_secs(minutes * 60)),
+        None => Share::Inputs(scale.inputs),
+    };
+    let sum = Mutex::new(Fuzzed::default());
+    let targets = several(&scale, scale.jobs, fuzz::targets(), |number| {
+        let own = fuzz::fuzz(number, scale.seed, share, &|| scale.has_time());
+        let mut sum = sum.lock().unwrap();
+        sum.inputs += own.inputs;
+        sum.learned += own.learned;
+        sum.findings.extend(own.findings);
+    });
+    let Fuzzed { inputs, learned, findings } = sum.into_inner().unwrap();
+    let time = scale.fuzz.map_or_else(String::new, |minutes| format!(", {minutes} minutes each"));
     let row = Row {
         requirement: "R6",
         seeds: (scale.seed, 1),
         count: inputs,
-        detail: format!("{targets} targets"),
-        passed: findings.is_empty() && inputs > targets,
+        detail: format!("{targets} targets{time}, {learned} inputs answered as none before"),
+        passed: findings.is_empty() && inputs > targets && learned > targets,
     };
     conclude(row, &findings);
 }

@@ -1,0 +1,150 @@
+//! Decoders: whatever a sender's bytes are, books balance and a journal leads to the same again.
+
+use super::{Target, fixtures};
+use crate::canonical::otlp::{samples, written};
+use causeway::canonical::csv::Columns;
+use causeway::canonical::otlp::Telemetry;
+use causeway::canonical::remote_write::Version;
+use causeway::canonical::{Decoded, Decoder, Format, Framing, Input, Mode, Origin, Source};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{Histogram, HistogramDataPoint, Sum};
+use prost::Message;
+use smol_str::SmolStr;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// So often bytes are decoded once more by a decoder that never saw any.
+const CALLS_A_REPEAT: u64 = 32;
+
+pub(super) fn native() -> Target {
+    decoder("native", Format::Native, fixtures("wire/native", ".ndjson"))
+}
+
+pub(super) fn alertmanager() -> Target {
+    decoder("alertmanager", Format::Alertmanager, fixtures("wire/alertmanager", "json"))
+}
+
+pub(super) fn webhook() -> Target {
+    decoder("webhook", Format::Webhook, fixtures("wire/webhook", "json"))
+}
+
+pub(super) fn cloud_events() -> Target {
+    decoder("cloudevents", Format::CloudEvents, fixtures("wire/cloudevents", "json"))
+}
+
+pub(super) fn cd_events() -> Target {
+    decoder("cdevents", Format::CdEvents, fixtures("wire/cdevents", "json"))
+}
+
+pub(super) fn backstage() -> Target {
+    decoder("backstage", Format::Backstage, fixtures("wire/backstage", "yaml"))
+}
+
+pub(super) fn kubernetes() -> Target {
+    decoder("kubernetes", Format::Kubernetes, fixtures("wire/kubernetes", ""))
+}
+
+pub(super) fn csv() -> Target {
+    let rows = "time,value,region\r\n2026-11-23 07:01:00,0.5,eu\n1795417320,\"7\",\"us, east\"\n\n\
+                2026-11-23T07:02:00Z,1e3,\"a \"\"b\"\"\"\n";
+    decoder("csv", Format::Csv, vec![rows.into()])
+}
+
+pub(super) fn otlp_logs() -> Target {
+    let sent = samples::logs(samples::cart(), vec![samples::line("a"), samples::line("b 7")]);
+    let format = Format::Otlp(Telemetry::Logs);
+    decoder("otlp logs", format, vec![sent.encode_to_vec()])
+}
+
+pub(super) fn otlp_metrics() -> Target {
+    let point = || samples::point(1.0, &[("a", "b")]);
+    let buckets = HistogramDataPoint {
+        time_unix_nano: samples::TIME,
+        count: 100,
+        sum: Some(250.0),
+        bucket_counts: vec![10, 0, 80, 10],
+        explicit_bounds: vec![1.0, 2.0, 4.0],
+        ..HistogramDataPoint::default()
+    };
+    let of = |aggregation_temporality| {
+        let histogram = Histogram { data_points: vec![buckets.clone()], aggregation_temporality };
+        let sum = Sum { data_points: vec![point()], aggregation_temporality, is_monotonic: true };
+        let all = vec![
+            samples::gauge("g", vec![point()]),
+            samples::metric("h", Data::Histogram(histogram)),
+            samples::metric("s", Data::Sum(sum)),
+        ];
+        samples::metrics(samples::cart(), samples::scope("lib"), all).encode_to_vec()
+    };
+    decoder("otlp metrics", Format::Otlp(Telemetry::Metrics), vec![of(1), of(2)])
+}
+
+pub(super) fn otlp_traces() -> Target {
+    let span = |kind| samples::span("s", kind, &[("peer.service", "p"), ("db.system", "pg")]);
+    let sent = samples::traces(samples::cart(), (1..=5).map(span).collect());
+    decoder("otlp traces", Format::Otlp(Telemetry::Traces), vec![sent.encode_to_vec()])
+}
+
+pub(super) fn otlp_json() -> Target {
+    let samples = [
+        r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"cart"}}]},"scopeLogs":[{"logRecords":[{"timeUnixNano":"1795417190000000000","severityNumber":17,"body":{"stringValue":"a"}}]}]}]}"#,
+        r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"kvlistValue":{"values":[{"key":"k","value":{"arrayValue":{"values":[{"intValue":"1"},{"boolValue":true},{"bytesValue":"AA=="}]}}}]}}}]}]}]}"#,
+    ];
+    let samples = samples.map(|text| text.as_bytes().to_vec()).to_vec();
+    decoder("otlp json", Format::OtlpJson(Telemetry::Logs), samples)
+}
+
+pub(super) fn remote_write_one() -> Target {
+    let format = Format::RemoteWrite(Version::One);
+    decoder("remote write 1", format, vec![written::one().encode_to_vec()])
+}
+
+pub(super) fn remote_write_two() -> Target {
+    let format = Format::RemoteWrite(Version::Two);
+    decoder("remote write 2", format, vec![written::two().encode_to_vec()])
+}
+
+fn decoder(name: &'static str, format: Format, samples: Vec<Vec<u8>>) -> Target {
+    let mut source = Source::named("fuzz");
+    let columns = ["time", "value", "region"].map(SmolStr::new_static).to_vec();
+    source.csv = Some(Arc::new(Columns::new(columns, "cpu".into(), "host:a".into()).unwrap()));
+    let source = Arc::new(source);
+    let mut decoder = Decoder::new(source.clone(), 2, None);
+    let (tenant, origin) = (SmolStr::new_static("default"), Origin::default());
+    let mut calls = 0u64;
+    let read = move |bytes: &[u8]| {
+        calls += 1;
+        let framing = if calls.is_multiple_of(2) { Framing::Lines } else { Framing::Body };
+        let mode = match calls % 3 {
+            0 => Mode::Replay,
+            _ => Mode::Followed { receipt_ns: 1_795_417_318_000_000_000 },
+        };
+        let call = Input { format, framing, tenant: &tenant, mode, origin: &origin, first_line: 1 };
+        let decoded = decoder.decode(bytes, &call);
+        if !decoded.counts.balanced() {
+            return Err(format!("books: {:?}", decoded.counts));
+        }
+        if calls.is_multiple_of(CALLS_A_REPEAT) {
+            let again = Decoder::new(source.clone(), 2, None).decode(bytes, &call);
+            let (seen, again) = (answer(&decoded), answer(&again));
+            if seen != again {
+                return Err(format!("{seen} by one decoder, {again} by another"));
+            }
+        }
+        Ok(answer(&decoded))
+    };
+    Target { name, samples, slow: false, read: Box::new(read) }
+}
+
+/// What became of the events, without the texts of their own.
+fn answer(decoded: &Decoded) -> String {
+    let counts = &decoded.counts;
+    let mut text = format!("{} of {}", counts.accepted, counts.received);
+    for (code, count) in counts.repaired.iter() {
+        write!(text, " {code} {count}").unwrap();
+    }
+    for reject in decoded.rejects.iter().take(4) {
+        write!(text, " {} {}", reject.code, reject.line).unwrap();
+    }
+    text
+}
