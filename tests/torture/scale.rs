@@ -62,7 +62,7 @@ impl Scale {
             stops: number("TORTURE_STOPS").unwrap_or(5),
             histories: number("TORTURE_HISTORIES").unwrap_or(50),
             floods: number("TORTURE_FLOODS").unwrap_or(1),
-            inputs: number("TORTURE_INPUTS").unwrap_or(2_000),
+            inputs: number("TORTURE_INPUTS").unwrap_or(10_000),
             fuzz: number("TORTURE_FUZZ"),
             simulations: number("TORTURE_SIMULATIONS").unwrap_or(2_000),
             oracle: number("TORTURE_ORACLE").unwrap_or(500),
