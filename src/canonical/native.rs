@@ -118,8 +118,7 @@ pub(super) fn read_plain(
     if plain.kind != Kind::Alert {
         return read_plain_signal(intake, &plain, marks, line, text);
     }
-    // A source's own key replaces name and labels, and of different ones those seen first are
-    // shown: such a spelling does not say which alert it is.
+    // A source's own key replaces name and labels: such a spelling does not say which alert it is.
     let keyed = !plain.text(Field::Fingerprint).is_empty();
     let spelling = (!keyed).then(|| intake.spelling(|out| plain.spell(out)));
     let known = spelling.and_then(|spelling| intake.knows(spelling));

@@ -22,7 +22,7 @@ pub struct Identity {
     pub fingerprint: Fingerprint,
     /// Whose data it is.
     pub tenant: SmolStr,
-    /// The source that first spoke of it; not part of the fingerprint.
+    /// Who spoke; of several the first one stands. Not part of the fingerprint.
     pub source: SmolStr,
     /// The entity as given, before aliases are resolved.
     pub entity: EntityRef,
@@ -126,7 +126,8 @@ pub struct AlertEvent {
 pub struct AlertBatch {
     /// The worker that owns these fingerprints: `fingerprint.low64() % peers`.
     pub worker: u64,
-    /// One entry per distinct fingerprint of the batch.
+    /// Each once; of a fingerprint there are several where sources, or the words with a source's
+    /// own key, differ.
     pub identities: Vec<Arc<Identity>>,
     /// In order of arrival.
     pub events: Vec<AlertEvent>,

@@ -74,8 +74,12 @@ impl Intake {
             }
         };
         let fingerprint = fingerprint(&mut self.scratch, &self.tenant, given, name, &draft);
+        let keyed = (!draft.key.is_empty()).then_some((name, &draft.labels));
         // What had to be repaired must be repaired, and counted, again.
-        let key = spelling.filter(|_| quality.is_clean()).map_or(fingerprint.0, |own| own.0);
+        let key = match spelling.filter(|_| quality.is_clean()) {
+            Some(own) => own.0,
+            None => words(&mut self.scratch, fingerprint, common.source, keyed),
+        };
         let tenant = self.tenant.clone();
         self.take(&common, &moment, draft.said, quality, fingerprint, key, |source| Identity {
             fingerprint,
@@ -162,6 +166,37 @@ fn fingerprint(
     // No label has an empty name, so a key can never pass for name and labels.
     let key = std::iter::once(("", draft.key));
     Fingerprint::of(scratch, tenant, kind, given, "", key)
+}
+
+/// What stands for an identity that is not spelled: its fingerprint, who speaks, and, where a
+/// source's own key replaces them, name and labels. Whoever keeps the first of several identities
+/// of a fingerprint must be given each as it came: what this process happens to remember may not
+/// decide.
+#[inline]
+pub(super) fn words(
+    scratch: &mut Vec<u8>,
+    fingerprint: Fingerprint,
+    source: &str,
+    keyed: Option<(&str, &Labels<'_>)>,
+) -> u128 {
+    if source.is_empty() && keyed.is_none() {
+        return fingerprint.0;
+    }
+    scratch.clear();
+    scratch.extend_from_slice(&fingerprint.0.to_le_bytes());
+    let mut put = |text: &str| {
+        scratch.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        scratch.extend_from_slice(text.as_bytes());
+    };
+    put(source);
+    if let Some((name, labels)) = keyed {
+        put(name);
+        labels.iter().for_each(|(label, value)| {
+            put(label);
+            put(value);
+        });
+    }
+    xxh3_128(scratch)
 }
 
 /// Whether the id was seen before, within lateness; counts it if so.

@@ -149,7 +149,14 @@ impl Intake {
                 let identity = self.series_of(common, draft.clone(), quality);
                 // What had to be repaired must be repaired, and counted, again.
                 let own = spelling.filter(|_| quality.is_clean());
-                (own.map_or(identity.fingerprint.0, |own| own.0), Ok(identity))
+                let key = match own {
+                    Some(own) => own.0,
+                    None => {
+                        let fingerprint = identity.fingerprint;
+                        alert::words(&mut self.scratch, fingerprint, common.source, None)
+                    }
+                };
+                (key, Ok(identity))
             }
         }
     }

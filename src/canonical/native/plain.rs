@@ -121,11 +121,11 @@ impl<'a> Plain<'a> {
         walk.skip()
     }
 
-    /// Writes what says which alert a line without a key of its source is about, so that no two
-    /// different lists of parts are the same bytes.
+    /// Writes what says which alert a line without a key of its source is about and who speaks,
+    /// so that no two different lists of parts are the same bytes.
     #[inline]
     pub(super) fn spell(&self, out: &mut Vec<u8>) {
-        const OFTEN: [Field; 2] = [Field::Name, Field::Entity];
+        const OFTEN: [Field; 3] = [Field::Name, Field::Entity, Field::Source];
         const RARELY: [Field; 5] =
             [Field::Service, Field::Env, Field::Region, Field::Host, Field::Instance];
         let rare = RARELY.iter().any(|field| self.texts[*field as usize].1 > 0);

@@ -64,15 +64,9 @@ pub(super) fn alert_lines(decoded: &Decoded) -> Vec<String> {
 }
 
 /// An alert event with everything about it.
-pub(super) fn alert(batch: &AlertBatch, event: &AlertEvent) -> String {
-    let source = &batch.identities[event.identity as usize].source;
-    format!("{} from {source}", alert_by_anyone(batch, event))
-}
-
-/// The same without the source, which is the one that spoke first of the alert.
 ///
 /// Times are relative to receipt or to event time, because that is what rules speak of.
-pub(super) fn alert_by_anyone(batch: &AlertBatch, event: &AlertEvent) -> String {
+pub(super) fn alert(batch: &AlertBatch, event: &AlertEvent) -> String {
     let identity = &batch.identities[event.identity as usize];
     // The entity made up for an alert without one names the source too.
     let entity = match identity.entity.kind() {
@@ -110,6 +104,7 @@ pub(super) fn alert_by_anyone(batch: &AlertBatch, event: &AlertEvent) -> String 
     if !batch.summary(event).is_empty() {
         let _ = write!(text, " {:?}", batch.summary(event));
     }
+    let _ = write!(text, " from {}", identity.source);
     text
 }
 
