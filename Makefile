@@ -46,9 +46,10 @@ kafka: ## run a broker of Apache Kafka on 127.0.0.1:9092 until Ctrl-C
 packages: ## install what the build needs
 	@./tools/packages.sh
 
-test-packages: ## install what the tests need as well, a Kafka broker among it
+test-packages: ## install what the tests need as well, a Kafka broker and a collector among it
 	@./tools/packages.sh tests
 	@./tools/kafka.sh fetch
+	@./tools/collector.sh
 
 $(DENY):
 	$(CARGO) install --locked --debug --root target/tools --version $(DENY_VERSION) cargo-deny

@@ -23,6 +23,9 @@ fi
 step "the broker that tests start"
 ./tools/kafka.sh fetch
 
+step "the collector that a test starts"
+./tools/collector.sh
+
 step "tests"
 # A test that hangs ends here and is the one reported as "running for over 60 seconds".
 cargo test --workspace --locked --no-run

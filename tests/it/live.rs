@@ -2,11 +2,13 @@
 
 mod backup;
 mod cluster;
+mod collector;
 mod encrypted;
 mod kubernetes;
 pub(crate) mod process;
 mod looking;
 mod memory;
+pub(crate) mod ports;
 mod reload;
 mod restart;
 mod signals;

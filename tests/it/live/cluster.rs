@@ -1,24 +1,10 @@
 //! Several processes as one: what they are told apart, they tell as one would.
 
+use super::ports::free_port;
 use super::process::{Process, Stopped, causeway, summary};
 use super::{QUICK, fault};
 use serde_json::{Value, json};
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
-
-/// Ports that the system gives to nobody who asks for any, one after the other.
-static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
-
-fn free_port() -> u16 {
-    let begin = 12_000 + (std::process::id() % 97) as u16 * 200;
-    loop {
-        let port = begin + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % 200;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// Processes that compute as one.
 pub(crate) struct Cluster {
