@@ -14,7 +14,6 @@ pub mod flap;
 pub mod fold;
 mod hot;
 pub mod retention;
-mod saving;
 pub mod key;
 pub mod table;
 mod operator;

@@ -3,6 +3,7 @@
 pub mod wheel;
 pub mod epochs;
 pub mod shelf;
+pub mod saving;
 pub mod join;
 pub mod matcher;
 pub mod window;

@@ -13,7 +13,7 @@ use crate::correlate::{Fact, Outcome, tenant::Tenant};
 use crate::history::rate::Rates;
 use crate::model::{
     Alert, AlertKey, AlertRow, Annotated, Context, ContextEvent, Disposition, Edge, EntityRef,
-    EntityUpdate, Group, IncidentKey, Live, NameId, Op, Pin, PlacedChange, Profile, Rated, Reason,
+    EntityUpdate, Group, IncidentKey, Live, NameId, Pin, PlacedChange, Profile, Rated, Reason,
     RuleAction, Seconds, Status, Suppression,
 };
 use crate::ops::matcher::Compiled;
@@ -81,7 +81,10 @@ fn live(context: &[ContextEvent], tick: Seconds, params: &Params) -> Vec<Live> {
     let horizon = params.dedup.revise_horizon_seconds;
     latest
         .into_values()
-        .filter(|event| event.op == Op::Upsert)
+        .filter(|event| {
+            let (from, until) = event.op.span();
+            from <= tick && tick < until
+        })
         .filter(|event| match &event.body {
             Context::Relation(r) if r.ttl_seconds > 0 => {
                 tick < said(event) + i64::from(r.ttl_seconds)

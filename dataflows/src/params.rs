@@ -31,6 +31,8 @@ pub struct Params {
     pub correlate: CorrelateParams,
     /// The scorer.
     pub cause: CauseParams,
+    /// Keys and watches handed out at a time for a snapshot: about a millisecond of work.
+    pub saving_slice: usize,
 }
 
 impl Default for Params {
@@ -43,6 +45,7 @@ impl Default for Params {
             history: HistoryParams::default(),
             correlate: CorrelateParams::default(),
             cause: CauseParams::default(),
+            saving_slice: 1024,
         }
     }
 }
@@ -72,8 +75,6 @@ pub struct DedupParams {
     pub disorder_seconds: i64,
     /// An exact count is published this long after its last change, seconds of tick.
     pub count_delay_seconds: i64,
-    /// Keys handed out at a time for a snapshot: about a millisecond of work.
-    pub saving_slice: usize,
     /// How long an alert stays in the collections after its slice, seconds of tick
     /// (SEMANTICS rule 16).
     pub revise_horizon_seconds: i64,
@@ -88,7 +89,6 @@ impl Default for DedupParams {
         DedupParams {
             disorder_seconds: 60,
             count_delay_seconds: 5,
-            saving_slice: 1024,
             revise_horizon_seconds: 3600,
             keys_initial: 1 << 12,
             flap: FlapParams::default(),

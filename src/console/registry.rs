@@ -221,7 +221,7 @@ impl<T: Clone> Entries<T> {
             let over_ns = now_ns.saturating_sub(ends(&entry.body).saturating_mul(1_000_000_000));
             match entry.op {
                 Op::Delete => since < tombstone_ns,
-                Op::Upsert => over_ns < RETENTION_NS,
+                Op::Upsert | Op::Within { .. } => over_ns < RETENTION_NS,
             }
         });
         if self.held.len() <= ENTRIES_MAX {

@@ -95,7 +95,7 @@ fn rows(
             statements.remove(&key);
             continue;
         }
-        let id = topology_id(&event.body);
+        let id = topology_id(&event.body, event.op);
         statements.insert(key, ContextEvent { id, time_ns: now_ns, observed_ns: now_ns, ..event });
     }
     Ok(())

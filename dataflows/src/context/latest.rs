@@ -128,6 +128,8 @@ struct Bounds {
 /// Time:     of two words the one with the later (event time, id) holds
 /// State:    one entry per thing
 /// Retracts: what is replaced, deleted, run out; a silence's row when it begins and ends
+///
+/// What holds only from some instant on is no row before it.
 pub fn latest<'scope>(
     events: Stream<'scope, Epoch, Vec<ContextEvent>>,
     ticks: Stream<'scope, Epoch, Vec<Tick>>,
@@ -205,7 +207,7 @@ fn hear(
     }
     thing.stamp = stamp;
     thing.heard = now;
-    thing.event = (event.op == Op::Upsert).then(|| Arc::new(event));
+    thing.event = (event.op != Op::Delete).then(|| Arc::new(event));
     visit(things, wheel, key, now, bounds, emit);
 }
 
@@ -266,7 +268,9 @@ fn visit(
         thing.published = live;
     }
     let next = match &thing.event {
-        Some(event) if thing.published.is_some() => next_change(event, now, bounds),
+        Some(event) if thing.published.is_some() || is_to_come(event, now) => {
+            next_change(event, now, bounds)
+        }
         _ => Some(thing.heard.saturating_add(bounds.tombstone)),
     };
     match next {
@@ -290,24 +294,32 @@ fn live_at(event: &Arc<ContextEvent>, now: Seconds, bounds: Bounds) -> Option<Li
         Context::Maintenance(maintenance) => window::maintenance_active(maintenance, now),
         _ => true,
     };
-    let gone = end(event, bounds).is_some_and(|end| end <= now);
-    (!gone).then(|| Live { event: event.clone(), active })
+    let holds = !is_to_come(event, now) && end(event, bounds) > now;
+    holds.then(|| Live { event: event.clone(), active })
 }
 
-/// When the thing is forgotten, if ever.
-fn end(event: &ContextEvent, bounds: Bounds) -> Option<Seconds> {
+/// Whether it will hold, but does not yet.
+fn is_to_come(event: &ContextEvent, now: Seconds) -> bool {
+    let (from, until) = event.op.span();
+    now < from && from < until
+}
+
+/// When the thing is forgotten; the greatest number for never.
+fn end(event: &ContextEvent, bounds: Bounds) -> Seconds {
     let said = event.time_ns.div_euclid(1_000_000_000);
-    match &event.body {
+    let (_, until) = event.op.span();
+    let end = match &event.body {
         Context::Relation(relation) if relation.ttl_seconds > 0 => {
-            Some(said.saturating_add(i64::from(relation.ttl_seconds)))
+            said.saturating_add(i64::from(relation.ttl_seconds))
         }
-        Context::Change(_) => Some(said.saturating_add(bounds.change + bounds.horizon)),
+        Context::Change(_) => said.saturating_add(bounds.change + bounds.horizon),
         // Closed alerts look back at the window they ended in until they leave.
-        Context::Silence(silence) => Some(silence.ends.saturating_add(bounds.look_back)),
-        Context::Maintenance(m) => Some(m.ends.saturating_add(bounds.look_back)),
-        Context::Feedback(_) => Some(said.saturating_add(bounds.change + bounds.horizon)),
-        _ => None,
-    }
+        Context::Silence(silence) => silence.ends.saturating_add(bounds.look_back),
+        Context::Maintenance(m) => m.ends.saturating_add(bounds.look_back),
+        Context::Feedback(_) => said.saturating_add(bounds.change + bounds.horizon),
+        _ => Seconds::MAX,
+    };
+    end.min(until)
 }
 
 fn next_change(event: &ContextEvent, now: Seconds, bounds: Bounds) -> Option<Seconds> {
@@ -318,6 +330,7 @@ fn next_change(event: &ContextEvent, now: Seconds, bounds: Bounds) -> Option<Sec
         Context::Maintenance(maintenance) => window::next_boundary(maintenance, now),
         _ => None,
     };
-    let end = end(event, bounds).filter(|end| *end < Seconds::MAX);
-    boundary.into_iter().chain(end).min()
+    let begin = is_to_come(event, now).then(|| event.op.span().0);
+    let end = Some(end(event, bounds)).filter(|end| *end < Seconds::MAX);
+    boundary.into_iter().chain(begin).chain(end).min()
 }

@@ -4,6 +4,7 @@ use super::key::{Output, SavedKey};
 use super::table::Table;
 use crate::model::{Alert, AlertBatch, AlertCount};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::saving::HandOut;
 use crate::ops::shelf::Shelf;
 use crate::ops::tap::{Row, Stage, Tap};
 use crate::params::Params;
@@ -46,18 +47,24 @@ pub fn dedup<'scope>(
     let mut alerts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(alerts);
     let (counts, counts_stream) = builder.new_output();
     let mut counts = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(counts);
-    let mut keeper = Keeper::new(params, memory);
+    let mut table = Table::new(params);
+    let mut begin = memory.begin();
+    let mut hand_out = HandOut::new(memory, params.saving_slice);
     let tap = tap.clone();
     builder.build(move |capabilities| {
         let mut inputs = Inputs::new(capabilities);
         move |frontiers| {
             inputs.stash(&mut batches, &mut ticks, |_, epoch| epoch);
-            // Before anything else: what an epoch changes is then copied less often.
-            keeper.hand_out();
+            hand_out.some(&mut table);
             let (of_batches, of_ticks) = (frontiers[0].frontier(), frontiers[1].frontier());
             while let Some((epoch, tick, batches)) = inputs.next(of_batches, of_ticks) {
                 let mut out = Collected { epoch, alerts: Vec::new(), counts: Vec::new() };
-                keeper.epoch(tick, batches, &mut out);
+                begin.take().into_iter().for_each(|keys| table.restore(keys, &mut out));
+                for batch in batches {
+                    table.insert(&batch, tick.now);
+                }
+                table.close(tick.now, tick.drain, &mut out);
+                hand_out.after(epoch, &mut table);
                 if tap.is_open(Stage::Dedup) {
                     let rows = out.alerts.iter();
                     let row =
@@ -71,68 +78,14 @@ pub fn dedup<'scope>(
             }
             inputs.advance(of_batches, of_ticks);
             if inputs.have_ended() {
-                keeper.hand_out_all();
+                hand_out.all(&mut table);
             }
-            if keeper.saving.is_some() {
+            if hand_out.is_under_way() {
                 activator.activate();
             }
         }
     });
     Deduped { alerts: alerts_stream.as_collection(), counts: counts_stream }
-}
-
-/// The keys of one worker, and what of them is on its way into a snapshot.
-struct Keeper {
-    table: Table,
-    memory: Shelf<Vec<SavedKey>>,
-    begin: Option<Vec<SavedKey>>,
-    /// The epoch after which keys are being handed out.
-    saving: Option<Epoch>,
-    /// How many at a time.
-    slice: usize,
-}
-
-impl Keeper {
-    fn new(params: &Params, memory: Shelf<Vec<SavedKey>>) -> Keeper {
-        Keeper {
-            table: Table::new(params),
-            begin: memory.begin(),
-            memory,
-            saving: None,
-            slice: params.dedup.saving_slice.max(1),
-        }
-    }
-
-    fn epoch(&mut self, tick: Tick, batches: Vec<AlertBatch>, out: &mut Collected) {
-        self.begin.take().into_iter().for_each(|keys| self.table.restore(keys, out));
-        for batch in batches {
-            self.table.insert(&batch, tick.now);
-        }
-        self.table.close(tick.now, tick.drain, out);
-        if self.memory.wants(out.epoch) {
-            self.hand_out_all();
-            self.table.begin_saving();
-            self.saving = Some(out.epoch);
-            self.hand_out();
-        }
-    }
-
-    /// Hands out some of the keys of a cut, and leaves all of them once it has.
-    fn hand_out(&mut self) {
-        self.hand_out_slots(self.slice);
-    }
-
-    fn hand_out_all(&mut self) {
-        self.hand_out_slots(usize::MAX);
-    }
-
-    fn hand_out_slots(&mut self, slots: usize) {
-        let Some(epoch) = self.saving else { return };
-        if let Some(keys) = self.table.go_on_saving(slots) {
-            self.memory.put(epoch, keys);
-            self.saving = None;
-        }
-    }
 }
 
 struct Collected {

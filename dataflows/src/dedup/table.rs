@@ -1,11 +1,14 @@
 //! All keys of one worker: a pre-sized hash table and an expiry wheel.
 
+#[cfg(test)]
+mod tests;
+
 use super::flap::FlapModel;
 use super::fold::FoldParams;
 use super::key::{Key, Needs, Output, SavedKey};
 use super::retention::Retention;
-use super::saving::Saving;
 use crate::model::{AlertBatch, AlertEvent, AlertFlags, Fingerprint, Seconds};
+use crate::ops::saving::{Saving, Sliced};
 use crate::ops::wheel::Wheel;
 use crate::params::{Params, SourceParams};
 use hashbrown::HashTable;
@@ -28,7 +31,7 @@ pub struct Table {
     retention: Retention,
     disorder: Seconds,
     /// What is being handed out for a snapshot.
-    saving: Option<Saving>,
+    saving: Option<Saving<SavedKey>>,
     /// Events older than anything still told apart; they count, and change nothing else.
     pub overdue: u64,
 }
@@ -170,23 +173,11 @@ impl Table {
         slot
     }
 
-    /// Begins to hand out what must be kept of all keys as they are now.
-    pub fn begin_saving(&mut self) {
-        self.saving = Some(Saving::of(&self.keys));
-    }
-
-    /// Hands out up to `slots` more; all that was kept once nothing is left, `None` until then.
-    pub fn go_on_saving(&mut self, slots: usize) -> Option<Vec<SavedKey>> {
-        let saved = self.saving.as_mut()?.go_on(&mut self.keys, slots)?;
-        self.saving = None;
-        Some(saved)
-    }
-
     /// A slot is about to change.
     #[inline]
     fn before_change(&mut self, slot: u32) {
         if let Some(saving) = &mut self.saving {
-            saving.before_change(slot, &mut self.keys);
+            saving.before_change(slot, || self.keys[slot as usize].as_mut().map(Key::save));
         }
     }
 
@@ -264,5 +255,20 @@ impl Table {
             key.scheduled = due;
             self.wheel.schedule(due, slot);
         }
+    }
+}
+
+impl Sliced for Table {
+    type Saved = SavedKey;
+
+    fn begin_saving(&mut self) {
+        self.saving = Some(Saving::of(self.keys.len()));
+    }
+
+    fn go_on_saving(&mut self, slots: usize) -> Option<Vec<SavedKey>> {
+        let (saving, keys) = (self.saving.as_mut()?, &mut self.keys);
+        let saved = saving.go_on(slots, |slot| keys[slot].as_mut().map(Key::save))?;
+        self.saving = None;
+        Some(saved)
     }
 }

@@ -1,38 +1,21 @@
 //! All that one worker watches: a table, a wheel, and what changed in an epoch.
 
+mod saved;
+
+pub use saved::SavedWatch;
+
 use super::asked::AskedFor;
 use super::raise::Out;
-use super::watch::{Around, SavedState, State, Watch};
+use super::watch::{Around, State, Watch};
 use super::{calls, histogram, lines};
 use crate::model::{
     Fingerprint, Identity, Seconds, SeriesRow, SignalBatch, SourceIndex, Stamp, Unread, Watched,
 };
+use crate::ops::saving::Saving;
 use crate::ops::wheel::Wheel;
 use crate::params::{DetectParams, Params, SourceParams};
 use hashbrown::HashTable;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// One watch between two epochs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SavedWatch {
-    identity: Arc<Identity>,
-    source: SourceIndex,
-    heard: Seconds,
-    state: SavedState,
-}
-
-impl SavedWatch {
-    /// What it is about, which decides where it is kept.
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.identity.fingerprint
-    }
-
-    /// The source whose policy applies.
-    pub fn source_mut(&mut self) -> &mut SourceIndex {
-        &mut self.source
-    }
-}
 
 /// The watches of one worker.
 pub(super) struct Keeper {
@@ -48,6 +31,7 @@ pub(super) struct Keeper {
     asked: AskedFor,
     /// What became of signals and watches since it was told last.
     watched: Watched,
+    saving: Option<Saving<SavedWatch>>,
 }
 
 impl Keeper {
@@ -64,32 +48,8 @@ impl Keeper {
             dirty: Vec::new(),
             wheel: Wheel::new(),
             watched: Watched::default(),
+            saving: None,
         }
-    }
-
-    /// Goes on with what was saved after the epoch of the tick.
-    pub(super) fn restore(&mut self, saved: Vec<SavedWatch>, now: Seconds) {
-        for SavedWatch { identity, source, heard, state } in saved {
-            let around = self.around(now);
-            let asked = self.asked.get(identity.fingerprint);
-            let state = State::restore(&identity, source, state, (asked, &around));
-            let Some(state) = state else { continue };
-            let mut watch = Watch::of(&identity, source, state);
-            watch.heard = heard;
-            let slot = self.open(watch);
-            self.mark(slot);
-        }
-    }
-
-    /// What has to be remembered.
-    pub(super) fn save(&self) -> Vec<SavedWatch> {
-        let saved = |watch: &Watch| SavedWatch {
-            identity: watch.identity.clone(),
-            source: watch.source,
-            heard: watch.heard,
-            state: watch.state.save(),
-        };
-        self.slots.iter().flatten().map(saved).collect()
     }
 
     /// What is known of each watch, for people who ask.
@@ -210,6 +170,7 @@ impl Keeper {
         }
         for number in &batch.counted {
             let Some(slot) = self.known(batch, &number.stamp) else { continue };
+            self.before_change(slot);
             let around = Around {
                 now,
                 params: &self.params,
@@ -227,6 +188,7 @@ impl Keeper {
     fn expected(&mut self, batch: &SignalBatch) {
         for stamp in &batch.seen {
             let Some(slot) = self.known(batch, stamp) else { continue };
+            self.before_change(slot);
             let watch = self.slots[slot as usize].as_mut();
             if let Some(State::Expected(expected)) = watch.map(|watch| &mut watch.state) {
                 let read = expected.seen(stamp.time);
@@ -270,6 +232,7 @@ impl Keeper {
 
     /// Something is heard of a watch.
     fn hear(&mut self, slot: u32, now: Seconds) -> Option<&mut State> {
+        self.before_change(slot);
         let watch = self.slots[slot as usize].as_mut()?;
         watch.heard = now;
         Some(&mut watch.state)
@@ -311,6 +274,7 @@ impl Keeper {
         let hash = watch.identity.fingerprint.low64();
         let slot = match self.free.pop() {
             Some(slot) => {
+                self.before_change(slot);
                 self.slots[slot as usize] = Some(watch);
                 slot
             }
@@ -337,6 +301,7 @@ impl Keeper {
     }
 
     fn update(&mut self, slot: u32, now: Seconds, out: &mut Out) {
+        self.before_change(slot);
         let Some(watch) = self.slots[slot as usize].as_mut() else { return };
         let around = Around {
             now,

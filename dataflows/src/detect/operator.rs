@@ -4,6 +4,7 @@ use super::keeper::{Keeper, SavedWatch};
 use super::raise::Out;
 use crate::model::{AlertBatch, ContextEvent, SignalBatch, Watched};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::saving::HandOut;
 use crate::ops::shelf::Shelf;
 use crate::ops::tap::{self, Row, Stage, Tap};
 use crate::params::Params;
@@ -41,6 +42,7 @@ pub fn detect<'scope>(
 ) -> Detected<'scope> {
     let (index, peers) = (batches.scope().index(), batches.scope().peers());
     let mut builder = OperatorBuilder::new("detect: watch".to_owned(), batches.scope());
+    let activator = batches.scope().activator_for(builder.operator_info().address);
     let mut batches = builder.new_input(batches, Exchange::new(|batch: &SignalBatch| batch.worker));
     let mut ticks = builder.new_input(ticks, Pipeline);
     let (alerts, alerts_stream) = builder.new_output();
@@ -51,18 +53,20 @@ pub fn detect<'scope>(
     let mut watched = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(watched);
     let mut keeper = Keeper::new(params, (index, peers));
     let mut begin = memory.begin();
+    let mut hand_out = HandOut::new(memory, params.saving_slice);
     tap.join();
     let (tap, mut answered) = (tap.clone(), 0);
     builder.build(move |capabilities| {
         let mut inputs = Inputs::new(capabilities);
         move |frontiers| {
             inputs.stash(&mut batches, &mut ticks, |_, epoch| epoch);
+            hand_out.some(&mut keeper);
             let (of_batches, of_ticks) = (frontiers[0].frontier(), frontiers[1].frontier());
             while let Some((epoch, tick, batches)) = inputs.next(of_batches, of_ticks) {
                 begin.take().into_iter().for_each(|saved| keeper.restore(saved, tick.now));
                 let mut out = Out::new(tick.now, peers);
                 keeper.epoch(batches, tick.now, &mut out);
-                memory.leave(epoch, || keeper.save());
+                hand_out.after(epoch, &mut keeper);
                 if tap.is_open(Stage::Series) {
                     tap.answer(Stage::Series, &mut answered, epoch, |show| {
                         keeper.rows().for_each(|row| show(Row::Series(Box::new(row))));
@@ -83,6 +87,12 @@ pub fn detect<'scope>(
                 }
             }
             inputs.advance(of_batches, of_ticks);
+            if inputs.have_ended() {
+                hand_out.all(&mut keeper);
+            }
+            if hand_out.is_under_way() {
+                activator.activate();
+            }
         }
     });
     Detected { alerts: alerts_stream, context: context_stream, watched: watched_stream }

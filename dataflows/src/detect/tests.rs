@@ -1,17 +1,20 @@
 //! What is found does not depend on the order in which signals arrive inside the bound.
 
-use super::keeper::Keeper;
+use super::keeper::{Keeper, SavedWatch};
 use super::raise::Out;
 use crate::model::{
     AlertFlags, Call, Context, EntityRef, Fingerprint, Identity, Labels, Measure, Sample, Seconds,
     Severity, SignalBatch, Stamp, Watched,
 };
+use crate::ops::saving::Sliced;
 use crate::params::Params;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) const START: Seconds = 1_000_000;
+/// Seconds from one cut to the next.
+const EPOCHS_A_CUT: Seconds = 31;
 
 /// A keeper, and what stands of all that it said.
 pub(crate) struct Bench {
@@ -25,6 +28,8 @@ pub(crate) struct Bench {
     pub(super) said: usize,
     /// Relations that were told.
     pub(super) relations: Vec<String>,
+    /// What is being handed out, as it was.
+    then: Option<String>,
 }
 
 impl Bench {
@@ -41,6 +46,7 @@ impl Bench {
             stands: BTreeMap::new(),
             said: 0,
             relations: Vec::new(),
+            then: None,
         }
     }
 
@@ -51,6 +57,7 @@ impl Bench {
     pub(crate) fn epoch_of(&mut self, now: Seconds, batches: Vec<SignalBatch>) {
         let mut out = Out::new(now, 2);
         self.keeper.epoch(batches, now, &mut out);
+        self.hand_out(now);
         self.watched.add(&out.watched);
         for event in &out.context {
             let Context::Relation(relation) = &event.body else { panic!("{event:?}") };
@@ -73,14 +80,39 @@ impl Bench {
         }
     }
 
+    /// Every now and then all watches are handed out one by one, beside the epochs that follow;
+    /// they are what they were.
+    fn hand_out(&mut self, now: Seconds) {
+        if let Some(then) = &self.then
+            && let Some(mut saved) = self.keeper.go_on_saving(1)
+        {
+            saved.sort_by_key(SavedWatch::fingerprint);
+            assert_eq!(format!("{saved:?}"), *then);
+            self.then = None;
+        }
+        if self.then.is_none() && now % EPOCHS_A_CUT == 0 {
+            let mut saved = self.save();
+            saved.sort_by_key(SavedWatch::fingerprint);
+            self.then = Some(format!("{saved:?}"));
+            self.keeper.begin_saving();
+        }
+    }
+
+    fn save(&mut self) -> Vec<SavedWatch> {
+        self.keeper.begin_saving();
+        self.keeper.go_on_saving(usize::MAX).expect("all of it")
+    }
+
     /// How many things are watched.
-    pub(super) fn keeper_watches(&self) -> usize {
-        self.keeper.save().len()
+    pub(super) fn keeper_watches(&mut self) -> usize {
+        self.then = None;
+        self.save().len()
     }
 
     /// The same bench after a restart.
     pub(crate) fn resume(&mut self, params: &Params, now: Seconds) {
-        let saved = self.keeper.save();
+        let saved = self.save();
+        self.then = None;
         self.keeper = Keeper::new(params, self.worker);
         self.keeper.restore(saved, now);
     }

@@ -2,7 +2,7 @@
 //! maintenance, rules, models, feedback. All of them are inputs that can be
 //! taken back.
 
-use super::ids::{EntityRef, EventId};
+use super::ids::{EntityRef, EventId, Seconds};
 use super::severity::Severity;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -38,6 +38,25 @@ pub enum Op {
     Upsert,
     /// It holds no longer.
     Delete,
+    /// It holds from one instant until before another, whole seconds; the least and the greatest
+    /// number stand for no bound.
+    Within {
+        /// From.
+        from: Seconds,
+        /// Until, exclusive.
+        until: Seconds,
+    },
+}
+
+impl Op {
+    /// From when until before when the thing holds, whatever else ends it.
+    pub fn span(self) -> (Seconds, Seconds) {
+        match self {
+            Op::Upsert => (Seconds::MIN, Seconds::MAX),
+            Op::Delete => (Seconds::MAX, Seconds::MAX),
+            Op::Within { from, until } => (from, until),
+        }
+    }
 }
 
 /// What a context event is about.

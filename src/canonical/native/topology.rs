@@ -7,6 +7,7 @@
 //!  "to":"service:shop/cart","relation":"calls","confidence":1.0}
 //! ```
 //!
+//! `valid_from` and `valid_to` bound when an entity is there; what is said of it counts then only.
 //! `type` is the reference's own prefix when absent, `criticality` medium,
 //! `confidence` 1. `ttl` is nanoseconds, rounded up to seconds.
 
@@ -16,8 +17,10 @@ use super::{Event, Refusal, op};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::Intake;
 use crate::canonical::reject::Code;
-use crate::canonical::time::seconds_after;
-use causeway_dataflows::model::{Context, Criticality, EntityUpdate, Op, Relation, RelationKind};
+use crate::canonical::time::{seconds_after, seconds_of};
+use causeway_dataflows::model::{
+    Context, Criticality, EntityUpdate, Op, Relation, RelationKind, Seconds,
+};
 use smol_str::SmolStr;
 
 /// Other names an entity may have.
@@ -27,7 +30,7 @@ pub(super) fn entity(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
     let Event { fields, mut common, .. } = event;
     let text = required(&fields, Field::Entity, "entity")?;
     let entity = intake.entity_ref(text);
-    let op = op(&fields)?;
+    let op = within(&fields, op(&fields)?)?;
     let criticality = match fields.text(Field::Criticality) {
         "" => Criticality::default(),
         word => match criticality(word) {
@@ -60,6 +63,28 @@ pub(super) fn entity(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
     let body = Context::Entity(EntityUpdate { entity, kind, owner, criticality, aliases });
     intake.context(common, Kind::Entity, op, text, body);
     Ok(())
+}
+
+/// An upsert with the bounds that are given for it.
+fn within(fields: &Fields<'_, '_>, op: Op) -> Result<Op, Refusal> {
+    let given = |field: Field, name: &'static str| match fields.get(field) {
+        None => Ok(None),
+        Some(_) => match fields.instant(field) {
+            None => Err(Refusal::invalid(name, format!("{name} is no time"))),
+            instant => Ok(instant),
+        },
+    };
+    let from = given(Field::ValidFrom, "valid_from")?;
+    let until = given(Field::ValidTo, "valid_to")?;
+    if op == Op::Delete || (from.is_none() && until.is_none()) {
+        return Ok(op);
+    }
+    let from = from.map_or(Seconds::MIN, seconds_of);
+    let until = until.map_or(Seconds::MAX, seconds_after);
+    if until <= from {
+        return Err(Refusal::invalid("valid_to", "valid_to is not after valid_from"));
+    }
+    Ok(Op::Within { from, until })
 }
 
 pub(super) fn relation(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {

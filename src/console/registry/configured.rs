@@ -26,8 +26,11 @@ pub struct Change {
 }
 
 /// The id of the configuration's statement `body`: another for each thing that it can say.
-pub fn topology_id(body: &Context) -> EventId {
-    let text = serde_json::to_vec(body).unwrap_or_default();
+pub fn topology_id(body: &Context, op: Op) -> EventId {
+    let mut text = serde_json::to_vec(body).unwrap_or_default();
+    if let Op::Within { from, until } = op {
+        text.extend([from, until].map(i64::to_le_bytes).concat());
+    }
     EventId::new(&format!("{TOPOLOGY_ID}{:032x}", xxh3_128(&text)))
 }
 
@@ -179,7 +182,7 @@ mod tests {
         let (from, kind) = (of("service:a"), RelationKind::Calls);
         let body =
             Context::Relation(Relation { from, to: of(to), kind, confidence_ppm, ttl_seconds });
-        event("catalog", topology_id(&body), body)
+        event("catalog", topology_id(&body, Op::Upsert), body)
     }
 
     fn rule(id: &str) -> ContextEvent {

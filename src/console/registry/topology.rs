@@ -119,20 +119,26 @@ impl StatementKey {
 }
 
 impl Statement {
-    /// Whether it holds; a relation runs out by itself, as it does in the engine.
+    /// Whether it holds, or will; a relation runs out by itself, as it does in the engine.
     fn stands(&self, now_ns: i64) -> bool {
-        self.op == Op::Upsert && self.end_ns() > now_ns
+        self.op != Op::Delete && self.end_ns() > now_ns
+    }
+
+    /// From when on it holds, where that was said, nanoseconds since the Unix epoch.
+    pub fn from_ns(&self) -> Option<i64> {
+        let from = self.op.span().0;
+        (from > i64::MIN).then(|| from.saturating_mul(1_000_000_000))
     }
 
     /// When it runs out, nanoseconds since the Unix epoch; the greatest number for never.
     pub fn end_ns(&self) -> i64 {
-        match self.body {
+        let runs_out = match self.body {
             Said::Relation { ttl_seconds: ttl @ 1.., .. } => {
-                let said = self.time_ns.div_euclid(1_000_000_000);
-                said.saturating_add(i64::from(ttl)).saturating_mul(1_000_000_000)
+                self.time_ns.div_euclid(1_000_000_000).saturating_add(i64::from(ttl))
             }
             _ => i64::MAX,
-        }
+        };
+        runs_out.min(self.op.span().1).saturating_mul(1_000_000_000)
     }
 }
 

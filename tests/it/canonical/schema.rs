@@ -94,7 +94,7 @@ fn good_samples_are_valid() {
 }
 
 /// Bad samples that are JSON and whose fault no schema can see.
-const UNSEEN: [&str; 13] = [
+const UNSEEN: [&str; 15] = [
     // Good neighbours of bad lines.
     "bad_alert:1",
     "bad_alert:11",
@@ -104,7 +104,10 @@ const UNSEEN: [&str; 13] = [
     "bad_alert:9",
     // A replay that has no time yet.
     "bad_replay:1",
+    // A text that is no time.
+    "bad_entity:4",
     // An order of two instants, two texts that are equal.
+    "bad_entity:5",
     "bad_maintenance:1",
     "bad_relation:4",
     "bad_silence:7",

@@ -109,7 +109,11 @@ pub(super) fn alert(batch: &AlertBatch, event: &AlertEvent) -> String {
 }
 
 pub(super) fn context(event: &ContextEvent) -> String {
-    let op = if event.op == Op::Delete { " DELETE" } else { "" };
+    let op = match event.op {
+        Op::Upsert => String::new(),
+        Op::Delete => " DELETE".to_owned(),
+        op @ Op::Within { .. } => format!(" within {:?}", op.span()),
+    };
     let time = event.time_ns as f64 / 1e9;
     format!("{}{op} at {time} id {} from {}", body(&event.body), event.id, event.source)
 }

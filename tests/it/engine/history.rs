@@ -59,6 +59,8 @@ pub enum About {
     Relation(usize, usize, usize),
     /// Entity, another name of it, who says so.
     Alias(usize, usize, usize),
+    /// The same from so many seconds later for so many.
+    AliasWithin(usize, usize, usize, (Seconds, Seconds)),
     /// A name, what it means, who says so, and for how long it holds.
     AliasOf(usize, usize, usize, u32),
     Silence(usize, Seconds),
@@ -127,6 +129,8 @@ fn context() -> impl Strategy<Value = Heard> {
     let about = prop_oneof![
         4 => (entity(), entity(), 0..KINDS.len()).prop_map(|(a, b, k)| About::Relation(a, b, k)),
         2 => (entity(), entity(), source()).prop_map(|(a, b, s)| About::Alias(a, b, s)),
+        1 => (entity(), entity(), source(), (-60..200i64, 1..600i64))
+            .prop_map(|(a, b, s, span)| About::AliasWithin(a, b, s, span)),
         2 => (entity(), entity(), source(), prop_oneof![Just(0), 30..900u32])
             .prop_map(|(a, b, s, ttl)| About::AliasOf(a, b, s, ttl)),
         1 => (entity(), 10..900i64).prop_map(|(a, s)| About::Silence(a, s)),
@@ -187,13 +191,21 @@ pub fn context_event(about: &About, present: bool, at: Seconds, place: usize) ->
     ContextEvent {
         tenant: "default".into(),
         source: match about {
-            About::Alias(_, _, source) | About::AliasOf(_, _, source, _) => SOURCES[*source].into(),
+            About::Alias(_, _, source)
+            | About::AliasWithin(_, _, source, _)
+            | About::AliasOf(_, _, source, _) => SOURCES[*source].into(),
             _ => "test".into(),
         },
         id: EventId::new(&format!("x{place:05}")),
         time_ns: at * 1_000_000_000,
         observed_ns: at * 1_000_000_000,
-        op: if present { Op::Upsert } else { Op::Delete },
+        op: match about {
+            _ if !present => Op::Delete,
+            About::AliasWithin(_, _, _, (after, long)) => {
+                Op::Within { from: at + after, until: at + after + long }
+            }
+            _ => Op::Upsert,
+        },
         body: body(about, at),
     }
 }
@@ -213,13 +225,15 @@ fn body(about: &About, at: Seconds) -> Context {
             confidence_ppm: 1_000_000,
             ttl_seconds: 0,
         }),
-        About::Alias(own, other, source) => Context::Entity(EntityUpdate {
-            entity: entity(*own),
-            kind: "service".into(),
-            owner: (source != other).then(|| EntityRef::new("default", OWNERS[*source])),
-            criticality: CARE[*source],
-            aliases: vec![entity(*other)],
-        }),
+        About::Alias(own, other, source) | About::AliasWithin(own, other, source, _) => {
+            Context::Entity(EntityUpdate {
+                entity: entity(*own),
+                kind: "service".into(),
+                owner: (source != other).then(|| EntityRef::new("default", OWNERS[*source])),
+                criticality: CARE[*source],
+                aliases: vec![entity(*other)],
+            })
+        }
         About::AliasOf(name, of, _, ttl) => alias_of(entity(*name), entity(*of), *ttl),
         About::Silence(which, span) => Context::Silence(Silence {
             silence_id: format!("s{which}").into(),

@@ -53,7 +53,7 @@ fn answers(
     (cut, past): (Option<usize>, Option<Past>),
 ) -> (Vec<String>, Option<Saved>) {
     let mut params = params(history);
-    params.dedup.saving_slice = 1;
+    params.saving_slice = 1;
     let after = past.as_ref().map_or(0, |past| past.epoch as usize + 1);
     let (mut feeder, mut collector) =
         begin(workers, &params, 1 << 20, (mesh, past), &Tap::default()).unwrap();

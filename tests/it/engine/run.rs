@@ -135,7 +135,7 @@ pub fn remembered(history: &History) -> Past {
 pub fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> Result<(), String> {
     let mut params = params(history);
     // Keys are handed out while the epochs after the cut change them.
-    params.dedup.saving_slice = 1;
+    params.saving_slice = 1;
     let epochs = epochs(history);
     let cut = cut % epochs.len();
     let (mut feeder, mut collector) =

@@ -43,7 +43,8 @@ fn shown(item: &Value) -> String {
 async fn what_stands_is_listed_whoever_said_it() {
     let server = Server::start().await;
     let full = json!({"kind": "entity", "source": "cmdb", "entity": "service:shop/cart",
-        "type": "app", "owner": "team:shop/web", "criticality": "high", "aliases": ["lb:shop/c"]});
+        "type": "app", "owner": "team:shop/web", "criticality": "high", "aliases": ["lb:shop/c"],
+        "valid_from": "2026-11-24T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"});
     let sure = json!({"kind": "relation", "source": "mesh", "from": "service:shop/cart",
         "to": "database:shop/db", "relation": "reads", "confidence": 0.5, "ttl": 60_000_000_000_i64});
     put(&server, json!([full, entity("", "pay"), sure])).await;
@@ -53,6 +54,7 @@ async fn what_stands_is_listed_whoever_said_it() {
     let page = server.get("/v1/topology").await.is(200, "\"next\":null").json();
     let mut first = full.clone();
     first["tenant"] = json!("default");
+    first["until"] = first["valid_to"].clone();
     first["updated_at"] = json!("2026-11-23T07:00:00Z");
     first["first_seen"] = json!("2026-11-23T07:00:00Z");
     assert_eq!(page["items"][0], first);

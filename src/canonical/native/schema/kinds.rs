@@ -165,10 +165,10 @@ pub(super) struct NativeEntity {
     aliases: Option<Vec<Value>>,
     /// experimental, production, deprecated, …; not read yet.
     lifecycle: Option<String>,
-    /// From when on it exists, written like `time`; not read yet.
+    /// From when on it is there, written like `time`; before, nothing of this counts.
     #[schemars(schema_with = "scalar", default, skip_serializing_if = "unsaid")]
     valid_from: (),
-    /// Until when it exists, written like `time`; not read yet.
+    /// Until when it is there, exclusive, written like `time`; after `valid_from`.
     #[schemars(schema_with = "scalar", default, skip_serializing_if = "unsaid")]
     valid_to: (),
 }

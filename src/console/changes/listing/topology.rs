@@ -42,7 +42,7 @@ pub struct ListedStatement {
     pub first_seen: Time,
     /// When that was said last.
     pub updated_at: Time,
-    /// When it runs out unless it is said again; absent for never.
+    /// Until when it holds unless it is said again; absent for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
     /// What was said.
@@ -69,6 +69,12 @@ pub enum ListedBody {
         /// Other references that mean it.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         aliases: Vec<String>,
+        /// From when on it is there; absent for ever.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        valid_from: Option<Time>,
+        /// Until when it is there; absent for ever.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        valid_to: Option<Time>,
     },
     /// An edge.
     Relation {
@@ -122,7 +128,8 @@ fn place(cursor: &str) -> Option<StatementKey> {
 
 /// `None` where the two do not speak of the same, which does not happen.
 fn listed(key: StatementKey, statement: Statement) -> Option<ListedStatement> {
-    let end_ns = statement.end_ns();
+    let (valid_from, end_ns) = (statement.from_ns().map(Time::from_nanos), statement.end_ns());
+    let until = (end_ns < i64::MAX).then(|| Time::from_nanos(end_ns));
     let body = match (key.thing, statement.body) {
         (Thing::Entity(entity), Said::Entity(update)) => ListedBody::Entity {
             entity: entity.into(),
@@ -130,6 +137,8 @@ fn listed(key: StatementKey, statement: Statement) -> Option<ListedStatement> {
             owner: update.owner.map(|owner| owner.text.into()),
             criticality: update.criticality.word(),
             aliases: update.aliases.into_iter().map(|alias| alias.text.into()).collect(),
+            valid_from,
+            valid_to: until,
         },
         (Thing::Relation(from, to, kind), Said::Relation { confidence_ppm, ttl_seconds }) => {
             ListedBody::Relation {
@@ -148,7 +157,7 @@ fn listed(key: StatementKey, statement: Statement) -> Option<ListedStatement> {
         source: text(key.source),
         first_seen: Time::from_nanos(statement.since_ns),
         updated_at: Time::from_nanos(statement.time_ns),
-        until: (end_ns < i64::MAX).then(|| Time::from_nanos(end_ns)),
+        until,
         body,
     })
 }
