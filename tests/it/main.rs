@@ -14,6 +14,10 @@ mod http;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod live;
+// What the bench computes with has tests of its own, which a bench never runs.
+#[allow(dead_code)]
+#[path = "../../benches/quality/main.rs"]
+mod quality;
 mod templates;
 mod tidy;
 #[path = "../torture/torture.rs"]
