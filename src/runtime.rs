@@ -48,9 +48,16 @@ pub struct EpochInput {
 impl EpochInput {
     /// Adds what a call of a decoder yielded.
     pub fn add(&mut self, decoded: Decoded) {
+        self.add_of(0, decoded);
+    }
+
+    /// The same of the journal of one of several processes, all of which are read by this one.
+    pub fn add_of(&mut self, process: u32, decoded: Decoded) {
         for segment in decoded.segments {
-            self.alerts.extend(segment.alerts);
-            self.signals.extend(segment.heard);
+            let alerts = segment.alerts.into_iter();
+            self.alerts.extend(alerts.map(|batch| AlertBatch { process, ..batch }));
+            let heard = segment.heard.into_iter();
+            self.signals.extend(heard.map(|batch| SignalBatch { process, ..batch }));
             self.context.extend(segment.context);
         }
     }
@@ -280,11 +287,14 @@ impl Feeder {
         }
         let mut context = input.context;
         let mut alerts: Vec<Vec<AlertBatch>> = vec![Vec::new(); self.queues.len()];
-        for batch in input.alerts.into_iter().filter(|batch| !batch.events.is_empty()) {
+        let own = self.place.process();
+        for mut batch in input.alerts.into_iter().filter(|batch| !batch.events.is_empty()) {
+            batch.process += own;
             alerts[self.place.near(batch.worker)].push(batch);
         }
         let mut signals: Vec<Vec<SignalBatch>> = vec![Vec::new(); self.queues.len()];
-        for batch in input.signals.into_iter().filter(|batch| !batch.is_empty()) {
+        for mut batch in input.signals.into_iter().filter(|batch| !batch.is_empty()) {
+            batch.process += own;
             signals[self.place.near(batch.worker)].push(batch);
         }
         let workers = self.queues.iter().zip(&self.threads);

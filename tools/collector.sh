@@ -12,11 +12,16 @@ left_out() {
 	exit 0
 }
 
-[ -x "$BUILT" ] && exit 0
+is_built() {
+	[ -x "$BUILT" ] && [ -z "$(find tests/collector -type f -newer "$BUILT")" ]
+}
+
+is_built && exit 0
 command -v go >/dev/null 2>&1 || left_out "Go $GO or later is not installed"
 have=$(go env GOVERSION | sed 's/^go//')
 [ "$(printf '%s\n' "$GO" "$have" | sort -V | head -1)" = "$GO" ] || left_out "Go $GO is needed, not $have"
 mkdir -p "$(dirname "$BUILT")"
-(cd tests/collector && go build -trimpath -ldflags='-s -w' -o "$BUILT.new" .) ||
-	left_out "its modules could not be built"
+rm -f "$BUILT"
+(cd tests/collector && go mod download) || left_out "its modules cannot be fetched"
+(cd tests/collector && go build -trimpath -ldflags='-s -w' -o "$BUILT.new" .)
 mv "$BUILT.new" "$BUILT"

@@ -24,7 +24,7 @@ mod alerts_ob1;
 mod itbench_scenario;
 mod itbench;
 mod topologies;
-mod nab_score;
+pub(crate) mod nab_score;
 mod nab;
 mod kpis;
 mod quiet;

@@ -31,7 +31,7 @@ pub struct Params {
     pub correlate: CorrelateParams,
     /// The scorer.
     pub cause: CauseParams,
-    /// Keys and watches handed out at a time for a snapshot: about a millisecond of work.
+    /// Keys handed out at a time for a snapshot: about a millisecond of work.
     pub saving_slice: usize,
 }
 

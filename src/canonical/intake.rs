@@ -6,7 +6,7 @@
 //! rest: alerts and signals into one arena-backed batch each for each worker,
 //! context events as they are.
 //!
-//! For an alert whose fingerprint is known nothing is allocated: its strings go
+//! For an alert whose words are known nothing is allocated: its strings go
 //! to the batch's arena, its identity is a place in the batch's list.
 
 mod alert;

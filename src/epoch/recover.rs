@@ -152,7 +152,7 @@ fn decode(
                 };
                 let (decoded, receipt) = reception.again(&head, &body);
                 recovered.submissions += 1;
-                input.add(decoded);
+                input.add_of(journal as u32, decoded);
                 (listeners.answered)(&head, &receipt);
             }
         }

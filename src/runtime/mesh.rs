@@ -40,6 +40,11 @@ impl Place {
         Place { first: 0, workers, peers: workers }
     }
 
+    /// Which of several processes this is, if all have as many workers.
+    pub(super) fn process(self) -> u32 {
+        (self.first / self.workers.max(1)) as u32
+    }
+
     /// Whether answers come from other processes too, and must be brought to one.
     pub(super) fn is_shared(self) -> bool {
         self.peers > self.workers

@@ -1,11 +1,7 @@
 //! `causeway detect`: rows as they were, scores that no later row changes, errors that help.
 
-#[path = "../../benches/quality/nab_score.rs"]
-#[allow(dead_code, reason = "the bench uses the rest")]
-mod nab_score;
-
 use crate::live::process::causeway;
-use nab_score::{Labels, PROFILES};
+use crate::quality::nab_score::{Labels, PROFILES};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

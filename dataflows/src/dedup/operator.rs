@@ -57,7 +57,8 @@ pub fn dedup<'scope>(
             inputs.stash(&mut batches, &mut ticks, |_, epoch| epoch);
             hand_out.some(&mut table);
             let (of_batches, of_ticks) = (frontiers[0].frontier(), frontiers[1].frontier());
-            while let Some((epoch, tick, batches)) = inputs.next(of_batches, of_ticks) {
+            while let Some((epoch, tick, mut batches)) = inputs.next(of_batches, of_ticks) {
+                batches.sort_by_key(|batch| batch.process);
                 let mut out = Collected { epoch, alerts: Vec::new(), counts: Vec::new() };
                 begin.take().into_iter().for_each(|keys| table.restore(keys, &mut out));
                 for batch in batches {

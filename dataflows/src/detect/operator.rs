@@ -15,6 +15,9 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
+/// Keys of dedup that take as long to copy as a watch, or so.
+const KEYS_A_WATCH: usize = 64;
+
 /// What detection brings.
 pub struct Detected<'scope> {
     /// Firing events of findings, and what is taken back of them.
@@ -53,7 +56,8 @@ pub fn detect<'scope>(
     let mut watched = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(watched);
     let mut keeper = Keeper::new(params, (index, peers));
     let mut begin = memory.begin();
-    let mut hand_out = HandOut::new(memory, params.saving_slice);
+    // A watch of log lines may be megabytes.
+    let mut hand_out = HandOut::new(memory, params.saving_slice / KEYS_A_WATCH);
     tap.join();
     let (tap, mut answered) = (tap.clone(), 0);
     builder.build(move |capabilities| {
@@ -62,7 +66,8 @@ pub fn detect<'scope>(
             inputs.stash(&mut batches, &mut ticks, |_, epoch| epoch);
             hand_out.some(&mut keeper);
             let (of_batches, of_ticks) = (frontiers[0].frontier(), frontiers[1].frontier());
-            while let Some((epoch, tick, batches)) = inputs.next(of_batches, of_ticks) {
+            while let Some((epoch, tick, mut batches)) = inputs.next(of_batches, of_ticks) {
+                batches.sort_by_key(|batch| batch.process);
                 begin.take().into_iter().for_each(|saved| keeper.restore(saved, tick.now));
                 let mut out = Out::new(tick.now, peers);
                 keeper.epoch(batches, tick.now, &mut out);

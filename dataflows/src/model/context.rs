@@ -21,13 +21,13 @@ pub struct ContextEvent {
     pub time_ns: i64,
     /// Receipt, nanoseconds since the Unix epoch.
     pub observed_ns: i64,
-    /// Whether the thing is there from now on or gone.
+    /// Whether the thing is there, or gone.
     pub op: Op,
     /// The thing.
     pub body: Context,
 }
 
-/// Insert-or-replace, or remove.
+/// Insert-or-replace, for ever or for a while, or remove.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

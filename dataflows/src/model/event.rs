@@ -126,6 +126,9 @@ pub struct AlertEvent {
 pub struct AlertBatch {
     /// The worker that owns these fingerprints: `fingerprint.low64() % peers`.
     pub worker: u64,
+    /// Which of several processes took it in: of batches of one epoch those of the first process
+    /// come first, whatever the network does.
+    pub process: u32,
     /// Each once; of a fingerprint there are several where sources, or the words with a source's
     /// own key, differ.
     pub identities: Vec<Arc<Identity>>,

@@ -207,6 +207,8 @@ impl Watched {
 pub struct SignalBatch {
     /// The worker that owns these identities: `fingerprint.low64() % peers`.
     pub worker: u64,
+    /// As [`super::AlertBatch::process`].
+    pub process: u32,
     /// One entry per distinct series, writer, operation or beating entity of the batch.
     pub identities: Vec<Arc<Identity>>,
     /// Numbers, in order of arrival.

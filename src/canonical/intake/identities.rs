@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 use std::sync::Arc;
 
-/// A cache of identities in two generations, by fingerprint and by spelling.
+/// A cache of identities in two generations, by spelling, else by a hash of their words.
 ///
 /// A spelling is the hash of the bytes that say which alert an event is about. Most events
 /// spell it as one before them did; then nothing of it need be taken apart, sorted or hashed
@@ -33,7 +33,7 @@ pub(super) struct Identities {
 
 /// 48 bytes beside the identity, which the engine shares.
 struct Entry {
-    /// A fingerprint's own bits, or a spelling's hash.
+    /// A spelling's hash, or that of the words; a fingerprint's own bits where it says them all.
     key: u128,
     fingerprint: Fingerprint,
     identity: Arc<Identity>,

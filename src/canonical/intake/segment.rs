@@ -21,6 +21,7 @@ impl Intake {
         let (events, text) = self.room;
         let batch = |worker| AlertBatch {
             worker,
+            process: 0,
             identities: Vec::new(),
             events: Vec::with_capacity(events),
             text: String::with_capacity(text),

@@ -16,8 +16,8 @@ use super::lookup::Lookup;
 use super::{Event, Refusal, op};
 use crate::canonical::decoded::Kind;
 use crate::canonical::intake::Intake;
-use crate::canonical::reject::Code;
-use crate::canonical::time::{seconds_after, seconds_of};
+use crate::canonical::reject::{Code, Quality};
+use crate::canonical::time::{go_instant, seconds_after, seconds_of};
 use causeway_dataflows::model::{
     Context, Criticality, EntityUpdate, Op, Relation, RelationKind, Seconds,
 };
@@ -30,7 +30,7 @@ pub(super) fn entity(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
     let Event { fields, mut common, .. } = event;
     let text = required(&fields, Field::Entity, "entity")?;
     let entity = intake.entity_ref(text);
-    let op = within(&fields, op(&fields)?)?;
+    let op = within(&fields, op(&fields)?, &mut common.quality)?;
     let criticality = match fields.text(Field::Criticality) {
         "" => Criticality::default(),
         word => match criticality(word) {
@@ -65,26 +65,30 @@ pub(super) fn entity(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusa
     Ok(())
 }
 
-/// An upsert with the bounds that are given for it.
-fn within(fields: &Fields<'_, '_>, op: Op) -> Result<Op, Refusal> {
-    let given = |field: Field, name: &'static str| match fields.get(field) {
-        None => Ok(None),
-        Some(_) => match fields.instant(field) {
-            None => Err(Refusal::invalid(name, format!("{name} is no time"))),
-            instant => Ok(instant),
-        },
+/// An upsert with the bounds that are given for it; what is no time bounds nothing.
+fn within(fields: &Fields<'_, '_>, op: Op, quality: &mut Quality) -> Result<Op, Refusal> {
+    if op == Op::Delete {
+        return Ok(op);
+    }
+    let mut given = |field: Field| {
+        let value = fields.get(field)?;
+        let instant = value.str().map_or_else(|| value.int(), go_instant);
+        // Go writes the year 1 for no time.
+        let is_none = value.str().is_some_and(|text| text.starts_with("0001-"));
+        if instant.is_none() && !is_none {
+            quality.note(Code::W106);
+        }
+        instant
     };
-    let from = given(Field::ValidFrom, "valid_from")?;
-    let until = given(Field::ValidTo, "valid_to")?;
-    if op == Op::Delete || (from.is_none() && until.is_none()) {
+    let (from, until) = (given(Field::ValidFrom), given(Field::ValidTo));
+    if from.zip(until).is_some_and(|(from, until)| until <= from) {
+        return Err(Refusal::invalid("valid_to", "valid_to is not after valid_from"));
+    }
+    if from.is_none() && until.is_none() {
         return Ok(op);
     }
     let from = from.map_or(Seconds::MIN, seconds_of);
-    let until = until.map_or(Seconds::MAX, seconds_after);
-    if until <= from {
-        return Err(Refusal::invalid("valid_to", "valid_to is not after valid_from"));
-    }
-    Ok(Op::Within { from, until })
+    Ok(Op::Within { from, until: until.map_or(Seconds::MAX, seconds_after) })
 }
 
 pub(super) fn relation(intake: &mut Intake, event: Event<'_>) -> Result<(), Refusal> {

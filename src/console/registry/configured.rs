@@ -103,6 +103,8 @@ impl Inner {
             Context::Rule(body) => self.rules.holds(tenant, &body.rule_id, body),
             // Saying it again is what lets it hold for longer.
             Context::Relation(Relation { ttl_seconds: 1.., .. }) => false,
+            // What is over says nothing.
+            _ if event.op.span().1 <= now_ns.div_euclid(1_000_000_000) => true,
             _ => StatementKey::of(event)
                 .and_then(|key| self.topology.one(&key, now_ns))
                 .is_some_and(|statement| statement.id == event.id),

@@ -104,9 +104,8 @@ const UNSEEN: [&str; 15] = [
     "bad_alert:9",
     // A replay that has no time yet.
     "bad_replay:1",
-    // A text that is no time.
-    "bad_entity:4",
     // An order of two instants, two texts that are equal.
+    "bad_entity:4",
     "bad_entity:5",
     "bad_maintenance:1",
     "bad_relation:4",

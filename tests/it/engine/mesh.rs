@@ -2,7 +2,8 @@
 
 use super::history::History;
 use super::run::{Epoch, epochs, input, params};
-use causeway::runtime::{Mesh, Past, begin};
+use causeway::runtime::{EpochInput, Mesh, Past, begin};
+use causeway_dataflows::model::AlertBatch;
 use causeway_dataflows::ops::tap::Tap;
 use causeway_dataflows::pipeline::Saved;
 use std::net::{TcpListener, TcpStream};
@@ -45,6 +46,18 @@ fn share(epoch: &Epoch, process: usize, processes: usize) -> Epoch {
     Epoch { tick: epoch.tick, heard: own.cloned().collect() }
 }
 
+/// The parts of an epoch as one process reads them from the journals of all, the last one first.
+fn from_journals(epoch: &Epoch, workers: usize, processes: usize) -> EpochInput {
+    let mut all = EpochInput::default();
+    for process in (0..processes).rev() {
+        let part = input(&share(epoch, process, processes), workers);
+        let own = |batch| AlertBatch { process: process as u32, ..batch };
+        all.alerts.extend(part.alerts.into_iter().map(own));
+        all.context.extend(part.context);
+    }
+    all
+}
+
 /// The answers of all epochs of one process, in words, and what it saved after one of them.
 fn answers(
     history: &History,
@@ -52,13 +65,17 @@ fn answers(
     (process, processes, mesh): (usize, usize, Option<Mesh>),
     (cut, past): (Option<usize>, Option<Past>),
 ) -> (Vec<String>, Option<Saved>) {
+    let is_alone = mesh.is_none();
     let mut params = params(history);
     params.saving_slice = 1;
     let after = past.as_ref().map_or(0, |past| past.epoch as usize + 1);
     let (mut feeder, mut collector) =
         begin(workers, &params, 1 << 20, (mesh, past), &Tap::default()).unwrap();
     for (at, epoch) in epochs(history).iter().enumerate().skip(after) {
-        let input = input(&share(epoch, process, processes), workers * processes);
+        let input = match is_alone {
+            true => from_journals(epoch, workers, processes),
+            false => input(&share(epoch, process, processes), workers * processes),
+        };
         match cut == Some(at) {
             true => feeder.submit_and_save(epoch.tick, input).unwrap(),
             false => feeder.submit(epoch.tick, input).unwrap(),
@@ -101,7 +118,7 @@ fn together(
 /// Several processes answer each epoch as one does, also when they go on after what each of them
 /// saved after one of them.
 pub fn check(history: &History, shape: (usize, usize), cut: usize) -> Result<(), String> {
-    let (expected, _) = answers(history, 1, (0, 1, None), (None, None));
+    let (expected, _) = answers(history, 1, (0, shape.0, None), (None, None));
     let epochs = epochs(history);
     let cut = cut % epochs.len();
     let (told, saved) = together(history, shape, Some(cut), vec![None; shape.0]);

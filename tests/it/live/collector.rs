@@ -23,8 +23,8 @@ impl Drop for Collector {
     }
 }
 
-/// The collector that `make test-packages` built; none, and said so, where there is no Go to
-/// build it with.
+/// The collector that `make test-packages` built; none, as `tools/check.sh` says before the tests,
+/// where there is no Go to build it with.
 fn program() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/collector/otelcol");
     if path.exists() {
@@ -40,8 +40,8 @@ fn collector(folder: &Path, listens: u16, grpc: &str, http: &str) -> Option<Coll
     let config = format!(
         "receivers:\n  otlp: {{protocols: {{grpc: {{endpoint: \"127.0.0.1:{listens}\"}}}}}}\n\
          processors:\n  batch: {{timeout: 100ms}}\n\
-         exporters:\n  otlphttp/causeway:\n    endpoint: http://{http}\n  \
-         otlp/causeway:\n    endpoint: {grpc}\n    tls: {{insecure: true}}\n\
+         exporters:\n  otlphttp/causeway:\n    endpoint: http://{http}\n    timeout: 60s\n  \
+         otlp/causeway:\n    endpoint: {grpc}\n    tls: {{insecure: true}}\n    timeout: 60s\n\
          service:\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n    {}\n    {}\n    {}\n",
         pipeline("logs"),
         pipeline("metrics"),

@@ -165,7 +165,8 @@ pub(super) struct NativeEntity {
     aliases: Option<Vec<Value>>,
     /// experimental, production, deprecated, …; not read yet.
     lifecycle: Option<String>,
-    /// From when on it is there, written like `time`; before, nothing of this counts.
+    /// From when on it is there, written like `time`; before, nothing of this counts. What is no
+    /// time bounds nothing (W106).
     #[schemars(schema_with = "scalar", default, skip_serializing_if = "unsaid")]
     valid_from: (),
     /// Until when it is there, exclusive, written like `time`; after `valid_from`.
