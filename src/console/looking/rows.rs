@@ -307,7 +307,7 @@ fn context_json(event: &ContextEvent) -> Value {
         Context::Model(_) => "model",
         Context::Feedback(_) => "feedback",
     };
-    json!({
+    let mut value = json!({
         "kind": kind,
         "tenant": event.tenant,
         "source": event.source,
@@ -315,7 +315,15 @@ fn context_json(event: &ContextEvent) -> Value {
         "time": Time::from_nanos(event.time_ns),
         "op": op,
         "said": event.body,
-    })
+    });
+    if let Op::Within { from, until } = event.op {
+        for (bound, at) in [("valid_from", from), ("valid_to", until)] {
+            if at > i64::MIN && at < i64::MAX {
+                value[bound] = json!(Time::from_nanos(at.saturating_mul(1_000_000_000)));
+            }
+        }
+    }
+    value
 }
 
 fn alert_json(alert: &Alert) -> Value {

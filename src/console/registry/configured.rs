@@ -177,7 +177,7 @@ impl Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use causeway_dataflows::model::{RelationKind, Rule, RuleAction};
+    use causeway_dataflows::model::{Criticality, EntityUpdate, RelationKind, Rule, RuleAction};
 
     fn relation(to: &str, confidence_ppm: u32, ttl_seconds: u32) -> ContextEvent {
         let of = |text: &str| EntityRef::new("t", text);
@@ -224,6 +224,26 @@ mod tests {
         let hourly = relation("service:b", 1, 3600);
         assert_eq!(changed(&registry, std::slice::from_ref(&hourly), 50), [1, 2]);
         assert_eq!(changed(&registry, &[hourly], 60), [1, 0], "it is to hold for longer");
+    }
+
+    #[test]
+    fn bounds_that_change_are_said_and_what_is_over_is_not() {
+        const SECOND: i64 = 1_000_000_000;
+        let registry = Registry::default();
+        let until = |until| {
+            let entity = EntityRef::new("t", "service:a");
+            let (kind, criticality) = ("service".into(), Criticality::default());
+            let aliases = Vec::new();
+            let update = EntityUpdate { entity, kind, owner: None, criticality, aliases };
+            let (body, op) = (Context::Entity(update), Op::Within { from: 0, until });
+            ContextEvent { op, ..event("catalog", topology_id(&body, op), body) }
+        };
+        assert_eq!(changed(&registry, &[until(100)], SECOND), [1, 0]);
+        assert_eq!(changed(&registry, &[until(100)], 2 * SECOND), [0, 0]);
+        assert_eq!(changed(&registry, &[until(200)], 3 * SECOND), [1, 0], "it ends later");
+        assert_eq!(changed(&registry, &[until(200)], 200 * SECOND), [0, 0], "it is over");
+        assert_eq!(changed(&registry, &[until(300)], 201 * SECOND), [1, 0], "it is there again");
+        assert_eq!(changed(&registry, &[], 202 * SECOND), [0, 1]);
     }
 
     #[test]
