@@ -32,7 +32,9 @@ pub use context::{
 pub use event::{AlertBatch, AlertEvent, AlertFlags, Identity, SourceIndex};
 pub use finding::Finding;
 pub use group::{Group, GroupChange, GroupEdge, GroupEntity, GroupMember};
-pub use ids::{AlertKey, EntityId, EntityRef, EventId, Fingerprint, IncidentKey, NameId, Seconds};
+pub use ids::{
+    AlertKey, EntityId, EntityRef, EventId, Fingerprint, IncidentKey, NameId, Seconds, push_part,
+};
 pub use incident::{
     Because, Candidate, Cause, Counterfactual, Degraded, DegradedSource, Explanation, Feature, Hop,
     Incident, Member, MemberChange,

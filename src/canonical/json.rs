@@ -5,6 +5,7 @@
 //! stays as it was, for hashes and dead letters. A [`Json`] is one value of
 //! the tape.
 
+use causeway_dataflows::model::push_part;
 use simd_json::{Buffers, Error, ErrorType, INPUT_PADDING, Node, StaticNode, Tape};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -236,8 +237,7 @@ impl<'t, 'i> Json<'t, 'i> {
             match node {
                 Node::String(text) => {
                     scratch.push(1);
-                    scratch.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                    scratch.extend_from_slice(text.as_bytes());
+                    push_part(scratch, text.as_bytes());
                 }
                 Node::Object { len, .. } => {
                     scratch.push(2);

@@ -11,7 +11,9 @@ mod files;
 mod process;
 mod texts;
 
+use causeway::canonical::Format;
 use causeway_loadgen::rng::Rng;
+use decoders::wire;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -51,13 +53,13 @@ pub(super) struct Fuzzed {
 /// The targets, each made by the thread that uses it.
 const TARGETS: [fn() -> Target; 22] = [
     process::http,
-    decoders::native,
-    decoders::alertmanager,
-    decoders::webhook,
-    decoders::cloud_events,
-    decoders::cd_events,
-    decoders::backstage,
-    decoders::kubernetes,
+    || wire("native", Format::Native, ".ndjson"),
+    || wire("alertmanager", Format::Alertmanager, "json"),
+    || wire("webhook", Format::Webhook, "json"),
+    || wire("cloudevents", Format::CloudEvents, "json"),
+    || wire("cdevents", Format::CdEvents, "json"),
+    || wire("backstage", Format::Backstage, "yaml"),
+    || wire("kubernetes", Format::Kubernetes, ""),
     decoders::csv,
     decoders::otlp_logs,
     decoders::otlp_metrics,

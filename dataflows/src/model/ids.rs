@@ -28,11 +28,11 @@ impl Fingerprint {
     ) -> Self {
         scratch.clear();
         for part in [tenant, kind, entity, name] {
-            push_part(scratch, part);
+            push_part(scratch, part.as_bytes());
         }
         for (key, value) in labels {
-            push_part(scratch, key);
-            push_part(scratch, value);
+            push_part(scratch, key.as_bytes());
+            push_part(scratch, value.as_bytes());
         }
         Fingerprint(xxh3_128(scratch))
     }
@@ -44,10 +44,11 @@ impl Fingerprint {
     }
 }
 
+/// Adds a part to bytes that are to be hashed, such that no two lists of parts are the same bytes.
 #[inline]
-fn push_part(scratch: &mut Vec<u8>, part: &str) {
+pub fn push_part(scratch: &mut Vec<u8>, part: &[u8]) {
     scratch.extend_from_slice(&(part.len() as u32).to_le_bytes());
-    scratch.extend_from_slice(part.as_bytes());
+    scratch.extend_from_slice(part);
 }
 
 impl fmt::Display for Fingerprint {

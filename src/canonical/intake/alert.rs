@@ -1,7 +1,7 @@
 //! The hot path: an alert event into the batch of its worker.
 
 use super::*;
-use causeway_dataflows::model::SourceIndex;
+use causeway_dataflows::model::{SourceIndex, push_part};
 
 impl Intake {
     /// The hash of what `spell` writes: the bytes that say which alert an event is about.
@@ -184,17 +184,12 @@ pub(super) fn words(
     }
     scratch.clear();
     scratch.extend_from_slice(&fingerprint.0.to_le_bytes());
-    let mut put = |text: &str| {
-        scratch.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        scratch.extend_from_slice(text.as_bytes());
-    };
-    put(source);
+    push_part(scratch, source.as_bytes());
     if let Some((name, labels)) = keyed {
-        put(name);
-        labels.iter().for_each(|(label, value)| {
-            put(label);
-            put(value);
-        });
+        push_part(scratch, name.as_bytes());
+        for text in labels.iter().flat_map(|(label, value)| [label, value]) {
+            push_part(scratch, text.as_bytes());
+        }
     }
     xxh3_128(scratch)
 }

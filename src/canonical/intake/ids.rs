@@ -1,7 +1,7 @@
 //! Ids: derived where a source gives none, remembered where a source repeats itself.
 
 use crate::canonical::decoded::Kind;
-use causeway_dataflows::model::{Fingerprint, Seconds};
+use causeway_dataflows::model::{Fingerprint, Seconds, push_part};
 use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -58,8 +58,7 @@ impl Ordinals {
         let ordinal = self.next(payload);
         scratch.clear();
         for part in [source, kind.word()] {
-            scratch.extend_from_slice(&(part.len() as u32).to_le_bytes());
-            scratch.extend_from_slice(part.as_bytes());
+            push_part(scratch, part.as_bytes());
         }
         scratch.extend_from_slice(&fingerprint.0.to_le_bytes());
         scratch.extend_from_slice(&time_ns.to_le_bytes());
@@ -180,8 +179,7 @@ impl IdWindow {
 pub(super) fn id_key(scratch: &mut Vec<u8>, tenant: &str, source: &str, id: &str) -> u128 {
     scratch.clear();
     for part in [tenant, source, id] {
-        scratch.extend_from_slice(&(part.len() as u32).to_le_bytes());
-        scratch.extend_from_slice(part.as_bytes());
+        push_part(scratch, part.as_bytes());
     }
     xxh3_128(scratch)
 }

@@ -17,6 +17,7 @@ use crate::canonical::decoded::Kind;
 use crate::canonical::intake::{Labels, SeverityGiven};
 use crate::canonical::reject::Quality;
 use crate::canonical::time::instant_text;
+use causeway_dataflows::model::push_part;
 
 /// A line taken apart.
 pub(super) struct Plain<'a> {
@@ -132,8 +133,7 @@ impl<'a> Plain<'a> {
         out.push(u8::from(rare));
         let mut part = |field: Field| {
             let text = self.text(field);
-            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            out.extend_from_slice(text.as_bytes());
+            push_part(out, text.as_bytes());
         };
         OFTEN.into_iter().for_each(&mut part);
         if rare {

@@ -17,7 +17,7 @@ use crate::canonical::decoded::Kind;
 use crate::canonical::intake::{Common, Intake, Labels, Measured, SignalDraft, Spelling};
 use crate::canonical::json::Json;
 use crate::canonical::reject::{Code, Quality};
-use causeway_dataflows::model::Measure;
+use causeway_dataflows::model::{Measure, push_part};
 
 /// What a metric or a span says beyond the envelope, whichever way it was read.
 #[derive(Clone, Copy, Default)]
@@ -182,8 +182,7 @@ pub(super) fn plain<'a>(intake: &mut Intake, plain: &Plain<'a>, marks: &[u32]) -
     let spelling = intake.spelling(|out| {
         out.push(plain.kind as u8);
         for part in parts {
-            out.extend_from_slice(&(part.len() as u32).to_le_bytes());
-            out.extend_from_slice(part.as_bytes());
+            push_part(out, part.as_bytes());
         }
         plain.spell(out);
     });

@@ -17,7 +17,7 @@ use super::super::protobuf::{Damage, Fields, Layer};
 use super::super::reject::{Code, Quality};
 use super::any::{self, Texts};
 use super::{Scene, histograms, oversize};
-use causeway_dataflows::model::Measure;
+use causeway_dataflows::model::{Measure, push_part};
 use smallvec::SmallVec;
 
 /// The bit of a data point that says that nothing was recorded.
@@ -217,12 +217,10 @@ impl<'a> Metric<'a> {
             out.push(Kind::Metric as u8);
             out.extend_from_slice(&self.scene.resource.hash.to_le_bytes());
             for text in [self.scene.scope, self.name, suffix] {
-                out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                out.extend_from_slice(text.as_bytes());
+                push_part(out, text.as_bytes());
             }
             for attribute in &point.attributes {
-                out.extend_from_slice(&(attribute.len() as u32).to_le_bytes());
-                out.extend_from_slice(attribute);
+                push_part(out, attribute);
             }
         }))
     }

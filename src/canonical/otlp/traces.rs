@@ -8,6 +8,7 @@ use super::super::reject::{Code, Quality};
 use super::logs::check_trace;
 use super::peer::Peer;
 use super::{Scene, any};
+use causeway_dataflows::model::push_part;
 
 /// Kinds of spans that ask somebody else, as the format numbers them.
 const CLIENT: u64 = 3;
@@ -88,8 +89,7 @@ pub(super) fn take(
         out.push(Kind::Span as u8);
         out.extend_from_slice(&scene.resource.hash.to_le_bytes());
         for text in [span.name, &peer] {
-            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            out.extend_from_slice(text.as_bytes());
+            push_part(out, text.as_bytes());
         }
     });
     let mut labels = Labels::new();

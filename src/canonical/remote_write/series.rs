@@ -7,7 +7,7 @@ use crate::canonical::intake::{Common, Intake, Labels, Measured, Payload, Signal
 use crate::canonical::native::Refusal;
 use crate::canonical::protobuf::{Damage, Fields};
 use crate::canonical::reject::{Code, Quality};
-use causeway_dataflows::model::Measure;
+use causeway_dataflows::model::{Measure, push_part};
 use smallvec::SmallVec;
 
 /// The bits of the number that marks the end of a series.
@@ -161,8 +161,7 @@ impl<'a> Series<'a> {
             // No kind has this number: series of other protocols are spelled otherwise.
             out.push(u8::MAX - u8::from(matches!(measured, Measured::Buckets { .. })));
             for text in std::iter::once(&name).chain(self.labels.iter().flat_map(|(k, v)| [k, v])) {
-                out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                out.extend_from_slice(text.as_bytes());
+                push_part(out, text.as_bytes());
             }
         });
         let mut labels = Labels::new();

@@ -1,7 +1,7 @@
 //! A stock OpenTelemetry Collector sends by both of its exporters, configured as README says.
 
 use super::ports::free_port;
-use super::process::Process;
+use super::signals::further;
 use crate::canonical::otlp::samples::{cart, gauge, line, logs, metrics, point, span, traces};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
@@ -65,10 +65,7 @@ fn pipeline(of: &str) -> String {
 
 #[tokio::test]
 async fn a_stock_collector_sends_by_grpc_and_http() {
-    let listen = "server: {listen: \"127.0.0.1:0\"";
-    let further = "otlp: {grpc: \"127.0.0.1:0\", http: \"127.0.0.1:0\"}";
-    let stopped = Process::start(super::QUICK).killed();
-    let process = stopped.reconfigure(listen, &format!("{listen}, {further}")).start();
+    let process = further();
     let folder = tempfile::tempdir().unwrap();
     let (listens, grpc) = (free_port(), process.listens("otlp_grpc").to_string());
     let http = process.address().to_string();

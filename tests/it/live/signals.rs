@@ -31,13 +31,18 @@ async fn a_stock_prometheus_writes_to_it() {
     assert_eq!(ledger["received"], ledger["signals"], "{ledger}");
 }
 
-/// Senders find the ports that they look for, and only the paths that are theirs.
-#[tokio::test]
-async fn further_addresses_take_otlp() {
+/// A process that listens where senders of OTLP look for it as well.
+pub(super) fn further() -> Process {
     let listen = "server: {listen: \"127.0.0.1:0\"";
     let further = "otlp: {grpc: \"127.0.0.1:0\", http: \"127.0.0.1:0\"}";
     let stopped = Process::start(super::QUICK).killed();
-    let process = stopped.reconfigure(listen, &format!("{listen}, {further}")).start();
+    stopped.reconfigure(listen, &format!("{listen}, {further}")).start()
+}
+
+/// Senders find the ports that they look for, and only the paths that are theirs.
+#[tokio::test]
+async fn further_addresses_take_otlp() {
+    let process = further();
     let (grpc, http) = (process.listens("otlp_grpc"), process.listens("otlp_http"));
     let mut client = LogsServiceClient::connect(format!("http://{grpc}")).await.unwrap();
     client.export(logs(cart(), vec![line("a")])).await.unwrap();

@@ -18,32 +18,9 @@ use std::sync::Arc;
 /// nor of three, so in either framing, and live.
 const CALLS_A_REPEAT: u64 = 31;
 
-pub(super) fn native() -> Target {
-    decoder("native", Format::Native, fixtures("wire/native", ".ndjson"))
-}
-
-pub(super) fn alertmanager() -> Target {
-    decoder("alertmanager", Format::Alertmanager, fixtures("wire/alertmanager", "json"))
-}
-
-pub(super) fn webhook() -> Target {
-    decoder("webhook", Format::Webhook, fixtures("wire/webhook", "json"))
-}
-
-pub(super) fn cloud_events() -> Target {
-    decoder("cloudevents", Format::CloudEvents, fixtures("wire/cloudevents", "json"))
-}
-
-pub(super) fn cd_events() -> Target {
-    decoder("cdevents", Format::CdEvents, fixtures("wire/cdevents", "json"))
-}
-
-pub(super) fn backstage() -> Target {
-    decoder("backstage", Format::Backstage, fixtures("wire/backstage", "yaml"))
-}
-
-pub(super) fn kubernetes() -> Target {
-    decoder("kubernetes", Format::Kubernetes, fixtures("wire/kubernetes", ""))
+/// What a folder of wire samples is decoded as.
+pub(super) fn wire(name: &'static str, format: Format, ending: &str) -> Target {
+    decoder(name, format, fixtures(&format!("wire/{name}"), ending))
 }
 
 pub(super) fn csv() -> Target {
