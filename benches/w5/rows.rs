@@ -133,6 +133,14 @@ impl Taker {
         }
     }
 
+    /// Whether nothing of what it took is still on its way.
+    fn is_quiet(&self) -> bool {
+        let Taker::Ours(process) = self else { return true };
+        let names = ["queue_bytes", "epochs_outstanding", "sink_waiting{sink=\"out\"}"];
+        let left = names.map(|name| metric(process.address, &format!("causeway_{name}")));
+        left.iter().all(|left| *left == Some(0.0))
+    }
+
     fn cpu(&self) -> Cpu {
         match self {
             Taker::Floor { child, .. } => Cpu::of_process(child.id()),
@@ -194,7 +202,7 @@ impl Journey {
 
     fn until_taken(&self, events: u64) {
         let until = Instant::now() + PATIENCE;
-        while self.taker.taken() < events {
+        while self.taker.taken() < events || !self.taker.is_quiet() {
             assert!(Instant::now() < until, "{events} events are not taken");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -54,8 +54,10 @@ const SETTLE_EVERY: Duration = Duration::from_millis(20);
 /// Statistics, from which the lag is read.
 const STATISTICS_MS: &str = "1000";
 /// Bytes fetched ahead of a partition's reader: a few batches, and at a gigabit a second more
-/// than what arrives in the 10 ms between two looks. librdkafka's own figure is 64 MiB.
+/// than what arrives between two looks at whether there is room again. librdkafka's own figures
+/// are 64 MiB and a second, in which a reader without anything to read stands still.
 const QUEUED_KILOBYTES: &str = "8192";
+const QUEUED_LOOK_MS: &str = "10";
 
 /// What a Kafka source works with.
 pub struct KafkaParams {
@@ -248,6 +250,7 @@ fn consumer_config(params: &KafkaParams) -> rdkafka::ClientConfig {
     let settings = &params.settings;
     let defaults = [
         ("queued.max.messages.kbytes", QUEUED_KILOBYTES),
+        ("fetch.queue.backoff.ms", QUEUED_LOOK_MS),
         ("auto.commit.interval.ms", "1000"),
         ("isolation.level", "read_committed"),
     ];
