@@ -26,6 +26,7 @@ pub mod assemble;
 mod dirt;
 pub mod tenant;
 mod saved;
+mod tenants;
 mod operator;
 #[cfg(test)]
 mod tests;

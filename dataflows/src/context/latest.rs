@@ -1,26 +1,24 @@
 //! The latest word on every thing, for as long as it holds.
 
+mod things;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{Context, ContextEvent, EntityId, EventId, Live, Op, RelationKind, Seconds};
+use crate::model::{Context, ContextEvent, EntityId, EventId, Live, RelationKind, Seconds};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::saving::HandOut;
 use crate::ops::shelf::Shelf;
-use crate::ops::wheel::Wheel;
 use crate::ops::window;
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use things::Things;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 use xxhash_rust::xxh3::xxh3_64;
-
-/// Visits that are not expected to take place before they are looked for.
-const SWEEP_MIN: usize = 1024;
 
 /// An alert leaves its horizon after the end of its slice, or once nothing late can change it.
 pub fn look_back(params: &Params) -> Seconds {
@@ -86,6 +84,10 @@ impl SavedThing {
         }
     }
 
+    fn of(key: &Key, thing: &Thing) -> SavedThing {
+        SavedThing { key: key.clone(), thing: thing.clone() }
+    }
+
     /// What was said last; `None` after a delete.
     pub fn event(&self) -> Option<&Arc<ContextEvent>> {
         self.thing.event.as_ref()
@@ -142,149 +144,51 @@ pub fn latest<'scope>(
         horizon: params.dedup.revise_horizon_seconds,
         look_back: look_back(params),
     };
-    let mut things: BTreeMap<Key, Thing> = BTreeMap::new();
-    let mut wheel: Wheel<Key> = Wheel::new();
+    let scope = events.scope();
+    let mut things = Things::new(bounds);
     let mut begin = memory.begin();
+    let mut hand_out = HandOut::new(memory, params.saving_slice);
     events
         .binary_frontier(
             ticks,
             Exchange::new(placement),
             Pipeline,
             "context: latest",
-            |capability, _| {
+            |capability, info| {
+                let activator = scope.activator_for(info.address);
                 let mut inputs = Inputs::new(vec![capability]);
                 move |(events, frontier), (ticks, tick_frontier), output| {
                     inputs.stash(events, ticks, |_, epoch| epoch);
+                    hand_out.some(&mut things);
                     while let Some((epoch, tick, batch)) =
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {
                         let mut updates = Vec::new();
                         let mut emit =
                             |live: &Live, diff| updates.push((live.clone(), epoch, diff));
-                        for SavedThing { key, thing } in begin.take().into_iter().flatten() {
-                            restore(&mut things, &mut wheel, key, thing, &mut emit);
+                        for saved in begin.take().into_iter().flatten() {
+                            things.restore(saved, &mut emit);
                         }
                         for event in batch {
-                            hear(&mut things, &mut wheel, event, tick.now, bounds, &mut emit);
+                            things.hear(event, tick.now, &mut emit);
                         }
-                        while let Some(due) = wheel.pop_due(tick.now) {
-                            for key in due {
-                                visit(&mut things, &mut wheel, key, tick.now, bounds, &mut emit);
-                            }
-                        }
-                        sweep(&things, &mut wheel);
-                        memory.leave(epoch, || save(&things));
+                        things.visit_due(tick.now, &mut emit);
+                        hand_out.after(epoch, &mut things);
                         if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }
                     }
                     inputs.advance(frontier.frontier(), tick_frontier.frontier());
+                    if inputs.have_ended() {
+                        hand_out.all(&mut things);
+                    }
+                    if hand_out.is_under_way() {
+                        activator.activate();
+                    }
                 }
             },
         )
         .as_collection()
-}
-
-fn hear(
-    things: &mut BTreeMap<Key, Thing>,
-    wheel: &mut Wheel<Key>,
-    event: ContextEvent,
-    now: Seconds,
-    bounds: Bounds,
-    emit: &mut impl FnMut(&Live, isize),
-) {
-    let key = key(&event);
-    let stamp = (event.time_ns, event.id.clone());
-    let thing = things.entry(key.clone()).or_insert_with(|| Thing {
-        stamp: (i64::MIN, EventId::default()),
-        published: None,
-        event: None,
-        heard: now,
-        scheduled: Seconds::MAX,
-    });
-    if thing.stamp >= stamp {
-        return;
-    }
-    thing.stamp = stamp;
-    thing.heard = now;
-    thing.event = (event.op != Op::Delete).then(|| Arc::new(event));
-    visit(things, wheel, key, now, bounds, emit);
-}
-
-/// Forgets when things would have been visited that have gone since, or are visited sooner: a
-/// silence may end in years and be deleted in a minute.
-fn sweep(things: &BTreeMap<Key, Thing>, wheel: &mut Wheel<Key>) {
-    if wheel.len() > 2 * things.len() + SWEEP_MIN {
-        *wheel = Wheel::new();
-        for (key, thing) in things.iter().filter(|(_, thing)| thing.scheduled < Seconds::MAX) {
-            wheel.schedule(thing.scheduled, key.clone());
-        }
-    }
-}
-
-fn save(things: &BTreeMap<Key, Thing>) -> Vec<SavedThing> {
-    let saved =
-        |(key, thing): (&Key, &Thing)| SavedThing { key: key.clone(), thing: thing.clone() };
-    things.iter().map(saved).collect()
-}
-
-/// A thing as it was, put up anew if it stood.
-fn restore(
-    things: &mut BTreeMap<Key, Thing>,
-    wheel: &mut Wheel<Key>,
-    key: Key,
-    mut thing: Thing,
-    emit: &mut impl FnMut(&Live, isize),
-) {
-    if let (Some(live), Some(event)) = (&mut thing.published, &thing.event) {
-        // One event, whoever holds it.
-        live.event = Arc::clone(event);
-        emit(live, 1);
-    }
-    if thing.scheduled < Seconds::MAX {
-        wheel.schedule(thing.scheduled, key.clone());
-    }
-    things.insert(key, thing);
-}
-
-/// Brings one thing up to date at `now` and schedules when to look again.
-fn visit(
-    things: &mut BTreeMap<Key, Thing>,
-    wheel: &mut Wheel<Key>,
-    key: Key,
-    now: Seconds,
-    bounds: Bounds,
-    emit: &mut impl FnMut(&Live, isize),
-) {
-    let Some(thing) = things.get_mut(&key) else { return };
-    let live = thing.event.as_ref().and_then(|event| live_at(event, now, bounds));
-    if thing.published != live {
-        if let Some(old) = &thing.published {
-            emit(old, -1);
-        }
-        if let Some(new) = &live {
-            emit(new, 1);
-        }
-        thing.published = live;
-    }
-    let next = match &thing.event {
-        Some(event) if thing.published.is_some() || is_to_come(event, now) => {
-            next_change(event, now, bounds)
-        }
-        _ => Some(thing.heard.saturating_add(bounds.tombstone)),
-    };
-    match next {
-        Some(next) if next > now => {
-            if next < thing.scheduled || thing.scheduled <= now {
-                thing.scheduled = next;
-                wheel.schedule(next, key);
-            }
-        }
-        Some(_) => {
-            things.remove(&key);
-        }
-        None => thing.scheduled = Seconds::MAX,
-    }
 }
 
 /// The thing's row at `now`, or `None` when its time has run out.

@@ -21,7 +21,7 @@ pub fn group(
 ) -> Option<Arc<Group>> {
     let standing = world.groups.get(&first)?;
     let placed: Vec<(AlertKey, &Placed)> =
-        standing.keys.iter().filter_map(|key| Some((*key, world.alerts.get(key)?))).collect();
+        standing.keys.iter().filter_map(|key| Some((*key, world.alerts().get(key)?))).collect();
     if !is_incident(&placed, params) {
         return None;
     }
@@ -69,7 +69,7 @@ pub fn amended(world: &World, before: &Group, keys: &[AlertKey]) -> Option<Arc<G
     let mut group = before.clone();
     for key in keys {
         let at = group.members.binary_search_by_key(key, |member| member.key).ok()?;
-        group.members[at].row = world.alerts.get(key)?.row.clone();
+        group.members[at].row = world.alerts().get(key)?.row.clone();
     }
     Some(Arc::new(group))
 }

@@ -151,7 +151,7 @@ impl Dirt {
     /// Groups with an alert on the unit have to be put together again.
     fn put_together(&mut self, world: &World, unit: &Unit) {
         for key in unit.members.iter().flat_map(|node| world.node(*node).timeline.iter()) {
-            self.groups.extend(world.alerts.get(key).and_then(|placed| placed.group));
+            self.groups.extend(world.alerts().get(key).and_then(|placed| placed.group));
         }
     }
 }

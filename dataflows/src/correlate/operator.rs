@@ -1,9 +1,10 @@
 //! The operator: worlds by tenant, facts in, groups and dispositions out.
 
 use super::saved::SavedTenant;
-use super::tenant::Tenant;
+use super::tenants::Tenants;
 use crate::model::{AlertRow, Edge, Group, IncidentKey, ModelUpdate, PlacedChange, Profile, Rated};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::saving::HandOut;
 use crate::ops::shelf::Shelf;
 use crate::ops::tap::{Row, Stage, Tap};
 use crate::params::Params;
@@ -71,8 +72,10 @@ pub fn correlate<'scope>(
     tap: &Tap,
 ) -> Correlated<'scope> {
     let (params, tap) = (params.clone(), tap.clone());
-    let mut tenants: BTreeMap<SmolStr, Tenant> = BTreeMap::new();
+    let scope = facts.inner.scope();
+    let mut tenants = Tenants::default();
     let mut begin: BTreeMap<SmolStr, SavedTenant> = memory.begin().into_iter().flatten().collect();
+    let mut hand_out = HandOut::new(memory, params.saving_slice);
     let outcomes = facts
         .inner
         .binary_frontier(
@@ -82,10 +85,12 @@ pub fn correlate<'scope>(
             }),
             Pipeline,
             "correlate: decide",
-            |capability, _| {
+            |capability, info| {
+                let activator = scope.activator_for(info.address);
                 let mut inputs = Inputs::new(vec![capability]);
                 move |(facts, frontier), (ticks, tick_frontier), output| {
                     inputs.stash(facts, ticks, |(_, epoch, _), _| *epoch);
+                    hand_out.some(&mut tenants);
                     while let Some((epoch, tick, batch)) =
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {
@@ -94,23 +99,29 @@ pub fn correlate<'scope>(
                         let mut facts = by_tenant(batch);
                         for (tenant, saved) in std::mem::take(&mut begin) {
                             let facts = facts.remove(&tenant).unwrap_or_default();
-                            let state = tenants.entry(tenant).or_default();
+                            let state = tenants.states.entry(tenant).or_default();
                             state.restore(saved, facts, tick.now, &params, &mut emit);
                         }
                         for (tenant, facts) in facts {
-                            let state = tenants.entry(tenant.clone()).or_default();
+                            let state = tenants.states.entry(tenant.clone()).or_default();
                             state.apply(facts, tick.now, &params, &mut emit);
                             if state.is_empty() {
                                 tenants.remove(&tenant);
                             }
                         }
-                        memory.leave(epoch, || save(&tenants));
+                        hand_out.after(epoch, &mut tenants);
                         show(&tap, &updates);
                         if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut updates);
                         }
                     }
                     inputs.advance(frontier.frontier(), tick_frontier.frontier());
+                    if inputs.have_ended() {
+                        hand_out.all(&mut tenants);
+                    }
+                    if hand_out.is_under_way() {
+                        activator.activate();
+                    }
                 }
             },
         )
@@ -143,11 +154,6 @@ fn by_tenant(batch: Batch) -> BTreeMap<SmolStr, Vec<(Fact, isize)>> {
         tenants.entry(tenant).or_default().push((fact, diff));
     }
     tenants
-}
-
-/// What has to be remembered of tenants.
-fn save(tenants: &BTreeMap<SmolStr, Tenant>) -> Vec<(SmolStr, SavedTenant)> {
-    tenants.iter().map(|(name, state)| (name.clone(), state.save())).collect()
 }
 
 /// Shows outcomes to whoever looks.

@@ -38,10 +38,10 @@ pub fn flood(
 
 /// Puts an alert into its group; returns which.
 pub fn place(world: &mut World, key: AlertKey, params: &CorrelateParams) -> Option<AlertKey> {
-    let pin = world.alerts.get(&key)?.row.pin.clone()?;
+    let pin = world.alerts().get(&key)?.row.pin.clone()?;
     let before = world.pinned.get(&pin).and_then(|keys| keys.range(..key).next_back()).copied();
     let near = before.filter(|before| key.onset - before.onset <= params.pinned_seconds);
-    let standing = near.and_then(|before| world.alerts.get(&before)?.group);
+    let standing = near.and_then(|before| world.alerts().get(&before)?.group);
     // A full group is left to itself: what is said of it has to stay readable.
     let room = |group: &AlertKey| {
         world.groups.get(group).is_some_and(|members| members.keys.len() < params.component_max)
@@ -51,7 +51,7 @@ pub fn place(world: &mut World, key: AlertKey, params: &CorrelateParams) -> Opti
     let members = world.groups.entry(group).or_default();
     members.keys.insert(key);
     members.degraded |= open.is_none() && standing.is_some();
-    if let Some(placed) = world.alerts.get_mut(&key) {
+    if let Some(placed) = world.alert_mut(&key) {
         placed.group = Some(group);
         placed.because = Because::Pinned { pin };
     }

@@ -42,7 +42,7 @@ pub fn decide(
     let mut region = flood(world, &seeds.near, frozen, params);
     region.extend(pinned::flood(world, &seeds.pinned, frozen, params));
     // A frozen alert that has no group yet still needs one; the others keep theirs.
-    let open = |key: &AlertKey| world.alerts.get(key).is_some_and(|p| p.group.is_none());
+    let open = |key: &AlertKey| world.alerts().get(key).is_some_and(|p| p.group.is_none());
     region.retain(|key| key.onset >= frozen || open(key));
     region.sort_unstable();
     region.dedup();
@@ -74,7 +74,7 @@ struct Undecided {
 
 impl Undecided {
     fn of(world: &World, key: AlertKey, params: &CorrelateParams) -> Option<Undecided> {
-        let placed = world.alerts.get(&key)?;
+        let placed = world.alerts().get(&key)?;
         let pinned = placed.row.pin.is_some();
         let bridge = !pinned && placed.surprise_milli >= params.bridge_surprise_milli;
         Some(Undecided { key, unit: world.unit_of(placed.node).root, pinned, bridge })
@@ -114,7 +114,7 @@ fn flood(
             if key.onset < frozen {
                 continue;
             }
-            if let Some(placed) = world.alerts.get(&key) {
+            if let Some(placed) = world.alerts().get(&key) {
                 let node = placed.node;
                 for_each_near(world, node, key.onset, cut, params, &mut |near| {
                     if !visited.contains(&near) {
@@ -131,7 +131,7 @@ fn flood(
 fn unassign(world: &mut World, region: &[AlertKey], touched: &mut BTreeSet<AlertKey>) {
     let mut left: BTreeMap<AlertKey, Vec<AlertKey>> = BTreeMap::new();
     for key in region {
-        let group = world.alerts.get_mut(key).and_then(|placed| placed.group.take());
+        let group = world.alert_mut(key).and_then(|placed| placed.group.take());
         if let Some(group) = group {
             left.entry(group).or_default().push(*key);
         }
@@ -227,7 +227,7 @@ fn commit(
                     lag: site.lag + key.onset - site.alerts[0].onset,
                 },
             };
-            if let Some(placed) = world.alerts.get_mut(key) {
+            if let Some(placed) = world.alert_mut(key) {
                 placed.group = Some(group);
                 placed.because = because;
             }
@@ -265,7 +265,7 @@ fn standing(
     for (node, span) in nodes {
         let mut seen: BTreeMap<AlertKey, Seconds> = BTreeMap::new();
         world.unit_of(node).alerts(start - span, decided).for_each(|key| {
-            let free = world.alerts.get(&key).filter(|placed| placed.row.pin.is_none());
+            let free = world.alerts().get(&key).filter(|placed| placed.row.pin.is_none());
             if let Some(group) = free.and_then(|placed| placed.group) {
                 seen.insert(group, key.onset);
             }

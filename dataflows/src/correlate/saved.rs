@@ -22,42 +22,82 @@ pub struct SavedTenant {
     groups: Vec<SavedGroup>,
 }
 
+/// One of its alerts.
+pub enum SavedAlert {
+    /// Inside the horizon.
+    Open(AlertKey, Verdict),
+    /// Beyond it.
+    Sealed(Rated, Verdict),
+}
+
 /// Where an alert was put, and why.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Verdict {
+pub struct Verdict {
     group: Option<AlertKey>,
     because: Because,
 }
 
 /// What is known of a group beside its members.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct SavedGroup {
+pub struct SavedGroup {
     first: AlertKey,
     source: Option<(EntityId, Seconds)>,
     degraded: bool,
 }
 
-impl Tenant {
-    /// What must be kept of it.
-    pub fn save(&self) -> SavedTenant {
-        let mut saved = SavedTenant::default();
-        let keys: Vec<AlertKey> = self.world.keys().collect();
-        for (key, placed) in keys.iter().filter_map(|key| Some((key, self.world.alerts.get(key)?)))
-        {
-            let verdict = Verdict { group: placed.group, because: placed.because.clone() };
-            if placed.sealed {
-                saved.sealed.push((rated(placed), verdict));
-            } else {
-                saved.open.push((*key, verdict));
+#[cfg(test)]
+impl SavedTenant {
+    /// All that is in it, as text, in an order that does not tell when it was handed out.
+    pub fn told(&self) -> Vec<String> {
+        let open = self.open.iter().map(|open| format!("{open:?}"));
+        let sealed = self.sealed.iter().map(|sealed| format!("{sealed:?}"));
+        let mut told: Vec<String> = open.chain(sealed).collect();
+        told.extend(self.groups.iter().map(|group| format!("{group:?}")));
+        told.sort();
+        told
+    }
+}
+
+impl SavedAlert {
+    /// What is kept of an alert that was put somewhere.
+    pub fn of(key: AlertKey, placed: &Placed) -> SavedAlert {
+        let verdict = Verdict { group: placed.group, because: placed.because.clone() };
+        if placed.sealed {
+            SavedAlert::Sealed(rated(placed), verdict)
+        } else {
+            SavedAlert::Open(key, verdict)
+        }
+    }
+}
+
+impl Extend<SavedAlert> for SavedTenant {
+    fn extend<I: IntoIterator<Item = SavedAlert>>(&mut self, alerts: I) {
+        for alert in alerts {
+            match alert {
+                SavedAlert::Open(key, verdict) => self.open.push((key, verdict)),
+                SavedAlert::Sealed(rated, verdict) => self.sealed.push((rated, verdict)),
             }
         }
+    }
+}
+
+impl Tenant {
+    /// Begins to hand out what must be kept of it as it is now.
+    pub fn begin_saving(&mut self) {
+        self.world.begin_saving();
         let group = |(first, members): (&AlertKey, &Members)| SavedGroup {
             first: *first,
             source: members.source,
             degraded: members.degraded,
         };
-        saved.groups = self.world.groups.iter().map(group).collect();
-        saved
+        // Two words a group, and groups are few beside alerts.
+        self.saved_groups = self.world.groups.iter().map(group).collect();
+    }
+
+    /// Hands out what concerns up to `nodes` more; all of it once nothing is left.
+    pub fn go_on_saving(&mut self, nodes: usize) -> Option<SavedTenant> {
+        let saved = self.world.go_on_saving(nodes)?;
+        Some(SavedTenant { groups: std::mem::take(&mut self.saved_groups), ..saved })
     }
 
     /// Begins with what was decided before, and with an epoch's facts that are all that stands;

@@ -169,7 +169,7 @@ fn silent_candidates(
         let Range { start, end } = elsewhere.clone()?;
         let mut first = None;
         world.unit_of(node).alerts(start, end - 1).for_each(|key| {
-            let open = world.alerts.get(&key).is_some_and(|p| p.group.is_none());
+            let open = world.alerts().get(&key).is_some_and(|p| p.group.is_none());
             if first.is_none() && open && !world.is_pinned(&key) {
                 first = Some(key.onset);
             }

@@ -3,6 +3,7 @@
 use super::assemble;
 use super::dirt::Dirt;
 use super::region::{decide, frozen, leave_group};
+use super::saved::SavedGroup;
 use super::world::{Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
@@ -22,6 +23,8 @@ pub struct Tenant {
     rows: HashMap<AlertKey, Arc<AlertRow>>,
     /// Whether every group has to be looked at again.
     all_dirty: bool,
+    /// Groups as they were when the cut was made that is under way.
+    pub saved_groups: Vec<SavedGroup>,
 }
 
 /// Where changes go.
@@ -111,7 +114,7 @@ impl Tenant {
         if let Some(suppression) = &new.row.suppression {
             let row = new.row.told(Disposition::Suppressed(suppression.clone()));
             self.publish_row(key, Some(row), emit);
-        } else if let Some(placed) = self.world.alerts.get_mut(&key) {
+        } else if let Some(placed) = self.world.alert_mut(&key) {
             placed.row = new.row;
             dirt.amended.push(key);
         } else {
@@ -132,7 +135,7 @@ impl Tenant {
 
     /// Takes an alert out of its group and off its timeline; whoever was near is decided again.
     fn lift(&mut self, key: AlertKey, dirt: &mut Dirt) {
-        let Some(placed) = self.world.alerts.get(&key) else { return };
+        let Some(placed) = self.world.alerts().get(&key) else { return };
         let group = placed.group;
         dirt.seeds.insert(key, placed);
         self.world.remove_alert(key);
@@ -143,11 +146,11 @@ impl Tenant {
     }
 
     fn remove(&mut self, key: AlertKey, frozen: Seconds, dirt: &mut Dirt, emit: &mut Emit<'_>) {
-        let group = self.world.alerts.get(&key).and_then(|placed| placed.group);
+        let group = self.world.alerts().get(&key).and_then(|placed| placed.group);
         match group {
             // It stays on its timeline: later slices may go on with its group.
             Some(group) if key.onset < frozen => {
-                if let Some(placed) = self.world.alerts.get_mut(&key) {
+                if let Some(placed) = self.world.alert_mut(&key) {
                     placed.sealed = true;
                 }
                 self.forget_if_sealed(group, emit);
@@ -163,7 +166,7 @@ impl Tenant {
     /// retraction: `Sealed` tells the reader that the last row stands.
     fn forget_if_sealed(&mut self, group: AlertKey, emit: &mut Emit<'_>) {
         let Some(members) = self.world.groups.get(&group) else { return };
-        let open = |key: &AlertKey| self.world.alerts.get(key).is_some_and(|p| !p.sealed);
+        let open = |key: &AlertKey| self.world.alerts().get(key).is_some_and(|p| !p.sealed);
         if members.keys.iter().any(open) {
             return;
         }
@@ -190,7 +193,7 @@ impl Tenant {
     ) {
         let mut by_group: BTreeMap<AlertKey, Vec<AlertKey>> = BTreeMap::new();
         for key in keys {
-            let group = self.world.alerts.get(key).and_then(|placed| placed.group);
+            let group = self.world.alerts().get(key).and_then(|placed| placed.group);
             match group {
                 Some(group) => by_group.entry(group).or_default().push(*key),
                 None => self.renew_row(*key, None, emit),
@@ -247,7 +250,7 @@ impl Tenant {
 
     /// Says of an alert that it is in `incident`, or alone, if that is news.
     fn renew_row(&mut self, key: AlertKey, incident: Option<IncidentKey>, emit: &mut Emit<'_>) {
-        let Some(placed) = self.world.alerts.get(&key) else {
+        let Some(placed) = self.world.alerts().get(&key) else {
             return self.publish_row(key, None, emit);
         };
         if self.rows.get(&key).is_none_or(|row| !assemble::says(row, placed, incident)) {

@@ -1,5 +1,6 @@
 //! The order in which a tenant hears things must not show.
 
+mod cut;
 mod edits;
 
 use super::tenant::Tenant;

@@ -1,11 +1,13 @@
 //! One tenant's topology and timelines, by dense index.
 
+use super::saved::{SavedAlert, SavedTenant};
 use super::timeline::Timeline;
 use super::unit::{Unit, Units};
 use crate::model::{
     AlertKey, Annotated, Because, ContextEvent, Criticality, EntityId, EntityRef, ModelUpdate, Pin,
     RelationKind, Seconds,
 };
+use crate::ops::saving::Saving;
 use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -81,7 +83,7 @@ pub struct World {
     /// Nodes that may have become unknown; [`World::sweep`] looks.
     doubtful: Vec<NodeIndex>,
     /// Alerts inside the horizon, and sealed members of standing groups.
-    pub alerts: HashMap<AlertKey, Placed>,
+    alerts: HashMap<AlertKey, Placed>,
     /// The alerts that a rule groups, by what it groups them by.
     pub pinned: BTreeMap<Arc<Pin>, BTreeSet<AlertKey>>,
     /// Decided groups by earliest alert.
@@ -90,6 +92,8 @@ pub struct World {
     pub model: Option<Arc<ModelUpdate>>,
     /// Units that have been looked at since the topology last changed.
     units: Units,
+    /// The cut that is under way, by nodes: alerts are handed out with theirs.
+    saving: Option<Saving<SavedTenant>>,
 }
 
 impl World {
@@ -236,8 +240,21 @@ impl World {
         self.units.of(self, node)
     }
 
+    /// All alerts, those included that only stay because their group does.
+    pub fn alerts(&self) -> &HashMap<AlertKey, Placed> {
+        &self.alerts
+    }
+
+    /// An alert that is about to change.
+    pub fn alert_mut(&mut self, key: &AlertKey) -> Option<&mut Placed> {
+        let node = self.alerts.get(key)?.node;
+        self.before_change(node);
+        self.alerts.get_mut(key)
+    }
+
     /// Puts an alert on its entity's timeline.
     pub fn insert_alert(&mut self, key: AlertKey, placed: Placed) {
+        self.before_change(placed.node);
         let node = self.node_mut(placed.node);
         node.timeline.insert(key);
         node.placed += 1;
@@ -250,6 +267,7 @@ impl World {
 
     /// Forgets an alert altogether.
     pub fn remove_alert(&mut self, key: AlertKey) -> Option<Placed> {
+        self.before_change(self.alerts.get(&key)?.node);
         let placed = self.alerts.remove(&key)?;
         let node = self.node_mut(placed.node);
         node.timeline.remove(key);
@@ -267,9 +285,24 @@ impl World {
         Some(placed)
     }
 
-    /// The keys of all alerts.
-    pub fn keys(&self) -> impl Iterator<Item = AlertKey> {
-        self.nodes.iter().flatten().flat_map(|node| node.timeline.iter().copied())
+    /// Begins to hand out all alerts as they are now.
+    pub fn begin_saving(&mut self) {
+        self.saving = Some(Saving::of(self.nodes.len()));
+    }
+
+    /// Hands out those of up to `nodes` more; all of them once none is left.
+    pub fn go_on_saving(&mut self, nodes: usize) -> Option<SavedTenant> {
+        let World { saving, nodes: all, alerts, .. } = self;
+        let saved = saving.as_mut()?.go_on(nodes, |node| saved_of(&all[node], alerts))?;
+        self.saving = None;
+        Some(saved)
+    }
+
+    fn before_change(&mut self, node: NodeIndex) {
+        if let Some(saving) = &mut self.saving {
+            let at = self.nodes.get(node as usize);
+            saving.before_change(node, || at.into_iter().flat_map(|at| saved_of(at, &self.alerts)));
+        }
     }
 
     /// Whether a rule groups the alert, so that topology does not.
@@ -312,6 +345,15 @@ impl World {
             && self.groups.is_empty()
             && self.model.is_none()
     }
+}
+
+/// What is kept of the alerts of a node.
+fn saved_of(
+    node: &Option<Node>,
+    alerts: &HashMap<AlertKey, Placed>,
+) -> impl Iterator<Item = SavedAlert> {
+    let keys = node.iter().flat_map(|node| node.timeline.iter());
+    keys.filter_map(|key| Some(SavedAlert::of(*key, alerts.get(key)?)))
 }
 
 /// Whether a fault can travel along this kind of edge.

@@ -31,7 +31,7 @@ pub struct Table {
     retention: Retention,
     disorder: Seconds,
     /// What is being handed out for a snapshot.
-    saving: Option<Saving<SavedKey>>,
+    saving: Option<Saving<Vec<SavedKey>>>,
     /// Events older than anything still told apart; they count, and change nothing else.
     pub overdue: u64,
 }
@@ -259,7 +259,7 @@ impl Table {
 }
 
 impl Sliced for Table {
-    type Saved = SavedKey;
+    type Saved = Vec<SavedKey>;
 
     fn begin_saving(&mut self) {
         self.saving = Some(Saving::of(self.keys.len()));

@@ -31,7 +31,7 @@ pub(super) struct Keeper {
     asked: AskedFor,
     /// What became of signals and watches since it was told last.
     watched: Watched,
-    saving: Option<Saving<SavedWatch>>,
+    saving: Option<Saving<Vec<SavedWatch>>>,
 }
 
 impl Keeper {

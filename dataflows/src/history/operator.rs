@@ -3,6 +3,7 @@
 use super::rate::{Rates, Seen};
 use crate::model::{AlertKey, Annotated, NameId, Rated, Seconds};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
+use crate::ops::saving::{HandOut, Sliced, Walk};
 use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -27,6 +28,15 @@ struct Tenants {
     known: BTreeMap<AlertKey, Known>,
     /// Ratings of a snapshot, for alerts that are put up anew in the first epoch.
     restored: BTreeMap<AlertKey, Rating>,
+    saving: Option<Cut>,
+}
+
+/// A cut under way.
+struct Cut {
+    known: Walk<AlertKey>,
+    /// Whose history is still to come, the next one last.
+    left: Vec<SmolStr>,
+    out: SavedHistory,
 }
 
 /// How rare an alert is, and how particular its name, thousandths of a nat.
@@ -56,7 +66,9 @@ pub fn history<'scope>(
     memory: Shelf<SavedHistory>,
 ) -> VecCollection<'scope, Epoch, Rated, isize> {
     let params = params.clone();
+    let scope = rows.inner.scope();
     let mut tenants = Tenants::after(memory.begin().unwrap_or_default(), &params);
+    let mut hand_out = HandOut::new(memory, params.saving_slice);
     rows.inner
         .binary_frontier(
             ticks,
@@ -65,24 +77,63 @@ pub fn history<'scope>(
             }),
             Pipeline,
             "history: rate",
-            |capability, _| {
+            |capability, info| {
+                let activator = scope.activator_for(info.address);
                 let mut inputs = Inputs::new(vec![capability]);
                 move |(rows, frontier), (ticks, tick_frontier), output| {
                     inputs.stash(rows, ticks, |(_, epoch, _), _| *epoch);
+                    hand_out.some(&mut tenants);
                     while let Some((epoch, tick, batch)) =
                         inputs.next(frontier.frontier(), tick_frontier.frontier())
                     {
                         let mut rated = tenants.rate(batch, tick.now, epoch, &params);
-                        memory.leave(epoch, || tenants.save());
+                        hand_out.after(epoch, &mut tenants);
                         if let [cap] = inputs.capabilities(epoch) {
                             output.session(cap).give_container(&mut rated);
                         }
                     }
                     inputs.advance(frontier.frontier(), tick_frontier.frontier());
+                    if inputs.have_ended() {
+                        hand_out.all(&mut tenants);
+                    }
+                    if hand_out.is_under_way() {
+                        activator.activate();
+                    }
                 }
             },
         )
         .as_collection()
+}
+
+impl Known {
+    fn rating(&self) -> Rating {
+        (self.surprise_milli, self.specific_milli)
+    }
+}
+
+impl Sliced for Tenants {
+    type Saved = SavedHistory;
+
+    fn begin_saving(&mut self) {
+        self.rates.values_mut().for_each(Rates::begin_saving);
+        let left = self.rates.keys().rev().cloned().collect();
+        self.saving = Some(Cut { known: Walk::default(), left, out: SavedHistory::default() });
+    }
+
+    fn go_on_saving(&mut self, number: usize) -> Option<SavedHistory> {
+        let Cut { known, left, out } = self.saving.as_mut()?;
+        let rating = |key: &AlertKey, known: &Known| out.ratings.push((*key, known.rating()));
+        let is_over = known.go_on(&self.known, number, rating);
+        while let Some(tenant) = left.last() {
+            let seen = self.rates.get_mut(tenant)?.go_on_saving(number)?;
+            out.seen.extend(left.pop().map(|tenant| (tenant, seen)));
+            // A slice is of one tenant, unless it is all that there is.
+            if number < usize::MAX && !left.is_empty() {
+                return None;
+            }
+        }
+        is_over.then(|| self.saving.take().map(|cut| cut.out)).flatten()
+    }
 }
 
 impl Tenants {
@@ -92,17 +143,16 @@ impl Tenants {
             rates: saved.seen.into_iter().map(rates).collect(),
             known: BTreeMap::new(),
             restored: saved.ratings.into_iter().collect(),
+            saving: None,
         }
     }
 
-    fn save(&self) -> SavedHistory {
-        let seen = |(tenant, rates): (&SmolStr, &Rates)| (tenant.clone(), rates.seen().clone());
-        let rating = |(key, known): (&AlertKey, &Known)| {
-            (*key, (known.surprise_milli, known.specific_milli))
-        };
-        SavedHistory {
-            seen: self.rates.iter().map(seen).collect(),
-            ratings: self.known.iter().map(rating).collect(),
+    /// An alert is about to come or to go.
+    fn before_change(&mut self, key: AlertKey) {
+        if let Some(Cut { known, out, .. }) = &mut self.saving
+            && known.is_due(&key)
+        {
+            out.ratings.extend(self.known.get(&key).map(|known| (key, known.rating())));
         }
     }
 
@@ -121,6 +171,7 @@ impl Tenants {
         for (key, (surprise_milli, specific_milli)) in restored {
             // Its beginning is among what was seen.
             if net.contains_key(&key) {
+                self.before_change(key);
                 self.known.insert(key, Known { surprise_milli, specific_milli, rows: 0 });
             }
         }
@@ -139,6 +190,7 @@ impl Tenants {
         for (key, (diff, row)) in &net {
             if !self.known.contains_key(key) && *diff > 0 {
                 let (surprise_milli, specific_milli) = self.surprise(row, params);
+                self.before_change(*key);
                 self.known.insert(*key, Known { surprise_milli, specific_milli, rows: 0 });
             }
         }
@@ -153,6 +205,7 @@ impl Tenants {
             .collect();
         for key in net.keys() {
             if self.known.get(key).is_some_and(|known| known.rows == 0) {
+                self.before_change(*key);
                 self.known.remove(key);
             }
         }

@@ -1,6 +1,7 @@
 //! Decayed base rates by key and by pool, and the surprise they make.
 
 use crate::model::{EntityId, NameId, Seconds};
+use crate::ops::saving::Walk;
 use crate::params::HistoryParams;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -74,6 +75,16 @@ pub struct Rates {
     params: HistoryParams,
     decay: Decay,
     seen: Seen,
+    saving: Option<Cut>,
+}
+
+/// A cut under way.
+#[derive(Debug)]
+struct Cut {
+    keys: Walk<(EntityId, NameId)>,
+    /// By level; those that are not here were not there.
+    firsts: BTreeMap<u64, Walk<EntityId>>,
+    out: Seen,
 }
 
 /// All that a history has seen, as a snapshot holds it.
@@ -122,12 +133,56 @@ impl Rates {
             params,
             decay: Decay { slow: keep(params.slow_buckets), fast: keep(params.fast_buckets) },
             seen: Seen::default(),
+            saving: None,
         }
     }
 
-    /// All that was seen.
-    pub fn seen(&self) -> &Seen {
-        &self.seen
+    /// Begins to hand out all that was seen, as it is now.
+    pub fn begin_saving(&mut self) {
+        let Seen { first, pools, levels, .. } = &self.seen;
+        let level = |(level, Level { by_bucket, .. }): (&u64, &Level)| {
+            (*level, Level { first: BTreeMap::new(), by_bucket: by_bucket.clone() })
+        };
+        // Names and buckets are few beside entities.
+        let out = Seen {
+            first: *first,
+            keys: BTreeMap::new(),
+            pools: pools.clone(),
+            levels: levels.iter().map(level).collect(),
+        };
+        let firsts = levels.keys().map(|level| (*level, Walk::default())).collect();
+        self.saving = Some(Cut { keys: Walk::default(), firsts, out });
+    }
+
+    /// Hands out up to `number` keys and entities more; all of it once nothing is left.
+    pub fn go_on_saving(&mut self, number: usize) -> Option<Seen> {
+        let Cut { keys, firsts, out } = self.saving.as_mut()?;
+        let save = |key: &_, series: &Series| drop(out.keys.insert(*key, series.clone()));
+        let mut is_over = keys.go_on(&self.seen.keys, number, save);
+        for (level, walk) in firsts {
+            let known = self.seen.levels.get(level).map(|level| &level.first);
+            let (Some(known), Some(out)) = (known, out.levels.get_mut(level)) else { continue };
+            is_over &= walk.go_on(known, number, |entity, bucket| {
+                out.first.insert(*entity, *bucket);
+            });
+        }
+        is_over.then(|| self.saving.take().map(|cut| cut.out)).flatten()
+    }
+
+    /// What is known of a key, and of when its entity was first seen, is about to change.
+    fn before_change(&mut self, level: u64, (entity, name): (EntityId, NameId)) {
+        let Some(Cut { keys, firsts, out }) = &mut self.saving else { return };
+        if keys.is_due(&(entity, name))
+            && let Some(series) = self.seen.keys.get(&(entity, name))
+        {
+            out.keys.insert((entity, name), series.clone());
+        }
+        if firsts.get_mut(&level).is_some_and(|walk| walk.is_due(&entity))
+            && let Some(bucket) = self.seen.levels.get(&level).and_then(|l| l.first.get(&entity))
+            && let Some(level) = out.levels.get_mut(&level)
+        {
+            level.first.insert(entity, *bucket);
+        }
     }
 
     /// A history that has seen that.
@@ -138,6 +193,7 @@ impl Rates {
     /// Records that a key began an alert at `onset`, or takes it back.
     pub fn add(&mut self, level: u64, entity: EntityId, name: NameId, onset: Seconds, diff: i64) {
         let bucket = onset.div_euclid(self.params.bucket_seconds);
+        self.before_change(level, (entity, name));
         if diff > 0 {
             self.seen.first = Some(self.seen.first.map_or(bucket, |first| first.min(bucket)));
             self.seen.levels.entry(level).or_default().see(entity, bucket);
@@ -202,7 +258,16 @@ impl Rates {
         let before = self.seen.keys.len();
         let stale =
             |series: &Series| series.recent.back().is_none_or(|(bucket, _)| *bucket < bucket_floor);
-        self.seen.keys.retain(|_, series| !stale(series));
+        let saving = &mut self.saving;
+        self.seen.keys.retain(|key, series| {
+            if let Some(Cut { keys, out, .. }) = saving
+                && stale(series)
+                && keys.is_due(key)
+            {
+                out.keys.insert(*key, series.clone());
+            }
+            !stale(series)
+        });
         self.seen.pools.retain(|_, series| !stale(series));
         before - self.seen.keys.len()
     }
@@ -221,6 +286,7 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const SERVICE: u64 = 1;
 
@@ -262,5 +328,35 @@ mod tests {
         rates.add(SERVICE, EntityId(1), NameId(7), 700, 1);
         rates.add(SERVICE, EntityId(1), NameId(7), 700, -1);
         assert_eq!(rates.surprise_milli(SERVICE, EntityId(1), NameId(7), 9000), before);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever begins, is taken back and is forgotten while a history is handed out.
+        #[test]
+        fn what_is_handed_out_is_what_was_seen(
+            alerts in prop::collection::vec((0..3u64, 0..8u64, 0..2u64, 0..6i64, any::<bool>()), 1..50),
+            at in 0..50usize,
+            slice in 1..3usize,
+        ) {
+            let mut rates = rates();
+            let (mut then, mut handed_out) = (None, None);
+            for (step, (level, entity, name, bucket, comes)) in alerts.iter().enumerate() {
+                if step == at % alerts.len() {
+                    then = Some(format!("{:?}", rates.seen));
+                    rates.begin_saving();
+                } else if then.is_some() && handed_out.is_none() {
+                    handed_out = rates.go_on_saving(slice);
+                }
+                let diff = if *comes { 1 } else { -1 };
+                rates.add(*level, EntityId(*entity), NameId(*name), bucket * 600, diff);
+                if step % 7 == 6 {
+                    rates.forget(*bucket);
+                }
+            }
+            let all = handed_out.or_else(|| rates.go_on_saving(usize::MAX));
+            prop_assert_eq!(all.map(|seen| format!("{seen:?}")), then);
+        }
     }
 }

@@ -6,28 +6,33 @@
 
 use super::epochs::Epoch;
 use super::shelf::Shelf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-/// A cut under way.
+/// A cut under way, and what was handed out so far.
 #[derive(Debug)]
-pub struct Saving<S> {
+pub struct Saving<O> {
     /// Slots that there were.
     limit: usize,
     /// Slots before this one are done.
     next: usize,
     /// One bit a slot: done before its turn, or empty when the cut was made.
     done: Vec<u64>,
-    out: Vec<S>,
+    out: O,
 }
 
-impl<S> Saving<S> {
+impl<O: Default> Saving<O> {
     /// A cut through so many slots as they are now.
     pub fn of(limit: usize) -> Self {
-        Saving { limit, next: 0, done: vec![0; limit.div_ceil(64)], out: Vec::new() }
+        Saving { limit, next: 0, done: vec![0; limit.div_ceil(64)], out: O::default() }
     }
 
     /// A slot is about to change, or to be given to another; `save` gives what is in it.
     #[inline]
-    pub fn before_change(&mut self, slot: u32, save: impl FnOnce() -> Option<S>) {
+    pub fn before_change<I: IntoIterator>(&mut self, slot: u32, save: impl FnOnce() -> I)
+    where
+        O: Extend<I::Item>,
+    {
         let slot = slot as usize;
         if (self.next..self.limit).contains(&slot) && !self.is_done(slot) {
             self.done[slot / 64] |= 1 << (slot % 64);
@@ -36,11 +41,14 @@ impl<S> Saving<S> {
     }
 
     /// Hands out up to `slots` more; returns everything when nothing is left.
-    pub fn go_on(
+    pub fn go_on<I: IntoIterator>(
         &mut self,
         slots: usize,
-        mut save: impl FnMut(usize) -> Option<S>,
-    ) -> Option<Vec<S>> {
+        mut save: impl FnMut(usize) -> I,
+    ) -> Option<O>
+    where
+        O: Extend<I::Item>,
+    {
         let end = self.limit.min(self.next.saturating_add(slots));
         for slot in self.next..end {
             if !self.is_done(slot) {
@@ -56,35 +64,79 @@ impl<S> Saving<S> {
     }
 }
 
+/// The same for a table in the order of its keys, which come and go.
+#[derive(Debug)]
+pub struct Walk<K> {
+    /// Keys up to this one are done.
+    upto: Option<K>,
+    /// Keys behind it that were done before their turn, or came after the cut was made.
+    done: BTreeSet<K>,
+}
+
+impl<K> Default for Walk<K> {
+    fn default() -> Self {
+        Walk { upto: None, done: BTreeSet::new() }
+    }
+}
+
+impl<K: Ord + Clone> Walk<K> {
+    /// An entry is about to change, to come or to go: whether what it is now, if it is there, is
+    /// to be handed out first.
+    pub fn is_due(&mut self, key: &K) -> bool {
+        self.upto.as_ref().is_none_or(|upto| upto < key) && self.done.insert(key.clone())
+    }
+
+    /// Hands up to `number` more entries to `save`; says whether those were the last.
+    pub fn go_on<V>(
+        &mut self,
+        table: &BTreeMap<K, V>,
+        number: usize,
+        mut save: impl FnMut(&K, &V),
+    ) -> bool {
+        let from = self.upto.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = table.range((from, Bound::Unbounded));
+        let mut last = None;
+        for (key, value) in rest.by_ref().take(number) {
+            if !self.done.remove(key) {
+                save(key, value);
+            }
+            last = Some(key);
+        }
+        let is_over = rest.next().is_none();
+        self.upto = last.cloned().or(self.upto.take());
+        is_over
+    }
+}
+
 /// A table whose entries are handed out in slices.
 pub trait Sliced {
-    /// What is kept of an entry.
+    /// What is kept of all of them.
     type Saved;
 
     /// Begins to hand out what must be kept of all entries as they are now.
     fn begin_saving(&mut self);
 
     /// Hands out up to `slots` more; all that was kept once nothing is left, `None` until then.
-    fn go_on_saving(&mut self, slots: usize) -> Option<Vec<Self::Saved>>;
+    fn go_on_saving(&mut self, slots: usize) -> Option<Self::Saved>;
 }
 
 /// Where an operator leaves what its table hands out.
-pub struct HandOut<S> {
-    memory: Shelf<Vec<S>>,
+pub struct HandOut<T> {
+    memory: Shelf<T>,
     /// The epoch after which entries are being handed out.
     epoch: Option<Epoch>,
     /// How many at a time.
     slice: usize,
 }
 
-impl<S> HandOut<S> {
+impl<T> HandOut<T> {
     /// With a slice of so many entries.
-    pub fn new(memory: Shelf<Vec<S>>, slice: usize) -> Self {
+    pub fn new(memory: Shelf<T>, slice: usize) -> Self {
         HandOut { memory, epoch: None, slice: slice.max(1) }
     }
 
     /// Begins a cut if what is remembered after `epoch`, which has ended, was asked for.
-    pub fn after(&mut self, epoch: Epoch, table: &mut impl Sliced<Saved = S>) {
+    pub fn after(&mut self, epoch: Epoch, table: &mut impl Sliced<Saved = T>) {
         if self.memory.wants(epoch) {
             self.all(table);
             table.begin_saving();
@@ -95,12 +147,12 @@ impl<S> HandOut<S> {
 
     /// Hands out a slice, and leaves all of it once it has everything; before an epoch rather
     /// than after one, so that less of what it changes is copied first.
-    pub fn some(&mut self, table: &mut impl Sliced<Saved = S>) {
+    pub fn some(&mut self, table: &mut impl Sliced<Saved = T>) {
         self.slots(self.slice, table);
     }
 
     /// Hands out the rest.
-    pub fn all(&mut self, table: &mut impl Sliced<Saved = S>) {
+    pub fn all(&mut self, table: &mut impl Sliced<Saved = T>) {
         self.slots(usize::MAX, table);
     }
 
@@ -109,7 +161,7 @@ impl<S> HandOut<S> {
         self.epoch.is_some()
     }
 
-    fn slots(&mut self, slots: usize, table: &mut impl Sliced<Saved = S>) {
+    fn slots(&mut self, slots: usize, table: &mut impl Sliced<Saved = T>) {
         let Some(epoch) = self.epoch else { return };
         if let Some(saved) = table.go_on_saving(slots) {
             self.memory.put(epoch, saved);

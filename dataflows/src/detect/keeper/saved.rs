@@ -63,7 +63,7 @@ impl Keeper {
 }
 
 impl Sliced for Keeper {
-    type Saved = SavedWatch;
+    type Saved = Vec<SavedWatch>;
 
     fn begin_saving(&mut self) {
         self.saving = Some(Saving::of(self.slots.len()));

@@ -1,0 +1,61 @@
+//! What is handed out while more is decided.
+
+use super::super::tenants::Tenants;
+use super::*;
+use crate::ops::saving::Sliced;
+use smol_str::SmolStr;
+
+type Handed = Vec<(SmolStr, super::super::SavedTenant)>;
+
+/// Everything comes, some of it flaps, and most of it goes: alerts that are old leave their group
+/// standing, and in the end nothing is known of the tenant.
+fn facts((edges, alerts, flaps): (Vec<(u8, u8)>, Vec<(u8, u8)>, Vec<usize>)) -> Vec<(Fact, isize)> {
+    let flapping = flaps.iter().flat_map(|at| [(edge(edges[*at]), -1), (edge(edges[*at]), 1)]);
+    let mut facts: Vec<_> = alerts.iter().copied().map(alert).map(added).collect();
+    facts.extend(edges.iter().copied().map(edge).map(added));
+    facts.extend(flapping);
+    facts.extend(alerts.iter().copied().map(|on| (alert(on), -1)));
+    facts.extend(edges.iter().copied().map(|ends| (edge(ends), -1)));
+    facts
+}
+
+fn told(handed: &Option<Handed>) -> Option<Vec<String>> {
+    let handed = handed.as_ref()?;
+    Some(handed.iter().flat_map(|(_, saved)| saved.told()).collect())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn what_is_handed_out_is_what_was_decided(
+        world in worlds(),
+        at in any::<prop::sample::Index>(),
+        slice in 1..4usize,
+        age in 0..40i64,
+    ) {
+        let facts = facts(world);
+        let at = at.index(facts.len());
+        let params = Params::default();
+        let name = SmolStr::new("t");
+        let mut tenants = Tenants::default();
+        let (mut then, mut handed) = (None, None);
+        for (step, fact) in facts.into_iter().enumerate() {
+            if step == at {
+                tenants.begin_saving();
+                then = tenants.go_on_saving(usize::MAX);
+                tenants.begin_saving();
+            } else if then.is_some() && handed.is_none() {
+                handed = tenants.go_on_saving(slice);
+            }
+            let now = START + 60 + age * step as Seconds;
+            let state = tenants.states.entry(name.clone()).or_default();
+            state.apply(vec![fact], now, &params, &mut |_, _| ());
+            if state.is_empty() {
+                tenants.remove(&name);
+            }
+        }
+        let handed = handed.or_else(|| tenants.go_on_saving(usize::MAX));
+        prop_assert_eq!(told(&handed), told(&then));
+    }
+}
