@@ -8,10 +8,10 @@
 //!  keys ─────── once all of the epoch were answered ───────┘                             forgets
 //! ```
 //!
-//! Whoever is asked makes a copy of what it remembers, mostly of references, and goes on; the
-//! keys of dedup, which may be millions, are copied a slice at a time, while later epochs come.
-//! What is written is written by a thread of its own, which gives way to all others. A file has its name only when it is whole and
-//! on disk. Two are kept, and the journal from the older one on: a damaged file costs time, and
+//! The engine hands out what it remembers a slice at a time, while later epochs come; whoever else
+//! is asked makes a copy, mostly of references, and goes on. What is written is written by a thread
+//! of its own, which gives way to all others. A file has its name only when it is whole and on
+//! disk. Two are kept, and the journal from the older one on: a damaged file costs time, and
 //! nothing else.
 
 mod beside;

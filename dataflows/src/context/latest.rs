@@ -179,12 +179,7 @@ pub fn latest<'scope>(
                         }
                     }
                     inputs.advance(frontier.frontier(), tick_frontier.frontier());
-                    if inputs.have_ended() {
-                        hand_out.all(&mut things);
-                    }
-                    if hand_out.is_under_way() {
-                        activator.activate();
-                    }
+                    hand_out.come_back(&mut things, inputs.have_ended(), &activator);
                 }
             },
         )

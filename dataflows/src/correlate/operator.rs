@@ -116,16 +116,18 @@ pub fn correlate<'scope>(
                         }
                     }
                     inputs.advance(frontier.frontier(), tick_frontier.frontier());
-                    if inputs.have_ended() {
-                        hand_out.all(&mut tenants);
-                    }
-                    if hand_out.is_under_way() {
-                        activator.activate();
-                    }
+                    hand_out.come_back(&mut tenants, inputs.have_ended(), &activator);
                 }
             },
         )
         .as_collection();
+    told_apart(outcomes)
+}
+
+/// What is said, by what it is of.
+fn told_apart<'scope>(
+    outcomes: VecCollection<'scope, Epoch, Outcome, isize>,
+) -> Correlated<'scope> {
     Correlated {
         groups: outcomes.clone().flat_map(|outcome| match outcome {
             Outcome::Group(group) => Some(group),

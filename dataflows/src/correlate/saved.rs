@@ -90,7 +90,7 @@ impl Tenant {
             source: members.source,
             degraded: members.degraded,
         };
-        // Two words a group, and groups are few beside alerts.
+        // Two words a group.
         self.saved_groups = self.world.groups.iter().map(group).collect();
     }
 

@@ -44,14 +44,12 @@ impl Sliced for Tenants {
 
     fn go_on_saving(&mut self, nodes: usize) -> Option<Self::Saved> {
         let Cut { left, out } = self.saving.as_mut()?;
+        let mut slice = nodes;
         while let Some(name) = left.last() {
-            let state = self.states.get_mut(name)?;
-            let saved = state.go_on_saving(nodes)?;
+            let state = self.states.get_mut(name).filter(|_| slice > 0)?;
+            let saved = state.go_on_saving(slice)?;
+            slice = slice.saturating_sub(state.world.len().max(1));
             out.extend(left.pop().map(|name| (name, saved)));
-            // A slice is of one tenant, unless it is all that there is.
-            if nodes < usize::MAX && !left.is_empty() {
-                return None;
-            }
         }
         self.saving.take().map(|cut| cut.out)
     }

@@ -247,8 +247,9 @@ impl World {
 
     /// An alert that is about to change.
     pub fn alert_mut(&mut self, key: &AlertKey) -> Option<&mut Placed> {
-        let node = self.alerts.get(key)?.node;
-        self.before_change(node);
+        if self.saving.is_some() {
+            self.before_change(self.alerts.get(key)?.node);
+        }
         self.alerts.get_mut(key)
     }
 
@@ -267,7 +268,9 @@ impl World {
 
     /// Forgets an alert altogether.
     pub fn remove_alert(&mut self, key: AlertKey) -> Option<Placed> {
-        self.before_change(self.alerts.get(&key)?.node);
+        if self.saving.is_some() {
+            self.before_change(self.alerts.get(&key)?.node);
+        }
         let placed = self.alerts.remove(&key)?;
         let node = self.node_mut(placed.node);
         node.timeline.remove(key);

@@ -78,12 +78,7 @@ pub fn dedup<'scope>(
                 }
             }
             inputs.advance(of_batches, of_ticks);
-            if inputs.have_ended() {
-                hand_out.all(&mut table);
-            }
-            if hand_out.is_under_way() {
-                activator.activate();
-            }
+            hand_out.come_back(&mut table, inputs.have_ended(), &activator);
         }
     });
     Deduped { alerts: alerts_stream.as_collection(), counts: counts_stream }

@@ -92,12 +92,7 @@ pub fn detect<'scope>(
                 }
             }
             inputs.advance(of_batches, of_ticks);
-            if inputs.have_ended() {
-                hand_out.all(&mut keeper);
-            }
-            if hand_out.is_under_way() {
-                activator.activate();
-            }
+            hand_out.come_back(&mut keeper, inputs.have_ended(), &activator);
         }
     });
     Detected { alerts: alerts_stream, context: context_stream, watched: watched_stream }

@@ -93,12 +93,7 @@ pub fn history<'scope>(
                         }
                     }
                     inputs.advance(frontier.frontier(), tick_frontier.frontier());
-                    if inputs.have_ended() {
-                        hand_out.all(&mut tenants);
-                    }
-                    if hand_out.is_under_way() {
-                        activator.activate();
-                    }
+                    hand_out.come_back(&mut tenants, inputs.have_ended(), &activator);
                 }
             },
         )
@@ -117,20 +112,21 @@ impl Sliced for Tenants {
     fn begin_saving(&mut self) {
         self.rates.values_mut().for_each(Rates::begin_saving);
         let left = self.rates.keys().rev().cloned().collect();
-        self.saving = Some(Cut { known: Walk::default(), left, out: SavedHistory::default() });
+        let ratings = Vec::with_capacity(self.known.len());
+        let out = SavedHistory { seen: Vec::new(), ratings };
+        self.saving = Some(Cut { known: Walk::through(&self.known), left, out });
     }
 
     fn go_on_saving(&mut self, number: usize) -> Option<SavedHistory> {
         let Cut { known, left, out } = self.saving.as_mut()?;
         let rating = |key: &AlertKey, known: &Known| out.ratings.push((*key, known.rating()));
         let is_over = known.go_on(&self.known, number, rating);
+        let mut slice = number;
         while let Some(tenant) = left.last() {
-            let seen = self.rates.get_mut(tenant)?.go_on_saving(number)?;
+            let rates = self.rates.get_mut(tenant).filter(|_| slice > 0)?;
+            let seen = rates.go_on_saving(slice)?;
+            slice = slice.saturating_sub(rates.len().max(1));
             out.seen.extend(left.pop().map(|tenant| (tenant, seen)));
-            // A slice is of one tenant, unless it is all that there is.
-            if number < usize::MAX && !left.is_empty() {
-                return None;
-            }
         }
         is_over.then(|| self.saving.take().map(|cut| cut.out)).flatten()
     }

@@ -150,8 +150,9 @@ impl Rates {
             pools: pools.clone(),
             levels: levels.iter().map(level).collect(),
         };
-        let firsts = levels.keys().map(|level| (*level, Walk::default())).collect();
-        self.saving = Some(Cut { keys: Walk::default(), firsts, out });
+        let first = |(level, known): (&u64, &Level)| (*level, Walk::through(&known.first));
+        let firsts = levels.iter().map(first).collect();
+        self.saving = Some(Cut { keys: Walk::through(&self.seen.keys), firsts, out });
     }
 
     /// Hands out up to `number` keys and entities more; all of it once nothing is left.

@@ -8,6 +8,7 @@ use super::epochs::Epoch;
 use super::shelf::Shelf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use timely::scheduling::Activator;
 
 /// A cut under way, and what was handed out so far.
 #[derive(Debug)]
@@ -69,21 +70,26 @@ impl<O: Default> Saving<O> {
 pub struct Walk<K> {
     /// Keys up to this one are done.
     upto: Option<K>,
-    /// Keys behind it that were done before their turn, or came after the cut was made.
+    /// The greatest key that there was: whoever came later and is greater is never waited for.
+    last: Option<K>,
+    /// Keys between the two that were done before their turn, or came after the cut was made.
     done: BTreeSet<K>,
 }
 
-impl<K> Default for Walk<K> {
-    fn default() -> Self {
-        Walk { upto: None, done: BTreeSet::new() }
-    }
-}
-
 impl<K: Ord + Clone> Walk<K> {
+    /// A cut through a table as it is now.
+    pub fn through<V>(table: &BTreeMap<K, V>) -> Self {
+        let last = table.last_key_value().map(|(key, _)| key.clone());
+        Walk { upto: None, last, done: BTreeSet::new() }
+    }
+
     /// An entry is about to change, to come or to go: whether what it is now, if it is there, is
     /// to be handed out first.
     pub fn is_due(&mut self, key: &K) -> bool {
-        self.upto.as_ref().is_none_or(|upto| upto < key) && self.done.insert(key.clone())
+        self.last.as_ref().is_some_and(|last| key <= last)
+            && self.upto.as_ref().is_none_or(|upto| upto < key)
+            && !self.done.contains(key)
+            && self.done.insert(key.clone())
     }
 
     /// Hands up to `number` more entries to `save`; says whether those were the last.
@@ -93,8 +99,9 @@ impl<K: Ord + Clone> Walk<K> {
         number: usize,
         mut save: impl FnMut(&K, &V),
     ) -> bool {
+        let Some(end) = &self.last else { return true };
         let from = self.upto.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = table.range((from, Bound::Unbounded));
+        let mut rest = table.range((from, Bound::Included(end)));
         let mut last = None;
         for (key, value) in rest.by_ref().take(number) {
             if !self.done.remove(key) {
@@ -152,13 +159,24 @@ impl<T> HandOut<T> {
     }
 
     /// Hands out the rest.
-    pub fn all(&mut self, table: &mut impl Sliced<Saved = T>) {
+    fn all(&mut self, table: &mut impl Sliced<Saved = T>) {
         self.slots(usize::MAX, table);
     }
 
-    /// Whether there is more to hand out: the operator has to come back for it.
-    pub fn is_under_way(&self) -> bool {
-        self.epoch.is_some()
+    /// Has the operator come back for what there is more to hand out; it does not when its inputs
+    /// `have_ended`, so that all is handed out then.
+    pub fn come_back(
+        &mut self,
+        table: &mut impl Sliced<Saved = T>,
+        have_ended: bool,
+        activator: &Activator,
+    ) {
+        if have_ended {
+            self.all(table);
+        }
+        if self.epoch.is_some() {
+            activator.activate();
+        }
     }
 
     fn slots(&mut self, slots: usize, table: &mut impl Sliced<Saved = T>) {

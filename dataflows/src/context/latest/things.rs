@@ -133,7 +133,8 @@ impl Sliced for Things {
     type Saved = Vec<SavedThing>;
 
     fn begin_saving(&mut self) {
-        self.saving = Some(Default::default());
+        let out = Vec::with_capacity(self.entries.len());
+        self.saving = Some((Walk::through(&self.entries), out));
     }
 
     fn go_on_saving(&mut self, number: usize) -> Option<Vec<SavedThing>> {

@@ -21,7 +21,10 @@ fn facts((edges, alerts, flaps): (Vec<(u8, u8)>, Vec<(u8, u8)>, Vec<usize>)) -> 
 
 fn told(handed: &Option<Handed>) -> Option<Vec<String>> {
     let handed = handed.as_ref()?;
-    Some(handed.iter().flat_map(|(_, saved)| saved.told()).collect())
+    let mut handed: Vec<_> = handed.iter().collect();
+    handed.sort_by_key(|(name, _)| name);
+    let told = handed.iter().flat_map(|(name, saved)| [vec![name.to_string()], saved.told()]);
+    Some(told.flatten().collect())
 }
 
 proptest! {
@@ -37,7 +40,7 @@ proptest! {
         let facts = facts(world);
         let at = at.index(facts.len());
         let params = Params::default();
-        let name = SmolStr::new("t");
+        let names = ["t", "u"].map(SmolStr::new);
         let mut tenants = Tenants::default();
         let (mut then, mut handed) = (None, None);
         for (step, fact) in facts.into_iter().enumerate() {
@@ -49,10 +52,12 @@ proptest! {
                 handed = tenants.go_on_saving(slice);
             }
             let now = START + 60 + age * step as Seconds;
-            let state = tenants.states.entry(name.clone()).or_default();
-            state.apply(vec![fact], now, &params, &mut |_, _| ());
-            if state.is_empty() {
-                tenants.remove(&name);
+            for name in &names {
+                let state = tenants.states.entry(name.clone()).or_default();
+                state.apply(vec![fact.clone()], now, &params, &mut |_, _| ());
+                if state.is_empty() {
+                    tenants.remove(name);
+                }
             }
         }
         let handed = handed.or_else(|| tenants.go_on_saving(usize::MAX));
