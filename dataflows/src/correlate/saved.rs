@@ -39,10 +39,22 @@ pub struct Verdict {
 
 /// What is known of a group beside its members.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SavedGroup {
+struct SavedGroup {
     first: AlertKey,
     source: Option<(EntityId, Seconds)>,
     degraded: bool,
+}
+
+impl SavedTenant {
+    /// What is kept of groups, to which alerts are added; two words a group.
+    pub fn of_groups(groups: &BTreeMap<AlertKey, Members>) -> SavedTenant {
+        let group = |(first, members): (&AlertKey, &Members)| SavedGroup {
+            first: *first,
+            source: members.source,
+            degraded: members.degraded,
+        };
+        SavedTenant { groups: groups.iter().map(group).collect(), ..SavedTenant::default() }
+    }
 }
 
 #[cfg(test)]
@@ -82,24 +94,6 @@ impl Extend<SavedAlert> for SavedTenant {
 }
 
 impl Tenant {
-    /// Begins to hand out what must be kept of it as it is now.
-    pub fn begin_saving(&mut self) {
-        self.world.begin_saving();
-        let group = |(first, members): (&AlertKey, &Members)| SavedGroup {
-            first: *first,
-            source: members.source,
-            degraded: members.degraded,
-        };
-        // Two words a group.
-        self.saved_groups = self.world.groups.iter().map(group).collect();
-    }
-
-    /// Hands out what concerns up to `nodes` more; all of it once nothing is left.
-    pub fn go_on_saving(&mut self, nodes: usize) -> Option<SavedTenant> {
-        let saved = self.world.go_on_saving(nodes)?;
-        Some(SavedTenant { groups: std::mem::take(&mut self.saved_groups), ..saved })
-    }
-
     /// Begins with what was decided before, and with an epoch's facts that are all that stands;
     /// rows and groups are put up anew.
     pub fn restore(

@@ -3,7 +3,6 @@
 use super::assemble;
 use super::dirt::Dirt;
 use super::region::{decide, frozen, leave_group};
-use super::saved::SavedGroup;
 use super::world::{Placed, World, carries_faults};
 use super::{Fact, Outcome};
 use crate::model::{
@@ -23,8 +22,6 @@ pub struct Tenant {
     rows: HashMap<AlertKey, Arc<AlertRow>>,
     /// Whether every group has to be looked at again.
     all_dirty: bool,
-    /// Groups as they were when the cut was made that is under way.
-    pub saved_groups: Vec<SavedGroup>,
 }
 
 /// Where changes go.

@@ -2,7 +2,7 @@
 
 use super::saved::SavedTenant;
 use super::tenant::Tenant;
-use crate::ops::saving::Sliced;
+use crate::ops::saving::{InTurn, Sliced};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -10,25 +10,15 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct Tenants {
     pub(super) states: BTreeMap<SmolStr, Tenant>,
-    saving: Option<Cut>,
-}
-
-/// A cut under way.
-struct Cut {
-    /// Whose turn is still to come, the next one last.
-    left: Vec<SmolStr>,
-    out: Vec<(SmolStr, SavedTenant)>,
+    saving: Option<InTurn<SavedTenant>>,
 }
 
 impl Tenants {
     /// Forgets a tenant of whom nothing is known any more.
     pub fn remove(&mut self, name: &SmolStr) {
         let Some(mut state) = self.states.remove(name) else { return };
-        if let Some(Cut { left, out }) = &mut self.saving
-            && let Some(at) = left.iter().position(|other| other == name)
-        {
-            left.remove(at);
-            out.extend(state.go_on_saving(usize::MAX).map(|saved| (name.clone(), saved)));
+        if let Some(saving) = &mut self.saving {
+            saving.before_gone(name, || state.world.go_on_saving(usize::MAX));
         }
     }
 }
@@ -37,20 +27,15 @@ impl Sliced for Tenants {
     type Saved = Vec<(SmolStr, SavedTenant)>;
 
     fn begin_saving(&mut self) {
-        self.states.values_mut().for_each(Tenant::begin_saving);
-        let left = self.states.keys().rev().cloned().collect();
-        self.saving = Some(Cut { left, out: Vec::new() });
+        self.states.values_mut().for_each(|state| state.world.begin_saving());
+        self.saving = Some(InTurn::over(self.states.keys()));
     }
 
     fn go_on_saving(&mut self, nodes: usize) -> Option<Self::Saved> {
-        let Cut { left, out } = self.saving.as_mut()?;
-        let mut slice = nodes;
-        while let Some(name) = left.last() {
-            let state = self.states.get_mut(name).filter(|_| slice > 0)?;
-            let saved = state.go_on_saving(slice)?;
-            slice = slice.saturating_sub(state.world.len().max(1));
-            out.extend(left.pop().map(|name| (name, saved)));
-        }
-        self.saving.take().map(|cut| cut.out)
+        let is_over = self.saving.as_mut()?.go_on(nodes, |name, slice| {
+            let world = &mut self.states.get_mut(name)?.world;
+            Some((world.go_on_saving(slice)?, world.len()))
+        });
+        self.saving.take_if(|_| is_over).map(InTurn::into_all)
     }
 }

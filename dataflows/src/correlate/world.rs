@@ -288,12 +288,13 @@ impl World {
         Some(placed)
     }
 
-    /// Begins to hand out all alerts as they are now.
+    /// Begins to hand out what must be kept of groups and alerts as they are now.
     pub fn begin_saving(&mut self) {
-        self.saving = Some(Saving::of(self.nodes.len()));
+        let groups = SavedTenant::of_groups(&self.groups);
+        self.saving = Some(Saving::onto(groups, self.nodes.len()));
     }
 
-    /// Hands out those of up to `nodes` more; all of them once none is left.
+    /// Hands out the alerts of up to `nodes` more; all that is kept once none is left.
     pub fn go_on_saving(&mut self, nodes: usize) -> Option<SavedTenant> {
         let World { saving, nodes: all, alerts, .. } = self;
         let saved = saving.as_mut()?.go_on(nodes, |node| saved_of(&all[node], alerts))?;

@@ -3,7 +3,7 @@
 use super::rate::{Rates, Seen};
 use crate::model::{AlertKey, Annotated, NameId, Rated, Seconds};
 use crate::ops::epochs::{Epoch, Inputs, Tick};
-use crate::ops::saving::{HandOut, Sliced, Walk};
+use crate::ops::saving::{HandOut, InTurn, Sliced, Walk};
 use crate::ops::shelf::Shelf;
 use crate::params::Params;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -34,9 +34,8 @@ struct Tenants {
 /// A cut under way.
 struct Cut {
     known: Walk<AlertKey>,
-    /// Whose history is still to come, the next one last.
-    left: Vec<SmolStr>,
-    out: SavedHistory,
+    ratings: Vec<(AlertKey, Rating)>,
+    seen: InTurn<Seen>,
 }
 
 /// How rare an alert is, and how particular its name, thousandths of a nat.
@@ -111,24 +110,21 @@ impl Sliced for Tenants {
 
     fn begin_saving(&mut self) {
         self.rates.values_mut().for_each(Rates::begin_saving);
-        let left = self.rates.keys().rev().cloned().collect();
         let ratings = Vec::with_capacity(self.known.len());
-        let out = SavedHistory { seen: Vec::new(), ratings };
-        self.saving = Some(Cut { known: Walk::through(&self.known), left, out });
+        let (known, seen) = (Walk::through(&self.known), InTurn::over(self.rates.keys()));
+        self.saving = Some(Cut { known, ratings, seen });
     }
 
     fn go_on_saving(&mut self, number: usize) -> Option<SavedHistory> {
-        let Cut { known, left, out } = self.saving.as_mut()?;
-        let rating = |key: &AlertKey, known: &Known| out.ratings.push((*key, known.rating()));
-        let is_over = known.go_on(&self.known, number, rating);
-        let mut slice = number;
-        while let Some(tenant) = left.last() {
-            let rates = self.rates.get_mut(tenant).filter(|_| slice > 0)?;
-            let seen = rates.go_on_saving(slice)?;
-            slice = slice.saturating_sub(rates.len().max(1));
-            out.seen.extend(left.pop().map(|tenant| (tenant, seen)));
-        }
-        is_over.then(|| self.saving.take().map(|cut| cut.out)).flatten()
+        let Cut { known, ratings, seen } = self.saving.as_mut()?;
+        let rating = |key: &AlertKey, known: &Known| ratings.push((*key, known.rating()));
+        let mut is_over = known.go_on(&self.known, number, rating);
+        is_over &= seen.go_on(number, |tenant, slice| {
+            let rates = self.rates.get_mut(tenant)?;
+            Some((rates.go_on_saving(slice)?, rates.len()))
+        });
+        let Cut { ratings, seen, .. } = self.saving.take_if(|_| is_over)?;
+        Some(SavedHistory { seen: seen.into_all(), ratings })
     }
 }
 
@@ -145,10 +141,10 @@ impl Tenants {
 
     /// An alert is about to come or to go.
     fn before_change(&mut self, key: AlertKey) {
-        if let Some(Cut { known, out, .. }) = &mut self.saving
-            && known.is_due(&key)
-        {
-            out.ratings.extend(self.known.get(&key).map(|known| (key, known.rating())));
+        if let Some(Cut { known, ratings, .. }) = &mut self.saving {
+            known.before_change(&self.known, &key, |key, known| {
+                ratings.push((*key, known.rating()));
+            });
         }
     }
 
@@ -167,7 +163,6 @@ impl Tenants {
         for (key, (surprise_milli, specific_milli)) in restored {
             // Its beginning is among what was seen.
             if net.contains_key(&key) {
-                self.before_change(key);
                 self.known.insert(key, Known { surprise_milli, specific_milli, rows: 0 });
             }
         }

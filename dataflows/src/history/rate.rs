@@ -173,16 +173,16 @@ impl Rates {
     /// What is known of a key, and of when its entity was first seen, is about to change.
     fn before_change(&mut self, level: u64, (entity, name): (EntityId, NameId)) {
         let Some(Cut { keys, firsts, out }) = &mut self.saving else { return };
-        if keys.is_due(&(entity, name))
-            && let Some(series) = self.seen.keys.get(&(entity, name))
+        keys.before_change(&self.seen.keys, &(entity, name), |key, series| {
+            out.keys.insert(*key, series.clone());
+        });
+        if let Some(walk) = firsts.get_mut(&level)
+            && let Some(known) = self.seen.levels.get(&level)
+            && let Some(out) = out.levels.get_mut(&level)
         {
-            out.keys.insert((entity, name), series.clone());
-        }
-        if firsts.get_mut(&level).is_some_and(|walk| walk.is_due(&entity))
-            && let Some(bucket) = self.seen.levels.get(&level).and_then(|l| l.first.get(&entity))
-            && let Some(level) = out.levels.get_mut(&level)
-        {
-            level.first.insert(entity, *bucket);
+            walk.before_change(&known.first, &entity, |entity, bucket| {
+                out.first.insert(*entity, *bucket);
+            });
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::epochs::Epoch;
 use super::shelf::Shelf;
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use timely::scheduling::Activator;
@@ -25,7 +26,12 @@ pub struct Saving<O> {
 impl<O: Default> Saving<O> {
     /// A cut through so many slots as they are now.
     pub fn of(limit: usize) -> Self {
-        Saving { limit, next: 0, done: vec![0; limit.div_ceil(64)], out: O::default() }
+        Saving::onto(O::default(), limit)
+    }
+
+    /// The same, added to what was copied at once.
+    pub fn onto(out: O, limit: usize) -> Self {
+        Saving { limit, next: 0, done: vec![0; limit.div_ceil(64)], out }
     }
 
     /// A slot is about to change, or to be given to another; `save` gives what is in it.
@@ -92,6 +98,15 @@ impl<K: Ord + Clone> Walk<K> {
             && self.done.insert(key.clone())
     }
 
+    /// The same, and hands what there is to `save`.
+    pub fn before_change<V>(&mut self, table: &BTreeMap<K, V>, key: &K, save: impl FnOnce(&K, &V)) {
+        if self.is_due(key)
+            && let Some(value) = table.get(key)
+        {
+            save(key, value);
+        }
+    }
+
     /// Hands up to `number` more entries to `save`; says whether those were the last.
     pub fn go_on<V>(
         &mut self,
@@ -112,6 +127,51 @@ impl<K: Ord + Clone> Walk<K> {
         let is_over = rest.next().is_none();
         self.upto = last.cloned().or(self.upto.take());
         is_over
+    }
+}
+
+/// Cuts through tables that have names, one after the other.
+#[derive(Debug)]
+pub struct InTurn<T> {
+    /// Whose turn is still to come, the next one last.
+    left: Vec<SmolStr>,
+    out: Vec<(SmolStr, T)>,
+}
+
+impl<T> InTurn<T> {
+    /// Through the tables that there are now.
+    pub fn over<'n>(names: impl DoubleEndedIterator<Item = &'n SmolStr>) -> Self {
+        InTurn { left: names.rev().cloned().collect(), out: Vec::new() }
+    }
+
+    /// Hands out up to `slice` entries more, or all of one table; `go_on` does so for the table
+    /// named, and says how many entries it has once they are all handed out. Says whether those
+    /// were the last.
+    pub fn go_on(
+        &mut self,
+        mut slice: usize,
+        mut go_on: impl FnMut(&SmolStr, usize) -> Option<(T, usize)>,
+    ) -> bool {
+        while slice > 0
+            && let Some((saved, entries)) = self.left.last().and_then(|name| go_on(name, slice))
+        {
+            slice = slice.saturating_sub(entries.max(1));
+            self.out.extend(self.left.pop().map(|name| (name, saved)));
+        }
+        self.left.is_empty()
+    }
+
+    /// A table is about to go; `rest` hands out what is left of it.
+    pub fn before_gone(&mut self, name: &SmolStr, rest: impl FnOnce() -> Option<T>) {
+        if let Some(at) = self.left.iter().position(|other| other == name) {
+            self.left.remove(at);
+            self.out.extend(rest().map(|saved| (name.clone(), saved)));
+        }
+    }
+
+    /// All that was handed out.
+    pub fn into_all(self) -> Vec<(SmolStr, T)> {
+        self.out
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::things::SWEEP_MIN;
 use super::*;
-use crate::model::Op;
-use crate::model::Silence;
+use crate::model::{Op, Silence};
 use crate::ops::saving::Sliced;
 use proptest::prelude::*;
 

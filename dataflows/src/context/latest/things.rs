@@ -121,10 +121,10 @@ impl Things {
     }
 
     fn before_change(&mut self, key: &Key) {
-        if let Some((walk, out)) = &mut self.saving
-            && walk.is_due(key)
-        {
-            out.extend(self.entries.get(key).map(|thing| SavedThing::of(key, thing)));
+        if let Some((walk, out)) = &mut self.saving {
+            walk.before_change(&self.entries, key, |key, thing| {
+                out.push(SavedThing::of(key, thing));
+            });
         }
     }
 }
