@@ -9,6 +9,7 @@
 //! byte; the sinks only carry what they are given. Nothing here decides what
 //! belongs to an incident.
 
+pub mod table;
 pub mod standing;
 pub mod ledger;
 pub mod wire;

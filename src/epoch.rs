@@ -10,6 +10,7 @@
 //! never going back (SEMANTICS rule 6). Everything is bounded: what does not fit is
 //! refused before it is decoded, and the sender is told to come again.
 
+mod ahead;
 mod entry;
 mod order;
 mod cut;
@@ -17,6 +18,7 @@ mod keep;
 mod queue;
 mod recover;
 
+pub use ahead::{Ahead, AheadLimits, Behind, ahead};
 pub use cut::Cuts;
 pub use entry::{EntryError, Run};
 pub use keep::{Continued, Keeping, Leading, fill};
@@ -27,7 +29,7 @@ pub use recover::{Listeners, RecoverError, Recovered, first_run, recover, recove
 use crate::ingest::Reservation;
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
 use causeway_dataflows::ops::epochs::Tick;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 
 /// An epoch that is on disk, on its way to the engine.
 #[derive(Debug)]
@@ -48,7 +50,7 @@ pub struct Formed {
 /// When the engine stopped.
 pub fn feed(
     queue: &Queue,
-    formed: &Receiver<Formed>,
+    formed: Behind,
     mut feeder: Feeder,
     notes: &Sender<Tick>,
 ) -> Result<(), RuntimeError> {

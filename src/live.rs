@@ -73,8 +73,6 @@ pub use stop::Signal;
 
 /// Epochs under way at a time: one being worked on, one ready behind it.
 const OUTSTANDING_MAX: usize = 2;
-/// Epochs that are on disk and wait for the engine.
-const FORMED_MAX: usize = 2;
 /// The exit code when the journal cannot be written.
 const EXIT_IO: i32 = 74;
 /// How long a drain waits for sources that tell others of their end, and for clients.

@@ -7,7 +7,7 @@ use super::ndjson::toggle;
 use crate::harness::RowDigest;
 use causeway::canonical::{Format, Framing, Origin};
 use causeway::clock::{ManualClock, SharedClock};
-use causeway::epoch::{Continued, Keeping, Queue, Run, feed};
+use causeway::epoch::{AheadLimits, Continued, Keeping, Queue, Run, ahead, feed};
 use causeway::ingest::Intake;
 use causeway::ingest::chunk::Chunk;
 use causeway::ingest::reception::{Reception, Surroundings};
@@ -18,16 +18,15 @@ use causeway::telemetry::engine::Shown;
 use causeway::telemetry::{EngineBooks, JournalBooks, Metrics};
 use causeway_dataflows::model::ContextEvent;
 use causeway_dataflows::params::Params;
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::unbounded;
 use smol_str::SmolStr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// As in the live process: epochs under way, and on disk before them.
+/// As in the live process: epochs under way.
 const OUTSTANDING_MAX: usize = 2;
-const FORMED_MAX: usize = 2;
 /// Between two looks at whether there is room, or nothing left to do.
 const LOOK: Duration = Duration::from_micros(200);
 
@@ -81,7 +80,7 @@ impl Live {
         });
         let (feeder, mut collector) =
             start(workers, params, OUTSTANDING_MAX).expect("timely starts its threads");
-        let (next, formed) = bounded(FORMED_MAX);
+        let (next, formed) = ahead(AheadLimits::default());
         let (notes, ticks) = unbounded();
         let waiting = Arc::clone(&queue);
         let keeper = std::thread::spawn(move || {
@@ -90,7 +89,7 @@ impl Live {
         });
         let waiting = Arc::clone(&queue);
         let feeder = std::thread::spawn(move || {
-            feed(&waiting, &formed, feeder, &notes).expect("the workers run");
+            feed(&waiting, formed, feeder, &notes).expect("the workers run");
         });
         let answered = books.clone();
         let answers = std::thread::spawn(move || {

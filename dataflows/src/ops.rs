@@ -4,6 +4,7 @@ pub mod wheel;
 pub mod epochs;
 pub mod shelf;
 pub mod saving;
+pub mod turn;
 pub mod join;
 pub mod matcher;
 pub mod window;

@@ -15,6 +15,7 @@ use crate::ops::epochs::{Epoch, Tick};
 use crate::ops::join::resolve;
 use crate::ops::shelf::Shelf;
 use crate::ops::tap::{Row, Stage, Tap};
+use crate::ops::turn::Turn;
 use crate::params::Params;
 use crate::suppress::suppress;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -83,6 +84,7 @@ pub struct Memory {
     history: Shelf<SavedHistory>,
     tenants: Shelf<Vec<(SmolStr, SavedTenant)>>,
     findings: Shelf<Vec<SavedFinding>>,
+    turn: Turn,
 }
 
 /// All that a computation remembers after an epoch, and what the rest of it follows from.
@@ -105,17 +107,33 @@ pub struct Saved {
 impl Memory {
     /// The memory of a worker that begins with `saved`, its share of a computation.
     pub fn after(saved: Option<Saved>) -> Memory {
-        let Some(Saved { watches, keys, things, history, tenants, findings }) = saved else {
-            return Memory::default();
+        let (watches, keys, things, history, tenants, findings) = match saved {
+            Some(Saved { watches, keys, things, history, tenants, findings }) => (
+                Some(watches),
+                Some(keys),
+                Some(things),
+                Some(history),
+                Some(tenants),
+                Some(findings),
+            ),
+            None => Default::default(),
         };
+        let turn = Turn::default();
         Memory {
-            watches: Shelf::with(Some(watches)),
-            keys: Shelf::with(Some(keys)),
-            things: Shelf::with(Some(things)),
-            history: Shelf::with(Some(history)),
-            tenants: Shelf::with(Some(tenants)),
-            findings: Shelf::with(Some(findings)),
+            watches: Shelf::with(watches, &turn),
+            keys: Shelf::with(keys, &turn),
+            things: Shelf::with(things, &turn),
+            history: Shelf::with(history, &turn),
+            tenants: Shelf::with(tenants, &turn),
+            findings: Shelf::with(findings, &turn),
+            turn,
         }
+    }
+
+    /// One operator may hand out one `part`th of a slice of what it remembers, whoever has
+    /// something to hand out first; before any was given all may hand out what they have.
+    pub fn give_turn(&self, part: usize) {
+        self.turn.give(part);
     }
 
     /// Asks for what is remembered after `epoch`, before it is fed.
@@ -131,7 +149,7 @@ impl Memory {
     /// What was remembered after `epoch`, once all of it was handed out: the computation is
     /// through with the epoch by then, and perhaps with later ones.
     pub fn take(&self, epoch: Epoch) -> Option<Saved> {
-        let Memory { watches, keys, things, history, tenants, findings } = self;
+        let Memory { watches, keys, things, history, tenants, findings, turn: _ } = self;
         let all = watches.has(epoch)
             && keys.has(epoch)
             && things.has(epoch)

@@ -12,6 +12,7 @@ mod track;
 #[cfg(test)]
 mod tests;
 
+use super::table::Table;
 use super::wire::{Lineage, Message, Revision, RevisionEvent, Time, convert};
 use crate::runtime::EpochOutput;
 use crate::settings::EmissionSettings;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use track::Track;
 
-pub use saved::SavedLedger;
+pub use saved::{LedgerState, SavedLedger};
 
 /// When to speak.
 #[derive(Clone, Copy, Debug)]
@@ -60,14 +61,16 @@ impl Default for Emission {
 /// Public identities of all standing incidents.
 pub struct Ledger {
     emission: Emission,
-    tracks: BTreeMap<IncidentKey, Track>,
+    tracks: Table<IncidentKey, Track>,
     /// Which incident each alert is in now.
     homes: BTreeMap<AlertKey, IncidentKey>,
-    counts: BTreeMap<AlertKey, AlertCount>,
+    counts: Table<AlertKey, AlertCount>,
     /// Tracks that have something to say, by when.
     due: BTreeSet<(Seconds, IncidentKey)>,
     /// Revisions told so far.
     pub told: u64,
+    /// The same when the snapshot under way began.
+    told_then: u64,
 }
 
 impl Ledger {
@@ -75,11 +78,12 @@ impl Ledger {
     pub fn new(emission: Emission) -> Self {
         Ledger {
             emission,
-            tracks: BTreeMap::new(),
+            tracks: Table::default(),
             homes: BTreeMap::new(),
-            counts: BTreeMap::new(),
+            counts: Table::default(),
             due: BTreeSet::new(),
             told: 0,
+            told_then: 0,
         }
     }
 
@@ -135,9 +139,11 @@ impl Ledger {
     /// Counts reach a revision when it is next told; a last count of a closed alert makes one due.
     fn take_counts(&mut self, output: &EpochOutput, now: Seconds) {
         for count in &output.counts {
-            let changed = self.counts.insert(count.key, *count) != Some(*count);
-            if changed
-                && let Some(home) = self.homes.get(&count.key).copied()
+            if self.counts.get(&count.key) == Some(count) {
+                continue;
+            }
+            self.counts.insert(count.key, *count);
+            if let Some(home) = self.homes.get(&count.key).copied()
                 && let Some(track) = self.tracks.get_mut(&home)
             {
                 track.note_change(now, false);
@@ -181,8 +187,8 @@ impl Ledger {
             claimants.push(claims::Claimant { track, members });
         }
         for (key, incident) in new {
-            let slot = self.tracks.entry(key);
-            slot.or_insert_with(|| Track::placeholder(now)).now = Some(incident);
+            let track = self.tracks.get_or_insert_with(key, || Track::placeholder(now));
+            track.now = Some(incident);
         }
         claimants
     }

@@ -10,6 +10,7 @@
 //! put_alert ► alerts
 //! ```
 
+use super::table::Table;
 use super::wire::{AlertRow, Message, RevisionEvent, Time};
 use smol_str::SmolStr;
 use std::cmp::Reverse;
@@ -128,12 +129,14 @@ struct Shared {
 
 struct Inner {
     incidents: Incidents,
-    alerts: BTreeMap<Place, Arc<AlertRow>>,
+    alerts: Table<Place, Arc<AlertRow>>,
     alert_places: BTreeMap<SmolStr, Place>,
     /// Resolved alerts by their last event, the first to be forgotten.
     alerts_resolved: BTreeSet<(Time, SmolStr)>,
     alerts_forgotten: u64,
     ring: Ring,
+    /// What is handed out for a snapshot, tables aside.
+    saving: Option<SavedStore>,
 }
 
 impl Store {
@@ -143,11 +146,12 @@ impl Store {
         let wake = tokio::sync::watch::Sender::new(stream::Tide::at(ring.last()));
         let inner = Inner {
             incidents: Incidents::default(),
-            alerts: BTreeMap::new(),
+            alerts: Table::default(),
             alert_places: BTreeMap::new(),
             alerts_resolved: BTreeSet::new(),
             alerts_forgotten: 0,
             ring,
+            saving: None,
         };
         Store { shared: Arc::new(Shared { limits, inner: RwLock::new(inner), wake }) }
     }

@@ -4,7 +4,7 @@ use super::cut::{Cut, Cuts};
 use super::entry::{DRAIN, Parts, Run};
 use super::order::{Order, Others};
 use super::queue::Waiting;
-use super::{Formed, Queue};
+use super::{Ahead, Formed, Queue};
 use crate::clock::SharedClock;
 use crate::dlq;
 use crate::journal::storage::{Disk, Storage};
@@ -12,7 +12,7 @@ use crate::journal::{FrameRef, JournalError, PartRef, Writer};
 use crate::runtime::EpochInput;
 use crate::telemetry::JournalBooks;
 use causeway_dataflows::model::Seconds;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub struct Keeping<S: Storage = Disk> {
     /// The time.
     pub clock: SharedClock,
     /// Who feeds them.
-    pub next: Sender<Formed>,
+    pub next: Ahead,
 }
 
 /// How far the forming of epochs has come.
@@ -176,7 +176,7 @@ impl<S: Storage> Keeping<S> {
             journal.forget()?;
         }
         // The engine is gone when nobody takes it, and whoever waits for the engine says so.
-        Ok(self.next.send(Formed { tick, input, rooms, save }).is_ok() && !tick.drain)
+        Ok(self.next.hand_on(Formed { tick, input, rooms, save }) && !tick.drain)
     }
 }
 

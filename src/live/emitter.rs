@@ -25,9 +25,16 @@ use crate::telemetry::engine::Shown;
 use causeway_dataflows::model::{AlertKey, AlertRow, Disposition, Seconds, Status};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::{Receiver, Sender};
+use saved::Saving;
 use smol_str::ToSmolStr;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Entries of a table that are handed out for a snapshot at a time: less than a millisecond.
+const SLICE: usize = 512;
+/// How long an answer is waited for in between.
+const BETWEEN: Duration = Duration::from_millis(1);
 
 /// What stands and stood, as far as the engine has answered; cloning shares it.
 #[derive(Clone)]
@@ -59,6 +66,8 @@ pub(super) struct Emitter {
     pruned: Seconds,
     /// Where what is remembered goes when a snapshot is wanted.
     parts: Option<Sender<Part>>,
+    /// The snapshot under way.
+    saving: Option<Saving>,
     /// Where what was found out about the topology is read back.
     listing: Listing,
 }
@@ -84,6 +93,7 @@ impl Emitter {
             sequence: 0,
             pruned: Seconds::MIN,
             parts,
+            saving: None,
             listing,
         }
     }
@@ -95,25 +105,36 @@ impl Emitter {
 
     /// Runs until the engine has answered its last epoch; returns the books of everything.
     pub(super) fn run(mut self, mut collector: Collector, ticks: &Receiver<Tick>) -> Tally {
-        while let Some(output) = collector.next_epoch() {
+        while let Some(output) = self.next(&mut collector) {
             // The tick of an epoch is sent before the epoch is.
             let Ok(tick) = ticks.recv() else { break };
             self.apply(&output, tick);
             if output.is_cut {
-                let (epoch, now) = (output.epoch, tick.now);
-                self.hand_on(|this| this.save(epoch, now));
+                self.begin_saving(output.epoch, tick.now);
             }
             while let Some((epoch, engine)) = collector.saved() {
-                self.hand_on(|_| Part::Engine { epoch, engine: Box::new(engine) });
+                self.hand_on(Part::Engine { epoch, engine: Box::new(engine) });
             }
         }
+        self.go_on_saving(usize::MAX);
         self.kept.tally()
     }
 
-    fn hand_on(&self, part: impl FnOnce(&Self) -> Part) {
+    /// The next answer; before it and until it is there a snapshot gets what it still wants.
+    fn next(&mut self, collector: &mut Collector) -> Option<EpochOutput> {
+        while self.saving.is_some() {
+            self.go_on_saving(SLICE);
+            if let Some(output) = collector.poll(BETWEEN) {
+                return Some(output);
+            }
+        }
+        collector.next_epoch()
+    }
+
+    fn hand_on(&self, part: Part) {
         if let Some(parts) = &self.parts {
             // A writer that is gone has told why.
-            let _ = parts.send(part(self));
+            let _ = parts.send(part);
         }
     }
 

@@ -9,7 +9,7 @@ use super::serving::Addresses;
 use super::sinks::Sinks;
 use super::snapshots::{Past, Snapshots};
 use super::standing;
-use super::{EXIT_IO, FORMED_MAX, LiveError, OUTSTANDING_MAX};
+use super::{EXIT_IO, LiveError, OUTSTANDING_MAX};
 use crate::clock::SharedClock;
 use crate::cluster::{Role, Shape, Table};
 use crate::console::reload::Requests;
@@ -19,7 +19,7 @@ use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::{Outbox, SinkBooks};
 use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
-use crate::epoch::{self, Keeping, Order, Queue, feed};
+use crate::epoch::{self, AheadLimits, Keeping, Order, Queue, feed};
 use crate::ingest::Intake;
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
@@ -35,7 +35,7 @@ use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
 use causeway_dataflows::ops::epochs::Tick;
 use causeway_dataflows::ops::tap::Tap;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -273,7 +273,7 @@ pub(super) fn feeding(
     (journal, last): (Option<epoch::Continued>, Option<Seconds>),
     orders: Option<Receiver<Order>>,
 ) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {
-    let (next, formed) = bounded(FORMED_MAX);
+    let (next, formed) = epoch::ahead(AheadLimits::default());
     let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
     let keeping = Keeping { queue, journal, letters: core.keeper.take(), clock, next };
     let role = core.listing.role();
@@ -293,7 +293,7 @@ pub(super) fn feeding(
     let queue = Arc::clone(&core.queue);
     Ok(named("epochs").spawn(move || {
         let _abort = AbortOnPanic;
-        feed(&queue, &formed, feeder, &notes)
+        feed(&queue, formed, feeder, &notes)
     })?)
 }
 

@@ -16,6 +16,7 @@ fn snapshot(epoch: u64) -> Snapshot {
     let incident = sample::incident();
     let store = crate::emit::store::Store::new(Default::default(), 1);
     store.publish(&Message::new(sample::opened()));
+    store.begin_saving();
     let counts = incident.members.iter().map(|member| AlertCount {
         key: member.key,
         count: 7,
@@ -24,7 +25,7 @@ fn snapshot(epoch: u64) -> Snapshot {
     let emission = Emission {
         counts: counts.collect(),
         incidents: vec![Arc::new(incident)],
-        store: store.save(),
+        store: store.go_on_saving(usize::MAX).unwrap(),
         sequence: 12,
         ..Emission::default()
     };

@@ -4,6 +4,7 @@ mod backup;
 mod cluster;
 mod collector;
 mod encrypted;
+mod held_up;
 mod kubernetes;
 pub(crate) mod process;
 mod looking;

@@ -3,14 +3,14 @@
 use super::again::{Again, emit, feed_again, surroundings};
 use causeway::canonical::Format;
 use causeway::clock::{ManualClock, SharedClock};
-use causeway::epoch::{Continued, Keeping, Queue, Run, feed};
+use causeway::epoch::{AheadLimits, Continued, Keeping, Queue, Run, ahead, feed};
 use causeway::ingest::reception::Delivery;
 use causeway::ingest::receptions::Receptions;
 use causeway::journal::{JournalError, Options, Reader, Writer};
 use causeway::runtime::{RuntimeError, start};
 use causeway::settings::Settings;
 use causeway::telemetry::{EngineBooks, JournalBooks};
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::unbounded;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -56,7 +56,7 @@ impl Life {
         let recovered = feed_again(reader, &receptions, &mut feeder, &notes).unwrap();
         let word = |text: &str| text.to_owned();
         let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
-        let (next, formed) = bounded(2);
+        let (next, formed) = ahead(AheadLimits::default());
         let own = Arc::clone(&queue);
         let keeper = std::thread::spawn(move || {
             let books = JournalBooks::new(&writer);
@@ -65,7 +65,7 @@ impl Life {
             keeping.lead(recovered.tick, None)
         });
         let own = Arc::clone(&queue);
-        let feeder = std::thread::spawn(move || feed(&own, &formed, feeder, &notes));
+        let feeder = std::thread::spawn(move || feed(&own, formed, feeder, &notes));
         Life { queue, receptions, keeper, feeder, emitter, told }
     }
 

@@ -16,7 +16,9 @@ use super::outside::{Log, Sender, Sink, Turns};
 use super::witness::Told;
 use causeway::clock::{ManualClock, SharedClock};
 use causeway::emit::ledger::{Emission, Ledger};
-use causeway::epoch::{Continued, Formed, Keeping, Leading, Queue, RecoverError, Run, feed_one};
+use causeway::epoch::{
+    AheadLimits, Behind, Continued, Keeping, Leading, Queue, RecoverError, Run, ahead, feed_one,
+};
 use causeway::ingest::receptions::Receptions;
 use causeway::journal::testing::{Fault, Sim};
 use causeway::journal::{JournalError, Options, Reader, Writer};
@@ -74,7 +76,7 @@ struct Life {
     receptions: Receptions,
     keeping: Keeping<Sim>,
     leading: Leading,
-    formed: Receiver<Formed>,
+    formed: Behind,
     feeder: Feeder,
     notes: crossbeam_channel::Sender<Tick>,
     ticks: Receiver<Tick>,
@@ -173,7 +175,7 @@ impl World {
         life.queue.close();
         let failed = |error: &dyn std::fmt::Display| format!("the drain: {error}");
         while life.keeping.lead_now(&mut life.leading).map_err(|e| failed(&e))? {}
-        while let Ok(formed) = life.formed.try_recv() {
+        while let Some(formed) = life.formed.try_next() {
             feed_one(&life.queue, formed, &mut life.feeder, &life.notes).map_err(|e| failed(&e))?;
         }
         life.turns.free();
@@ -219,7 +221,7 @@ impl World {
         };
         let word = |text: &str| text.to_owned();
         let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
-        let (next, formed) = unbounded();
+        let (next, formed) = ahead(AheadLimits::NONE);
         let books = JournalBooks::new(&writer);
         let journal = Some(Continued::new(writer, run, books));
         let keeping = Keeping { queue: Arc::clone(&queue), journal, letters: None, clock, next };
@@ -255,7 +257,7 @@ impl World {
             0 | 1 => self.log.go_on_with(&life.receptions, &self.clock, &mut self.rng),
             2 => drop(life.keeping.lead_now(&mut life.leading)?),
             3 => {
-                if let Ok(formed) = life.formed.try_recv() {
+                if let Some(formed) = life.formed.try_next() {
                     feed_one(&life.queue, formed, &mut life.feeder, &life.notes).unwrap();
                 }
             }

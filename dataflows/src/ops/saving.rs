@@ -6,6 +6,7 @@
 
 use super::epochs::Epoch;
 use super::shelf::Shelf;
+use super::turn::Turn;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -194,12 +195,14 @@ pub struct HandOut<T> {
     epoch: Option<Epoch>,
     /// How many at a time.
     slice: usize,
+    turn: Turn,
 }
 
 impl<T> HandOut<T> {
     /// With a slice of so many entries.
     pub fn new(memory: Shelf<T>, slice: usize) -> Self {
-        HandOut { memory, epoch: None, slice: slice.max(1) }
+        let turn = memory.turn();
+        HandOut { memory, epoch: None, slice: slice.max(1), turn }
     }
 
     /// Begins a cut if what is remembered after `epoch`, which has ended, was asked for.
@@ -212,10 +215,15 @@ impl<T> HandOut<T> {
         }
     }
 
-    /// Hands out a slice, and leaves all of it once it has everything; before an epoch rather
-    /// than after one, so that less of what it changes is copied first.
+    /// Hands out a slice if it is its turn, and leaves all of it once it has everything; before
+    /// an epoch rather than after one, so that less of what it changes is copied first.
     pub fn some(&mut self, table: &mut impl Sliced<Saved = T>) {
-        self.slots(self.slice, table);
+        if self.epoch.is_some() {
+            match self.turn.take(self.slice) {
+                0 => {}
+                slots => self.slots(slots, table),
+            }
+        }
     }
 
     /// Hands out the rest.

@@ -6,6 +6,7 @@
 //! up in its first epoch all that stands, and takes nothing back.
 
 use super::epochs::Epoch;
+use super::turn::Turn;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -19,6 +20,7 @@ struct Held<T> {
     begin: Option<T>,
     wanted: BTreeSet<Epoch>,
     left: BTreeMap<Epoch, T>,
+    turn: Turn,
 }
 
 impl<T> Clone for Shelf<T> {
@@ -29,14 +31,20 @@ impl<T> Clone for Shelf<T> {
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
-        Shelf::with(None)
+        Shelf::with(None, &Turn::default())
     }
 }
 
 impl<T> Shelf<T> {
-    /// The place of an operator that is to begin with `begin`.
-    pub fn with(begin: Option<T>) -> Self {
-        Shelf(Rc::new(RefCell::new(Held { begin, wanted: BTreeSet::new(), left: BTreeMap::new() })))
+    /// The place of an operator that is to begin with `begin`, and hands out in its `turn`.
+    pub fn with(begin: Option<T>, turn: &Turn) -> Self {
+        let (wanted, left, turn) = (BTreeSet::new(), BTreeMap::new(), turn.clone());
+        Shelf(Rc::new(RefCell::new(Held { begin, wanted, left, turn })))
+    }
+
+    /// When the operator may hand out a slice.
+    pub fn turn(&self) -> Turn {
+        self.0.borrow().turn.clone()
     }
 
     /// What to begin with; the operator takes it once.
@@ -84,7 +92,7 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_for_is_left() {
-        let shelf = Shelf::with(Some(1));
+        let shelf = Shelf::with(Some(1), &Turn::default());
         let operator = shelf.clone();
         assert_eq!((operator.begin(), operator.begin()), (Some(1), None));
         shelf.want(7);

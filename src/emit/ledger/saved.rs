@@ -1,7 +1,8 @@
-//! The ledger as a snapshot holds it.
+//! The ledger as a snapshot holds it, handed out in slices.
 
 use super::track::{SavedTrack, Track};
 use super::{Emission, Ledger};
+use crate::emit::table::Keep;
 use crate::emit::wire::Message;
 use crate::runtime::EpochOutput;
 use causeway_dataflows::model::{AlertCount, AlertKey, Incident, IncidentKey, Seconds};
@@ -14,8 +15,44 @@ use std::sync::Arc;
 /// All identities between two epochs. The incidents themselves are kept beside it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SavedLedger {
-    tracks: Vec<(IncidentKey, SavedTrack)>,
-    told: u64,
+    pub(super) tracks: Vec<(IncidentKey, SavedTrack)>,
+    pub(super) told: u64,
+}
+
+/// All that a snapshot holds of a ledger.
+#[derive(Clone, Debug, Default)]
+pub struct LedgerState {
+    /// Identities.
+    pub ledger: SavedLedger,
+    /// The incidents that stand.
+    pub incidents: Vec<Arc<Incident>>,
+    /// Exact counts of standing alerts.
+    pub counts: Vec<AlertCount>,
+}
+
+impl Keep<IncidentKey> for Track {
+    type Kept = (Vec<(IncidentKey, SavedTrack)>, Vec<Arc<Incident>>);
+
+    fn room(entries: usize) -> Self::Kept {
+        (Vec::with_capacity(entries), Vec::with_capacity(entries))
+    }
+
+    fn keep(&self, key: &IncidentKey, (tracks, incidents): &mut Self::Kept) {
+        tracks.push((*key, self.save()));
+        incidents.extend(self.now.clone());
+    }
+}
+
+impl Keep<AlertKey> for AlertCount {
+    type Kept = Vec<AlertCount>;
+
+    fn room(entries: usize) -> Self::Kept {
+        Vec::with_capacity(entries)
+    }
+
+    fn keep(&self, _: &AlertKey, kept: &mut Self::Kept) {
+        kept.push(*self);
+    }
 }
 
 /// A change of the incidents that stand.
@@ -50,10 +87,21 @@ impl Ledger {
         (ledger, told)
     }
 
-    /// What must be kept of it.
-    pub fn save(&self) -> SavedLedger {
-        let tracks = self.tracks.iter().map(|(key, track)| (*key, track.save()));
-        SavedLedger { tracks: tracks.collect(), told: self.told }
+    /// Begins to hand out what must be kept of it as it is now.
+    pub fn begin_saving(&mut self) {
+        self.tracks.begin_saving();
+        self.counts.begin_saving();
+        self.told_then = self.told;
+    }
+
+    /// Hands out up to `entries` more of each table; all of it once nothing is left.
+    pub fn go_on_saving(&mut self, entries: usize) -> Option<LedgerState> {
+        if !(self.tracks.go_on_saving(entries) & self.counts.go_on_saving(entries)) {
+            return None;
+        }
+        let ((tracks, incidents), counts) = (self.tracks.take_saved()?, self.counts.take_saved()?);
+        let ledger = SavedLedger { tracks, told: self.told_then };
+        Some(LedgerState { ledger, incidents, counts })
     }
 
     /// The ledger again, for the incidents and counts that stood with it.
@@ -63,7 +111,8 @@ impl Ledger {
         incidents: &BTreeMap<IncidentKey, Arc<Incident>>,
         counts: BTreeMap<AlertKey, AlertCount>,
     ) -> Ledger {
-        let mut ledger = Ledger { counts, told: saved.told, ..Ledger::new(emission) };
+        let mut ledger = Ledger { told: saved.told, ..Ledger::new(emission) };
+        ledger.counts.extend(counts);
         for (key, saved) in saved.tracks {
             let track = Track::restore(saved, incidents.get(&key).cloned());
             if track.scheduled < Seconds::MAX {

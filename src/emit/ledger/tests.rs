@@ -63,7 +63,7 @@ impl Play {
         let ledger = &self.ledger;
         let queued =
             |track: &Track, key: &IncidentKey| ledger.due.contains(&(track.scheduled, *key));
-        for (key, track) in &ledger.tracks {
+        for (key, track) in ledger.tracks.iter() {
             assert!(!track.dirty || track.scheduled > now, "{} is overdue", track.id);
             assert!(!track.dirty || queued(track, key), "{} is forgotten", track.id);
         }
@@ -144,5 +144,43 @@ proptest! {
             let told = track.last.as_ref().map(|revision| revision.alerts.len());
             prop_assert_eq!(told, Some(incident.members.len()), "{} after the drain", &track.id);
         }
+    }
+
+    /// Whatever is told meanwhile, what is handed out in slices is what there was at the cut.
+    #[test]
+    fn what_is_handed_out_is_what_there_was(
+        before in prop::collection::vec((0..6_i64, grouping()), 1..12),
+        after in prop::collection::vec((0..6_i64, grouping()), 0..12),
+    ) {
+        let mut play = Play::new();
+        let mut now = 0;
+        let mut go_on = |play: &mut Play, steps: &[(i64, Vec<Vec<usize>>)]| {
+            for (after, groups) in steps {
+                now += after;
+                let groups: Vec<&[usize]> =
+                    groups.iter().filter(|group| !group.is_empty()).map(Vec::as_slice).collect();
+                play.tick(now, &groups);
+            }
+        };
+        go_on(&mut play, &before);
+        let tracks = play.ledger.tracks.iter();
+        let there_were: BTreeMap<IncidentKey, String> =
+            tracks.map(|(key, track)| (*key, format!("{:?}", track.save()))).collect();
+        let (stood, told) = (play.standing.clone(), play.ledger.told);
+        play.ledger.begin_saving();
+        let mut state = None;
+        for step in after.chunks(1) {
+            go_on(&mut play, step);
+            state = state.or_else(|| play.ledger.go_on_saving(1));
+        }
+        let state = state.or_else(|| play.ledger.go_on_saving(usize::MAX)).unwrap();
+        prop_assert_eq!(state.ledger.told, told);
+        let tracks = state.ledger.tracks.iter();
+        let saved: BTreeMap<IncidentKey, String> =
+            tracks.map(|(key, track)| (*key, format!("{track:?}"))).collect();
+        prop_assert_eq!((saved, state.ledger.tracks.len()), (there_were, stood.len()));
+        let incidents: BTreeMap<IncidentKey, Arc<Incident>> =
+            state.incidents.iter().map(|incident| (incident.key, incident.clone())).collect();
+        prop_assert_eq!(incidents, stood);
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     Cursor, IncidentState, Message, Place, Standing, StoreCounts, StoreLimits, Time, page,
 };
+use crate::emit::table::Table;
 use smol_str::SmolStr;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 /// All incidents held.
 #[derive(Default)]
 pub(super) struct Incidents {
-    by_place: BTreeMap<Place, Standing>,
+    pub(super) by_place: Table<Place, Standing>,
     places: BTreeMap<SmolStr, Place>,
     /// Those that do not stand any more by their last revision, the first to be forgotten.
     over: BTreeSet<(Time, SmolStr)>,

@@ -1,6 +1,7 @@
-//! The store as a snapshot holds it; the live stream begins anew.
+//! The store as a snapshot holds it, handed out in slices; the live stream begins anew.
 
-use super::{Inner, Message, Standing, Store};
+use super::{Inner, Message, Place, Standing, Store};
+use crate::emit::table::Keep;
 use crate::emit::wire::{AlertRow, as_json};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -21,31 +22,66 @@ pub struct SavedStore {
 
 /// The lines of one incident.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct SavedIncident {
+pub struct SavedIncident {
     latest: Arc<str>,
     earlier: BTreeMap<u64, Arc<str>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct SavedRow(#[serde(with = "as_json")] Arc<AlertRow>);
+pub struct SavedRow(#[serde(with = "as_json")] Arc<AlertRow>);
+
+impl Keep<Place> for Standing {
+    type Kept = Vec<SavedIncident>;
+
+    fn room(entries: usize) -> Self::Kept {
+        Vec::with_capacity(entries)
+    }
+
+    fn keep(&self, _: &Place, kept: &mut Self::Kept) {
+        let latest = Arc::clone(&self.latest.line);
+        kept.push(SavedIncident { latest, earlier: self.earlier.clone() });
+    }
+}
+
+impl Keep<Place> for Arc<AlertRow> {
+    type Kept = Vec<SavedRow>;
+
+    fn room(entries: usize) -> Self::Kept {
+        Vec::with_capacity(entries)
+    }
+
+    fn keep(&self, _: &Place, kept: &mut Self::Kept) {
+        kept.push(SavedRow(Arc::clone(self)));
+    }
+}
 
 impl Store {
-    /// What must be kept of it.
-    pub fn save(&self) -> SavedStore {
-        let inner = self.read();
-        let incident = |standing: &Standing| SavedIncident {
-            latest: Arc::clone(&standing.latest.line),
-            earlier: standing.earlier.clone(),
-        };
-        let held = &inner.incidents;
-        SavedStore {
-            incidents: held.after(None).map(|(_, standing)| incident(standing)).collect(),
-            superseded: held.superseded.clone(),
-            alerts: inner.alerts.values().cloned().map(SavedRow).collect(),
-            revisions_forgotten: held.revisions_forgotten,
-            incidents_forgotten: held.incidents_forgotten,
+    /// Begins to hand out what must be kept of it as it is now.
+    pub fn begin_saving(&self) {
+        let mut inner = self.write();
+        let Inner { incidents, alerts, .. } = &mut *inner;
+        incidents.by_place.begin_saving();
+        alerts.begin_saving();
+        inner.saving = Some(SavedStore {
+            superseded: inner.incidents.superseded.clone(),
+            revisions_forgotten: inner.incidents.revisions_forgotten,
+            incidents_forgotten: inner.incidents.incidents_forgotten,
             alerts_forgotten: inner.alerts_forgotten,
+            ..SavedStore::default()
+        });
+    }
+
+    /// Hands out up to `entries` more of each table; all of it once nothing is left.
+    pub fn go_on_saving(&self, entries: usize) -> Option<SavedStore> {
+        let mut inner = self.write();
+        let Inner { incidents, alerts, saving, .. } = &mut *inner;
+        if !(incidents.by_place.go_on_saving(entries) & alerts.go_on_saving(entries)) {
+            return None;
         }
+        let mut saved = saving.take()?;
+        saved.incidents = incidents.by_place.take_saved()?;
+        saved.alerts = alerts.take_saved()?;
+        Some(saved)
     }
 
     /// Takes in what was kept, before anything else.

@@ -292,3 +292,50 @@ async fn a_waiting_reader_wakes_and_a_closed_store_ends_it() {
     store.close();
     assert_eq!(reader.await.unwrap().len(), 2, "what was there before the end is read");
 }
+
+#[test]
+fn what_is_handed_out_in_slices_is_what_there_was() {
+    let row = |id: &str, last: i64| AlertRow {
+        alert_id: id.into(),
+        first: Time(1),
+        last: Time(last),
+        ..sample::opened().alerts[0].clone()
+    };
+    let all = |store: &Store| {
+        let incidents = store.incidents(&IncidentQuery::default()).items;
+        let ids = incidents.iter().map(|message| &message.revision.incident_id);
+        let held: Vec<_> = ids.map(|id| store.incident(id).unwrap()).collect();
+        let alerts = store.alerts(&AlertQuery::default()).items;
+        format!("{held:?} {alerts:?} {:?}", store.counts())
+    };
+    let ids = ["a", "b", "c", "d", "e"];
+    let store_of = || {
+        let limits = StoreLimits { resolved_max: 1, ..StoreLimits::default() };
+        let store = store(limits);
+        for id in ids {
+            store.publish(&sample::message(id, 1));
+            store.publish(&sample::message(id, 2));
+            store.put_alert(row(id, 2));
+        }
+        store
+    };
+    for slice in 1..=ids.len() {
+        let store = store_of();
+        let there_was = all(&store);
+        store.begin_saving();
+        let mut saved = None;
+        for id in ids.into_iter().rev() {
+            saved = saved.or_else(|| store.go_on_saving(slice));
+            store.publish(&message(id, 3, |r| r.resolved_at = Some(Time(9))));
+            store.publish(&sample::message(&format!("{id}-new"), 1));
+            store.put_alert(row(id, 3));
+            store.remove_alert(id);
+        }
+        saved = saved.or_else(|| store.go_on_saving(usize::MAX));
+        assert_ne!(all(&store), there_was);
+        let again = Store::new(StoreLimits::default(), 8);
+        again.restore(saved.unwrap()).unwrap();
+        assert_eq!(all(&again), there_was, "{slice} at a time");
+        assert!(store.go_on_saving(1).is_none(), "nothing is under way any more");
+    }
+}

@@ -1,8 +1,9 @@
 //! What the emitting side keeps for a snapshot, and how it goes on after one.
 
 use super::Emitter;
-use crate::emit::ledger::{Emission, Ledger};
+use crate::emit::ledger::{Emission, Ledger, LedgerState};
 use crate::emit::outbox::SavedOutbox;
+use crate::emit::store::SavedStore;
 use crate::runtime::EpochOutput;
 use crate::snapshot;
 use crate::snapshot::writer::Part;
@@ -11,27 +12,53 @@ use causeway_dataflows::ops::epochs::Tick;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
+/// What is handed out for the snapshot after an epoch.
+pub(super) struct Saving {
+    epoch: u64,
+    now: Seconds,
+    ledger: Option<LedgerState>,
+    store: Option<SavedStore>,
+    /// What was copied at once.
+    rest: snapshot::Emission,
+}
+
 impl Emitter {
-    /// What must be kept of it between two epochs, for the snapshot after one of them.
-    pub(super) fn save(&self, epoch: u64, now: Seconds) -> Part {
+    /// Begins to hand out what must be kept of it between two epochs, for the snapshot after one
+    /// of them.
+    pub(super) fn begin_saving(&mut self, epoch: u64, now: Seconds) {
+        self.go_on_saving(usize::MAX);
         let mut outboxes = Vec::with_capacity(self.outboxes.len());
         for (outbox, _) in &self.outboxes {
             let Some(saved) = outbox.save() else {
-                return Part::Broken { sink: outbox.name().clone() };
+                return self.hand_on(Part::Broken { sink: outbox.name().clone() });
             };
             outboxes.push(saved);
         }
-        let (standing, tally) = &*self.kept.lock();
-        let emission = snapshot::Emission {
-            ledger: self.ledger.save(),
-            incidents: standing.incidents.values().cloned().collect(),
-            counts: standing.counts.values().copied().collect(),
-            tally: tally.clone(),
-            store: self.store.save(),
-            outboxes,
-            sequence: self.sequence,
+        self.ledger.begin_saving();
+        self.store.begin_saving();
+        let (tally, sequence) = (self.kept.lock().1.clone(), self.sequence);
+        let rest = snapshot::Emission { tally, outboxes, sequence, ..Default::default() };
+        self.saving = Some(Saving { epoch, now, ledger: None, store: None, rest });
+    }
+
+    /// Hands out up to `entries` more of each table, and hands all of it on once it has
+    /// everything.
+    pub(super) fn go_on_saving(&mut self, entries: usize) {
+        let Some(saving) = &mut self.saving else { return };
+        if saving.ledger.is_none() {
+            saving.ledger = self.ledger.go_on_saving(entries);
+        }
+        if saving.store.is_none() {
+            saving.store = self.store.go_on_saving(entries);
+        }
+        let whole = self.saving.take_if(|saving| saving.ledger.is_some() && saving.store.is_some());
+        let Some(Saving { epoch, now, ledger: Some(ledger), store: Some(store), rest }) = whole
+        else {
+            return;
         };
-        Part::Told { epoch, now, emission: Box::new(emission) }
+        let LedgerState { ledger, incidents, counts } = ledger;
+        let emission = snapshot::Emission { ledger, incidents, counts, store, ..rest };
+        self.hand_on(Part::Told { epoch, now, emission: Box::new(emission) });
     }
 
     /// Goes on after a snapshot; `first` is the engine's answer for its epoch, which puts up all

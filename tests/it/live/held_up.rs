@@ -1,0 +1,43 @@
+//! A sink that takes nothing, and who does not wait for it.
+
+use super::process::Process;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// More than are ever under way: the sink's queue holds one, and the engine two epochs.
+const ALERTS: usize = 16;
+
+/// What is on disk is acknowledged, whatever sinks do; and told once they take it.
+#[tokio::test]
+async fn an_acknowledgement_waits_for_the_disk_alone() {
+    let (open, _) = watch::channel(false);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let opens = open.clone();
+    let hook = move || {
+        let mut opened = opens.subscribe();
+        async move { opened.wait_for(|open| *open).await.map_or(StatusCode::GONE, |_| StatusCode::OK) }
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(hook))).await });
+
+    let process = Process::start(&format!(
+        "{}sinks: {{hook: {{type: webhook, url: \"http://{address}/\", \
+         allow_private: [127.0.0.0/8], timeout: 5m, queue: {{revisions: 1, full: block}}}}}}\n",
+        super::QUICK
+    ));
+    for number in 0..ALERTS {
+        let alert = json!({"kind": "alert", "name": "Down", "severity": "error",
+            "entity": format!("service:shop/s{number}")});
+        let (status, answer) = process.post("/v1/events", &format!("{alert}\n")).await;
+        assert_eq!((status, &answer["accepted"]), (200, &json!(1)), "{answer}");
+    }
+    let delivered = "causeway_sink_delivered_total{sink=\"hook\"}";
+    assert_eq!(process.counted(delivered).await, 0.0);
+    open.send_replace(true);
+    process.until_counted(delivered, ALERTS as f64).await;
+    assert_eq!(process.terminate()["ledger"]["incidents"], ALERTS);
+}
