@@ -81,6 +81,6 @@ pub fn feed_one(
         feeder.submit(tick, input)?;
     }
     drop(rooms);
-    queue.handed_on();
+    queue.taken();
     Ok(!tick.drain)
 }

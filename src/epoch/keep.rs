@@ -175,6 +175,7 @@ impl<S: Storage> Keeping<S> {
             }
             journal.forget()?;
         }
+        self.queue.formed();
         // The engine is gone when nobody takes it, and whoever waits for the engine says so.
         Ok(self.next.hand_on(Formed { tick, input, rooms, save }) && !tick.drain)
     }

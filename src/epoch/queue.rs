@@ -74,7 +74,7 @@ impl Queue {
         Arc::new(Queue {
             waiting: Mutex::default(),
             wake: Condvar::new(),
-            bytes: Arc::default(),
+            bytes: books.queue_bytes(),
             bytes_max: AtomicUsize::new(bytes_max),
             books,
             durable: journaled.then(|| watch::Sender::new(0)),
@@ -148,9 +148,14 @@ impl Queue {
         self.short.store(short, Ordering::Release);
     }
 
-    /// An epoch was handed on.
-    pub(super) fn handed_on(&self) {
-        self.books.closed(self.bytes());
+    /// An epoch was formed.
+    pub(super) fn formed(&self) {
+        self.books.formed();
+    }
+
+    /// An epoch was handed to the workers.
+    pub(super) fn taken(&self) {
+        self.books.taken();
     }
 
     /// Adds to what waits; the promise is kept once the epoch of it is on disk.

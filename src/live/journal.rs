@@ -51,6 +51,8 @@ pub(super) struct Resumed {
     pub(super) name: String,
     /// The last tick.
     pub(super) tick: Option<Seconds>,
+    /// Epochs of it that were read again.
+    pub(super) epochs: u64,
 }
 
 impl Opened {
@@ -185,7 +187,8 @@ impl Opened {
         tell(&recovered, &run, from.map(|from| from - 1), seconds);
         let name = run.journal.clone();
         let journal = Some(epoch::Continued::new(writer, run, books));
-        Ok(Resumed { journal, name, tick: recovered.tick.or(tick) })
+        let Recovered { epochs, tick: last, .. } = recovered;
+        Ok(Resumed { journal, name, tick: last.or(tick), epochs })
     }
 }
 

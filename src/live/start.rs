@@ -213,6 +213,7 @@ pub(super) fn go_on(
     let past = opened.take_past(settings, &core.listing);
     let mut engine = Engine::start(settings, core, store, outboxes, (past, parts), mesh)?;
     let resumed = opened.recover(&mut engine, &core.listing, receptions, http)?;
+    core.engine.recovered(resumed.epochs);
     let cuts = snapshots.as_ref().map(|made| cuts(settings, receptions, made, clock));
     let journal = resumed.journal.map(|journal| journal.with_cuts(cuts));
     let snapshots = snapshots.map(|snapshots| snapshots.thread);

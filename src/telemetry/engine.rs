@@ -9,7 +9,7 @@ use prometheus_client::registry::Unit;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Numbers that the feeding and the emitting side keep; cloning shares them.
@@ -18,9 +18,10 @@ pub struct EngineBooks(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    epochs_closed: AtomicU64,
+    epochs_formed: AtomicU64,
+    epochs_taken: AtomicU64,
     epochs_done: AtomicU64,
-    queue_bytes: AtomicU64,
+    queue_bytes: Arc<AtomicUsize>,
     tick: AtomicI64,
     firing: AtomicU64,
     suppressed: AtomicU64,
@@ -50,10 +51,25 @@ pub struct Shown {
 }
 
 impl EngineBooks {
-    /// An epoch was closed and handed to the workers; so many bytes wait behind it.
-    pub fn closed(&self, queue_bytes: usize) {
-        self.0.epochs_closed.fetch_add(1, Ordering::Relaxed);
-        self.0.queue_bytes.store(queue_bytes as u64, Ordering::Relaxed);
+    /// The bytes of input that wait, which the queue counts.
+    pub fn queue_bytes(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.0.queue_bytes)
+    }
+
+    /// So many epochs of the journal were handed to the workers once more.
+    pub fn recovered(&self, epochs: u64) {
+        self.0.epochs_formed.fetch_add(epochs, Ordering::Relaxed);
+        self.0.epochs_taken.fetch_add(epochs, Ordering::Relaxed);
+    }
+
+    /// An epoch was formed, and is on disk where there is a journal.
+    pub fn formed(&self) {
+        self.0.epochs_formed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An epoch was handed to the workers.
+    pub fn taken(&self) {
+        self.0.epochs_taken.fetch_add(1, Ordering::Relaxed);
     }
 
     /// An epoch's answer was told; `tick` was its tick.
@@ -94,10 +110,16 @@ impl EngineBooks {
         self.0.epochs_done.load(Ordering::Relaxed)
     }
 
-    /// Epochs handed to the workers and not answered yet.
+    /// Epochs formed and not answered yet.
     pub fn outstanding(&self) -> u64 {
         let done = self.0.epochs_done.load(Ordering::Relaxed);
-        self.0.epochs_closed.load(Ordering::Relaxed).saturating_sub(done)
+        self.0.epochs_formed.load(Ordering::Relaxed).saturating_sub(done)
+    }
+
+    /// Epochs formed and not handed to the workers yet.
+    pub fn waiting(&self) -> u64 {
+        let taken = self.0.epochs_taken.load(Ordering::Relaxed);
+        self.0.epochs_formed.load(Ordering::Relaxed).saturating_sub(taken)
     }
 }
 
@@ -116,9 +138,11 @@ impl Collector for EngineBooks {
             .encode_descriptor("epochs", help, None, MetricType::Counter)?
             .encode_counter::<[(&str, &str); 0], _, f64>(&read(&inner.epochs_done), None)?;
         let bytes = Some(Unit::Bytes);
+        let queue = inner.queue_bytes.load(Ordering::Relaxed) as u64;
         for (name, help, unit, value) in [
-            ("epochs_outstanding", "Epochs under way", None, self.outstanding()),
-            ("queue", "Input that waits for an epoch", bytes, read(&inner.queue_bytes)),
+            ("epochs_outstanding", "Epochs that are not answered yet", None, self.outstanding()),
+            ("epochs_waiting", "Epochs that the engine has not taken yet", None, self.waiting()),
+            ("queue", "Input that the engine has not taken yet", bytes, queue),
             ("alerts_firing", "Alerts that fire", None, read(&inner.firing)),
             ("incidents", "Incidents that stand", None, read(&inner.incidents)),
         ] {
