@@ -1,4 +1,4 @@
-//! Order and time of live input: what waits becomes an epoch as soon as the engine has room.
+//! Order and time of live input: what waits becomes an epoch, and waits for the engine on disk.
 //!
 //! ```text
 //!  sources ─► Queue ─► keep (journal, then senders are told) ─► feed ─► workers
@@ -74,7 +74,7 @@ pub fn feed_one(
 ) -> Result<bool, RuntimeError> {
     let Formed { tick, input, rooms, save } = formed;
     notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
-    // Waits while two epochs are under way; what arrives meanwhile is the next epoch.
+    // Waits while two epochs are under way; what arrives meanwhile are the next ones.
     if save {
         feeder.submit_and_save(tick, input)?;
     } else {

@@ -74,6 +74,16 @@ struct Share {
     save: bool,
 }
 
+impl Share {
+    /// How much there is to do.
+    fn events(&self) -> usize {
+        let alerts = self.alerts.iter().map(|batch| batch.events.len()).sum::<usize>();
+        let signals = self.signals.iter().map(|batch| batch.samples.len() + batch.lines.len());
+        let signals = signals.sum::<usize>();
+        alerts + signals + self.context.len()
+    }
+}
+
 /// What one worker begins with.
 struct Start {
     queue: Receiver<Share>,

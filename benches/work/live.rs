@@ -6,7 +6,7 @@ use super::groups::Standing;
 use super::ndjson::toggle;
 use crate::harness::RowDigest;
 use causeway::canonical::{Format, Framing, Origin};
-use causeway::clock::{ManualClock, SharedClock};
+use causeway::clock::{ManualClock, SharedClock, WallClock};
 use causeway::epoch::{AheadLimits, Continued, Keeping, Queue, Run, ahead, feed};
 use causeway::ingest::Intake;
 use causeway::ingest::chunk::Chunk;
@@ -80,7 +80,9 @@ impl Live {
         });
         let (feeder, mut collector) =
             start(workers, params, OUTSTANDING_MAX).expect("timely starts its threads");
-        let (next, formed) = ahead(AheadLimits::default());
+        // What an epoch takes is measured as in the process.
+        let wall: SharedClock = Arc::new(WallClock);
+        let (next, formed) = ahead(AheadLimits::default(), &wall);
         let (notes, ticks) = unbounded();
         let waiting = Arc::clone(&queue);
         let keeper = std::thread::spawn(move || {

@@ -101,6 +101,8 @@ struct State {
     /// How many at the front are being carried.
     carried: usize,
     offered_up_to: u64,
+    /// The one who offers waits for room.
+    holds_up: bool,
     phase: Phase,
     problem: Option<String>,
     counts: SinkCounts,
@@ -134,6 +136,7 @@ impl Outbox {
             bytes: 0,
             carried: 0,
             offered_up_to: 0,
+            holds_up: false,
             phase: Phase::Open,
             problem: None,
             counts: SinkCounts::default(),
@@ -203,6 +206,11 @@ impl Outbox {
         self.lock().problem.clone()
     }
 
+    /// Whether the one who offers waits for room, and with it everything before.
+    pub fn holds_up(&self) -> bool {
+        self.lock().holds_up
+    }
+
     /// Whether the sink cannot carry any more.
     pub fn is_broken(&self) -> bool {
         self.lock().phase == Phase::Broken
@@ -241,7 +249,8 @@ impl Outbox {
     ) -> MutexGuard<'a, State> {
         let full = |state: &mut State| {
             let waits = state.limits.when_full == WhenFull::Block && state.phase == Phase::Open;
-            waits && state.is_full(bytes)
+            state.holds_up = waits && state.is_full(bytes);
+            state.holds_up
         };
         self.room.wait_while(state, full).unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,9 +3,12 @@
 //! An epoch is formed when the engine has few left to take, so that the busier it is the more one
 //! epoch holds. But a sender waits for the disk alone: while the engine takes nothing, because a
 //! sink is slow or much has changed at once, epochs are still formed, the rarer the more of them
-//! wait. Their bytes are input that waits, so the bound of the queue holds for them too.
+//! wait. An engine that takes one after the other, each as long as the one before, is waited for:
+//! else each would find more epochs before it than the last. Their bytes are input that waits, so
+//! the bound of the queue holds for them too.
 
 use super::Formed;
+use crate::clock::SharedClock;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,21 +20,37 @@ pub struct AheadLimits {
     pub few: usize,
     /// When more do, the next one is formed this much later for each that waits.
     pub later: Duration,
+    /// At most this much later.
+    pub later_max: Duration,
     /// When so many wait none is formed before the engine has taken one.
     pub max: usize,
 }
 
 impl Default for AheadLimits {
     fn default() -> Self {
-        // Of 27 s in which a sink took nothing nobody noticed more than 0.8 s.
-        AheadLimits { few: 2, later: Duration::from_millis(10), max: 256 }
+        // In a second in which nothing is taken 14 are formed, in an hour some 3,600.
+        let (later, later_max) = (Duration::from_millis(10), Duration::from_secs(1));
+        AheadLimits { few: 2, later, later_max, max: 4096 }
     }
 }
 
 impl AheadLimits {
     /// For those who form and take in turn.
-    pub const NONE: AheadLimits =
-        AheadLimits { few: usize::MAX, later: Duration::ZERO, max: usize::MAX };
+    pub const NONE: AheadLimits = AheadLimits {
+        few: usize::MAX,
+        later: Duration::ZERO,
+        later_max: Duration::ZERO,
+        max: usize::MAX,
+    };
+
+    /// How long the next one waits for the engine, which `took` so long for the last.
+    fn patience(&self, waiting: usize, took: Duration) -> Duration {
+        if waiting >= self.max {
+            return Duration::MAX;
+        }
+        let each = u32::try_from(waiting).unwrap_or(u32::MAX);
+        self.later.saturating_mul(each).min(self.later_max).max(took.saturating_mul(2))
+    }
 }
 
 #[derive(Default)]
@@ -43,6 +62,8 @@ struct Way {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Formed>,
+    /// How long it took until there was room for the one that was taken last.
+    took: Duration,
     is_left: bool,
 }
 
@@ -61,52 +82,80 @@ impl Way {
 pub struct Ahead {
     way: Arc<Way>,
     limits: AheadLimits,
+    clock: SharedClock,
 }
 
 /// Where they come out, in order.
-pub struct Behind(Arc<Way>);
+pub struct Behind {
+    way: Arc<Way>,
+    clock: SharedClock,
+    /// When the last one came out.
+    since_ns: Option<i64>,
+}
 
-/// The way from the disk to the engine.
-pub fn ahead(limits: AheadLimits) -> (Ahead, Behind) {
+/// The way from the disk to the engine, by the time of `clock`.
+pub fn ahead(limits: AheadLimits, clock: &SharedClock) -> (Ahead, Behind) {
     let way: Arc<Way> = Arc::default();
-    (Ahead { way: Arc::clone(&way), limits }, Behind(way))
+    let behind = Behind { way: Arc::clone(&way), clock: Arc::clone(clock), since_ns: None };
+    (Ahead { way, limits, clock: Arc::clone(clock) }, behind)
 }
 
 impl Ahead {
+    /// Whether the engine has more than a few left to take.
+    pub(super) fn is_far(&self) -> bool {
+        self.way.lock().waiting.len() > self.limits.few
+    }
+
     /// Hands one on, and waits until the next one is to be formed; false when nobody takes any.
     pub(super) fn hand_on(&self, formed: Formed) -> bool {
         let changed = &self.way.changed;
-        let AheadLimits { few, later, max } = self.limits;
+        let began_ns = self.clock.monotonic_ns();
         let mut state = self.way.lock();
         state.waiting.push_back(formed);
         changed.notify_all();
-        let number = u32::try_from(state.waiting.len()).unwrap_or(u32::MAX);
-        let many = |state: &mut State| !state.is_left && state.waiting.len() > few;
-        let timed = changed.wait_timeout_while(state, later.saturating_mul(number), many);
-        let state = timed.unwrap_or_else(PoisonError::into_inner).0;
-        let full = |state: &mut State| !state.is_left && state.waiting.len() >= max;
-        !changed.wait_while(state, full).unwrap_or_else(PoisonError::into_inner).is_left
+        while !state.is_left && state.waiting.len() > self.limits.few {
+            let patience = self.limits.patience(state.waiting.len(), state.took);
+            let left = patience.saturating_sub(since(began_ns, &self.clock));
+            if left.is_zero() {
+                break;
+            }
+            let waited = changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        !state.is_left
     }
 }
 
 impl Behind {
     /// The next one, if it is there.
     pub fn try_next(&self) -> Option<Formed> {
-        self.0.lock().waiting.pop_front()
+        let next = self.way.lock().waiting.pop_front();
+        self.way.changed.notify_all();
+        next
     }
 }
 
 impl Iterator for Behind {
     type Item = Formed;
 
-    /// Waits for the next one; none after the last.
+    /// Waits for the next one; none after the last. Who asks had room for the one before.
     fn next(&mut self) -> Option<Formed> {
+        let mut state = self.way.lock();
+        if let Some(since_ns) = self.since_ns {
+            state.took = since(since_ns, &self.clock);
+        }
         let none = |state: &mut State| !state.is_left && state.waiting.is_empty();
-        let waited = self.0.changed.wait_while(self.0.lock(), none);
+        let waited = self.way.changed.wait_while(state, none);
         let next = waited.unwrap_or_else(PoisonError::into_inner).waiting.pop_front();
-        self.0.changed.notify_all();
+        self.way.changed.notify_all();
+        self.since_ns = Some(self.clock.monotonic_ns());
         next
     }
+}
+
+fn since(then_ns: i64, clock: &SharedClock) -> Duration {
+    let nanos = clock.monotonic_ns().saturating_sub(then_ns);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
 impl Drop for Ahead {
@@ -117,51 +166,104 @@ impl Drop for Ahead {
 
 impl Drop for Behind {
     fn drop(&mut self) {
-        self.0.leave();
+        self.way.leave();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::ManualClock;
     use crate::runtime::EpochInput;
     use causeway_dataflows::ops::epochs::Tick;
+
+    const HOUR: Duration = Duration::from_secs(3600);
 
     fn epoch(now: i64) -> Formed {
         let tick = Tick { now, drain: false };
         Formed { tick, input: EpochInput::default(), rooms: Vec::new(), save: false }
     }
 
-    fn at_once(max: usize) -> (Ahead, Behind) {
-        ahead(AheadLimits { few: 0, later: Duration::ZERO, max })
+    /// Nobody waits for `later`, which is never over by a clock that stands.
+    fn way(few: usize, later: Duration, max: usize) -> (Ahead, Behind, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::at_seconds(0));
+        let shared: SharedClock = Arc::clone(&clock) as SharedClock;
+        let (ahead, behind) = ahead(AheadLimits { few, later, later_max: HOUR, max }, &shared);
+        (ahead, behind, clock)
+    }
+
+    /// Takes a hundred, of which never more than `most` wait.
+    fn take_all(ahead: Ahead, mut behind: Behind, most: usize) {
+        let way = Arc::clone(&behind.way);
+        let forms = std::thread::spawn(move || (0..100).all(|now| ahead.hand_on(epoch(now))));
+        for now in 0..100 {
+            // Whoever hands one on is told to wait under the same lock.
+            assert!(way.lock().waiting.len() <= most);
+            assert_eq!(behind.next().map(|formed| formed.tick.now), Some(now));
+        }
+        assert!(forms.join().unwrap() && behind.next().is_none());
     }
 
     #[test]
     fn they_come_out_in_order_and_end_with_the_one_who_forms_them() {
-        let (ahead, behind) = at_once(10);
+        let (ahead, behind, _) = way(0, Duration::ZERO, 10);
         assert!(behind.try_next().is_none());
-        assert!((0..5).all(|now| ahead.hand_on(epoch(now))));
+        assert!((0..5).all(|now| ahead.hand_on(epoch(now))) && ahead.is_far());
         drop(ahead);
         assert_eq!(behind.map(|formed| formed.tick.now).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn nobody_hands_on_to_one_who_is_gone() {
-        let (ahead, behind) = at_once(1);
+        let (ahead, behind, _) = way(0, HOUR, 1);
         drop(behind);
         assert!(!ahead.hand_on(epoch(0)));
     }
 
     #[test]
     fn no_more_than_the_most_ever_wait() {
-        let (ahead, mut behind) = at_once(3);
-        let way = Arc::clone(&behind.0);
-        let forms = std::thread::spawn(move || (0..100).all(|now| ahead.hand_on(epoch(now))));
-        for now in 0..100 {
-            // The last of them is there before anyone is told to wait.
+        let (ahead, behind, _) = way(0, Duration::ZERO, 3);
+        take_all(ahead, behind, 3);
+    }
+
+    #[test]
+    fn the_next_is_formed_later_when_more_than_a_few_wait() {
+        let (ahead, behind, _) = way(2, HOUR, 100);
+        take_all(ahead, behind, 3);
+    }
+
+    #[test]
+    fn an_engine_that_is_slow_but_goes_on_is_waited_for() {
+        let (ahead, mut behind, clock) = way(2, Duration::ZERO, 100);
+        assert!((0..50).all(|now| ahead.hand_on(epoch(now))), "it has not taken any yet");
+        assert_eq!(behind.next().map(|formed| formed.tick.now), Some(0));
+        clock.advance_seconds(3600);
+        for now in 1..50 {
+            assert_eq!(behind.next().map(|formed| formed.tick.now), Some(now));
+            clock.advance_seconds(3600);
+        }
+        assert_eq!(behind.way.lock().took, HOUR);
+        take_slowly(ahead, behind, &clock);
+    }
+
+    /// As [`take_all`], each an hour after the one before.
+    fn take_slowly(ahead: Ahead, mut behind: Behind, clock: &ManualClock) {
+        let way = Arc::clone(&behind.way);
+        let forms = std::thread::spawn(move || (0..20).all(|now| ahead.hand_on(epoch(now))));
+        for now in 0..20 {
             assert!(way.lock().waiting.len() <= 3);
             assert_eq!(behind.next().map(|formed| formed.tick.now), Some(now));
+            clock.advance_seconds(3600);
         }
-        assert!(forms.join().unwrap() && behind.next().is_none());
+        assert!(forms.join().unwrap());
+    }
+
+    #[test]
+    fn patience_grows_with_what_waits_and_with_what_the_last_one_took() {
+        let limits = AheadLimits::default();
+        let of = |waiting, took| limits.patience(waiting, Duration::from_millis(took)).as_millis();
+        assert_eq!([of(3, 1), of(14, 1), of(100, 1), of(4000, 1)], [30, 140, 1000, 1000]);
+        assert_eq!([of(3, 200), of(100, 200)], [400, 1000]);
+        assert_eq!(limits.patience(4096, Duration::ZERO), Duration::MAX);
     }
 }

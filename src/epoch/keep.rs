@@ -101,7 +101,9 @@ impl<S: Storage> Keeping<S> {
     ) -> Result<bool, JournalError> {
         leading.tick = leading.tick.max(self.clock.now_seconds());
         let idle = waiting.is_empty() && !waiting.asked;
-        if idle && !waiting.closed && leading.fed_at == leading.tick {
+        // Time alone is no reason to be further ahead of an engine that stands still.
+        let is_due = leading.fed_at < leading.tick && !self.next.is_far();
+        if idle && !waiting.closed && !is_due {
             return Ok(true);
         }
         leading.fed_at = leading.tick;

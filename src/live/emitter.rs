@@ -6,8 +6,8 @@
 //!                                   └► outboxes (sinks)
 //! ```
 //!
-//! One thread. It waits when a sink that must not lose anything is full, and with
-//! it the engine, the queue and the senders wait.
+//! One thread. It waits when a sink that must not lose anything is full, and with it the
+//! engine waits, and the senders once the queue is full.
 
 mod saved;
 
@@ -31,8 +31,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Entries of a table that are handed out for a snapshot at a time: less than a millisecond.
-const SLICE: usize = 512;
+/// Entries of each table that are handed out for a snapshot at a time: less than a millisecond.
+const SLICE: usize = 256;
 /// How long an answer is waited for in between.
 const BETWEEN: Duration = Duration::from_millis(1);
 

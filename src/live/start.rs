@@ -274,7 +274,7 @@ pub(super) fn feeding(
     (journal, last): (Option<epoch::Continued>, Option<Seconds>),
     orders: Option<Receiver<Order>>,
 ) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {
-    let (next, formed) = epoch::ahead(AheadLimits::default());
+    let (next, formed) = epoch::ahead(AheadLimits::default(), clock);
     let (queue, clock) = (Arc::clone(&core.queue), Arc::clone(clock));
     let keeping = Keeping { queue, journal, letters: core.keeper.take(), clock, next };
     let role = core.listing.role();

@@ -47,7 +47,9 @@ pub(super) async fn keep_up(health: Health, watched: Watched) {
     loop {
         timer.tick().await;
         let answered = engine.answered();
-        let is_stuck = answered == done && engine.outstanding() > 0;
+        // Of a sink that is full it is not the engine that is behind.
+        let is_held_up = sinks.iter().any(|sink| sink.holds_up());
+        let is_stuck = answered == done && engine.outstanding() > 0 && !is_held_up;
         stalled = if is_stuck { stalled + 1 } else { 0 };
         done = answered;
         health.set("engine", engine_condition(answered, stalled));

@@ -29,9 +29,11 @@ struct Sources {
 
 /// How long an idle worker sleeps before it looks again; it is woken when there is work.
 const PARK: Duration = Duration::from_millis(50);
-/// What part of a slice is handed out for a snapshot between two steps while an epoch is under
-/// way: of the some ten steps of an epoch each takes a tenth of a millisecond longer.
+/// What part of a slice is handed out for a snapshot between two steps while a small epoch is
+/// under way: each of its steps takes a tenth of a millisecond longer.
 const PART_BESIDE: usize = 8;
+/// Events in the epochs under way beside which a whole slice makes no difference.
+const MANY: usize = 2048;
 /// Epochs fed before the dataflow is stepped.
 const FEED_MAX: usize = 8;
 
@@ -45,7 +47,7 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
     let mut built = build(timely, params, &memory, (&gathered, &probe), (&tap, place.is_shared()));
     built.advance_to(first);
     let mut sources = Some(built);
-    let (mut told, mut next) = (first, first);
+    let (mut told, mut next, mut under_way) = (first, first, 0);
     let mut wanted: VecDeque<Epoch> = VecDeque::new();
     loop {
         let _turn = pace.as_ref().map(|pace| pace.turn(index));
@@ -59,7 +61,7 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
                         memory.want(share.epoch);
                         wanted.push_back(share.epoch);
                     }
-                    next = share.epoch + 1;
+                    (next, under_way) = (share.epoch + 1, under_way + share.events());
                     feed(open, share);
                 }
                 Err(TryRecvError::Empty) => break,
@@ -70,7 +72,9 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
                 break;
             }
         }
-        memory.give_turn(if told < next { PART_BESIDE } else { 1 });
+        under_way *= usize::from(told < next);
+        let is_small = told < next && under_way < MANY;
+        memory.give_turn(if is_small { PART_BESIDE } else { 1 });
         let _ = timely.step();
         let reached = probe.with_frontier(|frontier| frontier.first().copied());
         let saved = wanted.front().and_then(|epoch| Some((*epoch, memory.take(*epoch)?)));
@@ -92,6 +96,7 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
             return;
         }
         if fed == 0 && queue.is_empty() && pace.is_none() {
+            memory.give_turn(if is_small { PART_BESIDE } else { 1 });
             timely.step_or_park(Some(PARK));
         }
     }

@@ -34,7 +34,7 @@ pub enum Part {
         /// What each source remembers.
         sources: Vec<SavedSource>,
     },
-    /// The emitting side, when the epoch was told.
+    /// The emitting side, when it has handed everything out, perhaps some epochs later.
     Told {
         /// After which epoch.
         epoch: u64,

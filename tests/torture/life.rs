@@ -56,7 +56,7 @@ impl Life {
         let recovered = feed_again(reader, &receptions, &mut feeder, &notes).unwrap();
         let word = |text: &str| text.to_owned();
         let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
-        let (next, formed) = ahead(AheadLimits::default());
+        let (next, formed) = ahead(AheadLimits::default(), &shared);
         let own = Arc::clone(&queue);
         let keeper = std::thread::spawn(move || {
             let books = JournalBooks::new(&writer);

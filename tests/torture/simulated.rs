@@ -221,7 +221,7 @@ impl World {
         };
         let word = |text: &str| text.to_owned();
         let run = Run { version: word("0"), settings: word("0"), journal: word("0") };
-        let (next, formed) = ahead(AheadLimits::NONE);
+        let (next, formed) = ahead(AheadLimits::NONE, &clock);
         let books = JournalBooks::new(&writer);
         let journal = Some(Continued::new(writer, run, books));
         let keeping = Keeping { queue: Arc::clone(&queue), journal, letters: None, clock, next };

@@ -167,10 +167,17 @@ proptest! {
         let there_were: BTreeMap<IncidentKey, String> =
             tracks.map(|(key, track)| (*key, format!("{:?}", track.save()))).collect();
         let (stood, told) = (play.standing.clone(), play.ledger.told);
+        let alerts = stood.values().flat_map(|incident| &incident.members);
+        let count = |key, count| AlertCount { key, count, last: 0 };
+        let counts: Vec<AlertCount> = alerts.map(|member| count(member.key, 1)).collect();
+        play.ledger.counts.extend(counts.iter().map(|count| (count.key, *count)));
+        let counts = play.ledger.counts.clone();
         play.ledger.begin_saving();
         let mut state = None;
         for step in after.chunks(1) {
             go_on(&mut play, step);
+            let changed = counts.keys().map(|key| (*key, count(*key, 2)));
+            play.ledger.counts.extend(changed.take(2));
             state = state.or_else(|| play.ledger.go_on_saving(1));
         }
         let state = state.or_else(|| play.ledger.go_on_saving(usize::MAX)).unwrap();
@@ -182,5 +189,8 @@ proptest! {
         let incidents: BTreeMap<IncidentKey, Arc<Incident>> =
             state.incidents.iter().map(|incident| (incident.key, incident.clone())).collect();
         prop_assert_eq!(incidents, stood);
+        let saved: BTreeMap<AlertKey, AlertCount> =
+            state.counts.iter().map(|count| (count.key, *count)).collect();
+        prop_assert_eq!((state.counts.len(), saved), (counts.len(), counts));
     }
 }

@@ -113,8 +113,10 @@ fn a_full_queue_blocks_until_there_is_room() {
     });
     assert_eq!(numbers(&outbox.take(1).unwrap()), [1]);
     assert!(offered.try_recv().is_err(), "there is no room before the first is settled");
+    while !outbox.holds_up() {}
     outbox.delivered(1);
     offered.recv().unwrap();
+    assert!(!outbox.holds_up());
     offering.join().unwrap();
     assert_eq!(numbers(&outbox.take(1).unwrap()), [2]);
     assert_eq!(outbox.counts().dropped, 0);

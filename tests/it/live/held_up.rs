@@ -14,7 +14,8 @@ const DELIVERED: &str = "causeway_sink_delivered_total{sink=\"hook\"}";
 
 /// What is on disk is acknowledged, whatever sinks do; what waits is shown, also after a restart,
 /// and told once they take it.
-#[tokio::test]
+// A start waits for what it tells, so the sink must have a thread of its own.
+#[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledgement_waits_for_the_disk_alone() {
     let (open, _) = watch::channel(true);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
