@@ -118,6 +118,9 @@ pub(super) fn read_plain(
     if plain.kind != Kind::Alert {
         return read_plain_signal(intake, &plain, marks, line, text);
     }
+    if !plain.is_sound_beside_labels(marks) {
+        return false;
+    }
     // A source's own key replaces name and labels: such a spelling does not say which alert it is.
     let keyed = !plain.text(Field::Fingerprint).is_empty();
     let spelling = (!keyed).then(|| intake.spelling(|out| plain.spell(out)));

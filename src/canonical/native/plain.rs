@@ -147,10 +147,19 @@ impl<'a> Plain<'a> {
     /// Whether what was only stepped over is sound: of a signal nobody takes it apart later.
     #[inline]
     pub(super) fn is_sound(&self, marks: &[u32]) -> bool {
-        [self.labels, self.metric, self.span].iter().flatten().all(|span| {
-            let mut walk = Walk { text: self.text, marks, at: span.mark as usize };
-            walk.skip().is_some() && walk.is_behind(span)
-        })
+        self.labels.is_none_or(|labels| self.is_span_sound(labels, marks))
+            && self.is_sound_beside_labels(marks)
+    }
+
+    /// The same without labels: those of an alert are taken apart, or are spelled as some that were.
+    #[inline]
+    pub(super) fn is_sound_beside_labels(&self, marks: &[u32]) -> bool {
+        [self.metric, self.span].iter().flatten().all(|span| self.is_span_sound(*span, marks))
+    }
+
+    fn is_span_sound(&self, span: Span, marks: &[u32]) -> bool {
+        let mut walk = Walk { text: self.text, marks, at: span.mark as usize };
+        walk.skip().is_some() && walk.is_behind(&span)
     }
 
     /// Whether there is a span.
