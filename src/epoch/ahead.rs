@@ -192,14 +192,15 @@ mod tests {
         (ahead, behind, clock)
     }
 
-    /// Takes a hundred, of which never more than `most` wait.
-    fn take_all(ahead: Ahead, mut behind: Behind, most: usize) {
+    /// Takes a hundred, of which never more than `most` wait, and calls `then` after each.
+    fn take_all(ahead: Ahead, mut behind: Behind, most: usize, then: impl Fn()) {
         let way = Arc::clone(&behind.way);
         let forms = std::thread::spawn(move || (0..100).all(|now| ahead.hand_on(epoch(now))));
         for now in 0..100 {
             // Whoever hands one on is told to wait under the same lock.
             assert!(way.lock().waiting.len() <= most);
             assert_eq!(behind.next().map(|formed| formed.tick.now), Some(now));
+            then();
         }
         assert!(forms.join().unwrap() && behind.next().is_none());
     }
@@ -223,13 +224,13 @@ mod tests {
     #[test]
     fn no_more_than_the_most_ever_wait() {
         let (ahead, behind, _) = way(0, Duration::ZERO, 3);
-        take_all(ahead, behind, 3);
+        take_all(ahead, behind, 3, || ());
     }
 
     #[test]
     fn the_next_is_formed_later_when_more_than_a_few_wait() {
         let (ahead, behind, _) = way(2, HOUR, 100);
-        take_all(ahead, behind, 3);
+        take_all(ahead, behind, 3, || ());
     }
 
     #[test]
@@ -243,19 +244,7 @@ mod tests {
             clock.advance_seconds(3600);
         }
         assert_eq!(behind.way.lock().took, HOUR);
-        take_slowly(ahead, behind, &clock);
-    }
-
-    /// As [`take_all`], each an hour after the one before.
-    fn take_slowly(ahead: Ahead, mut behind: Behind, clock: &ManualClock) {
-        let way = Arc::clone(&behind.way);
-        let forms = std::thread::spawn(move || (0..20).all(|now| ahead.hand_on(epoch(now))));
-        for now in 0..20 {
-            assert!(way.lock().waiting.len() <= 3);
-            assert_eq!(behind.next().map(|formed| formed.tick.now), Some(now));
-            clock.advance_seconds(3600);
-        }
-        assert!(forms.join().unwrap());
+        take_all(ahead, behind, 3, || clock.advance_seconds(3600));
     }
 
     #[test]

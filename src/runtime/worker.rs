@@ -72,9 +72,11 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
                 break;
             }
         }
-        under_way *= usize::from(told < next);
-        let is_small = told < next && under_way < MANY;
-        memory.give_turn(if is_small { PART_BESIDE } else { 1 });
+        if told >= next {
+            under_way = 0;
+        }
+        let part = if told < next && under_way < MANY { PART_BESIDE } else { 1 };
+        memory.give_turn(part);
         let _ = timely.step();
         let reached = probe.with_frontier(|frontier| frontier.first().copied());
         let saved = wanted.front().and_then(|epoch| Some((*epoch, memory.take(*epoch)?)));
@@ -96,7 +98,7 @@ pub(super) fn run(timely: &mut Worker, params: &Params, start: Start, reports: &
             return;
         }
         if fed == 0 && queue.is_empty() && pace.is_none() {
-            memory.give_turn(if is_small { PART_BESIDE } else { 1 });
+            memory.give_turn(part);
             timely.step_or_park(Some(PARK));
         }
     }
