@@ -1,77 +1,100 @@
-//! R12: a sink that goes away while events keep coming.
+//! R12: more than can be taken, and a sink that goes away while events keep coming.
 //!
 //! A sink that must not lose anything holds up what is before it: the outbox is full, the
 //! engine waits, the queue fills, senders get 429 and the followed file is not read on. All
-//! of it is bounded, and nothing is lost once the sink is back.
+//! of it is bounded, and nothing is lost. First the sink takes what comes slowly and three
+//! times as much is offered as got through before; then it never answers; then it is back.
 
 use super::again;
 use super::kills::settled;
-use super::load::{Load, begin};
+use super::load::{Load, begin, offer};
 use super::receiver::{Mood, Receiver};
-use super::victim::Place;
+use super::victim::{DEADLINE, Place, Victim};
 use super::witness::{Told, hold_journal_to};
 use causeway_loadgen::rng::Rng;
 use serde_json::Value;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
-/// What the process may hold besides its queues, bytes.
-const RESIDENT_BYTES_MAX: u64 = 512 << 20;
+/// What the process may hold, and how its configuration says so.
+const MEMORY_LIMIT_BYTES: u64 = 1 << 30;
 /// Refusals that are waited for while the sink is away.
 const TURNED_AWAY: u64 = 10;
 const SENDERS: usize = 4;
+/// Those who offer more than is taken, and by how much.
+const OFFERERS: u32 = 16;
+const OVERLOAD: f64 = 3.0;
+
+/// How long each part lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lengths {
+    /// More is offered than is taken.
+    pub(super) overload: Duration,
+    /// The sink is away, and at least until ten batches were turned away.
+    pub(super) away: Duration,
+}
+
+impl Lengths {
+    /// Of so many minutes of absence, a third of that is overload; a few seconds of each if none.
+    pub(super) fn of_minutes(minutes: Option<u64>) -> Lengths {
+        let away = Duration::from_secs(60 * minutes.unwrap_or(0));
+        Lengths { overload: (away / 3).max(Duration::from_secs(4)), away }
+    }
+}
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Away {
     pub(super) events: u64,
-    /// Batches that were turned away.
+    /// Batches that got through in the end of a second, before there was too much.
+    pub(super) taken_rate: f64,
+    /// Batches that were offered in a second of overload.
+    pub(super) offered_rate: f64,
+    /// Batches that were turned away: by overload, and in all.
+    pub(super) overloaded: u64,
     pub(super) turned_away: u64,
-    /// The most memory that was seen while the sink was away, bytes.
+    /// The most memory that was seen, bytes.
     pub(super) resident_bytes: u64,
     pub(super) findings: Vec<String>,
 }
 
-/// The sink goes away, comes back, and everything arrives.
-pub(super) fn away(seed: u64) -> Away {
+/// Too much comes, the sink goes away, comes back, and everything arrives.
+pub(super) fn away(seed: u64, lengths: Lengths) -> Away {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(torture(seed))
+    runtime.block_on(torture(seed, lengths))
 }
 
-async fn torture(seed: u64) -> Away {
+async fn torture(seed: u64, lengths: Lengths) -> Away {
     let mut rng = Rng::stream(seed, "away");
-    let receiver = Receiver::start(Mood::Away, seed).await;
+    let receiver = Receiver::start(Mood::Slow, seed).await;
+    // A long absence first fills a longer queue.
+    let queue = 20 + 10 * lengths.away.as_secs();
     let place = Place::new(&mut rng, |path| {
         format!(
-            "input_queue: 64KiB\nemission: {{settle: 0s, settle_max: 0s, revise_interval: 0s}}\n\
+            "input_queue: 64KiB\nmemory_limit: {MEMORY_LIMIT_BYTES}B\n\
+             emission: {{settle: 0s, settle_max: 0s, revise_interval: 0s}}\n\
              sources:\n  http: {{type: http}}\n  \
              tail: {{type: file, path: \"{}/events.ndjson\", follow: true, poll: 5ms}}\n\
              sinks:\n  hook: {{type: webhook, url: \"http://{}/\", \
              allow_private: [127.0.0.0/8], timeout: 1m, backoff_max: 20ms, \
-             queue: {{revisions: 20, full: block}}}}\n",
+             queue: {{revisions: {queue}, full: block}}}}\n",
             path.display(),
             receiver.address,
         )
     });
     let mut process = place.start();
-    let load = Arc::new(Load::new(place.url(""), Duration::from_millis(1)));
+    let load = Load::new(place.url(""), Duration::from_millis(1));
+    let load = Arc::new(load.with_patience(lengths.overload + lengths.away));
     load.answers().await;
     let mut tasks = begin(&load, SENDERS, place.path("events.ndjson"), seed);
 
     let mut away = Away::default();
-    let mut full = async || loop {
-        away.resident_bytes = away.resident_bytes.max(process.resident_bytes());
-        away.turned_away = turned_away(&load.get("/metrics").await);
-        if away.turned_away >= TURNED_AWAY {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    let waited = tokio::time::timeout(super::victim::DEADLINE, full()).await;
-    if waited.is_err() {
-        away.findings.push(format!("{} batches were turned away", away.turned_away));
-    }
-    if away.resident_bytes > RESIDENT_BYTES_MAX {
+    away.overload(&load, &process, seed, lengths.overload).await;
+    receiver.set(Mood::Away);
+    away.absence(&load, &process, lengths.away).await;
+    if away.resident_bytes > MEMORY_LIMIT_BYTES {
         away.findings.push(format!("it held {} bytes", away.resident_bytes));
     }
     receiver.set(Mood::Well);
@@ -86,6 +109,88 @@ async fn torture(seed: u64) -> Away {
     judge(&place, &load, &receiver.taken(), &mut away);
     away.findings.iter_mut().for_each(|what| what.insert_str(0, &format!("seed {seed}: ")));
     away
+}
+
+impl fmt::Display for Lengths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Lengths { overload, away } = self;
+        write!(f, "{} s of overload, {} s away", overload.as_secs(), away.as_secs())
+    }
+}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} events, {:.0} batches/s offered where {:.0} got through, {} of them turned away, \
+             {} in all, at most {} MiB of {}",
+            self.events,
+            self.offered_rate,
+            self.taken_rate,
+            self.overloaded,
+            self.turned_away,
+            self.resident_bytes >> 20,
+            MEMORY_LIMIT_BYTES >> 20,
+        )
+    }
+}
+
+impl Away {
+    /// Finds out how much gets through, and offers three times as much.
+    async fn overload(&mut self, load: &Arc<Load>, process: &Victim, seed: u64, lasts: Duration) {
+        let begun = Instant::now();
+        let before = load.decided();
+        self.watch(load, process, lasts / 10).await;
+        self.taken_rate = (load.decided() - before) as f64 / begun.elapsed().as_secs_f64();
+        let refused = self.turned_away;
+        let every = Duration::from_secs_f64(
+            f64::from(OFFERERS) / (OVERLOAD * self.taken_rate.max(1.0)),
+        );
+        let (begun, ends) = (Instant::now(), Instant::now() + lasts);
+        let mut offerers = JoinSet::new();
+        for number in 0..OFFERERS as usize {
+            let load = Arc::clone(load);
+            offerers.spawn(async move { offer(&load, number, seed, (every, ends)).await });
+        }
+        self.watch(load, process, lasts).await;
+        let mut offered = 0;
+        while let Some(batches) = offerers.join_next().await {
+            offered += batches.unwrap();
+        }
+        self.offered_rate = offered as f64 / begun.elapsed().as_secs_f64();
+        self.overloaded = self.turned_away - refused;
+        if self.overloaded == 0 {
+            self.findings.push("three times what it takes, and nobody was turned away".to_owned());
+        }
+    }
+
+    /// Waits out an absence, and until some were turned away.
+    async fn absence(&mut self, load: &Load, process: &Victim, lasts: Duration) {
+        let before = self.turned_away;
+        self.watch(load, process, lasts).await;
+        let ends = Instant::now() + DEADLINE;
+        while self.turned_away < before + TURNED_AWAY {
+            if Instant::now() > ends {
+                let turned_away = self.turned_away - before;
+                return self.findings.push(format!("{turned_away} batches were turned away"));
+            }
+            self.watch(load, process, Duration::ZERO).await;
+        }
+    }
+
+    /// Looks at the process now and then for as long as something lasts, and once more.
+    async fn watch(&mut self, load: &Load, process: &Victim, lasts: Duration) {
+        let ends = Instant::now() + lasts;
+        let every = (lasts / 100).clamp(Duration::from_millis(20), Duration::from_secs(1));
+        loop {
+            self.resident_bytes = self.resident_bytes.max(process.resident_bytes());
+            self.turned_away = turned_away(&load.get("/metrics").await);
+            if Instant::now() >= ends {
+                return;
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
 }
 
 /// Everything arrived, in order, once the sink was back.

@@ -36,6 +36,8 @@ pub(super) struct Load {
     over: AtomicBool,
     /// Between two requests of a sender.
     pub(super) pace: Duration,
+    /// How long a sender tries.
+    patience: Duration,
     /// Blanks within an event, at most: what fills a journal and costs an engine nothing.
     blanks_max: usize,
 }
@@ -71,6 +73,7 @@ impl Load {
             kills: AtomicU64::new(0),
             over: AtomicBool::new(false),
             pace,
+            patience: DEADLINE,
             blanks_max: 0,
         }
     }
@@ -78,6 +81,11 @@ impl Load {
     /// The same with blanks within events.
     pub(super) fn with_blanks(self, blanks_max: usize) -> Load {
         Load { blanks_max, ..self }
+    }
+
+    /// The same with senders that try for so much longer.
+    pub(super) fn with_patience(self, more: Duration) -> Load {
+        Load { patience: self.patience + more, ..self }
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
@@ -161,7 +169,7 @@ impl Load {
         &self,
         request: impl Fn() -> reqwest::RequestBuilder,
     ) -> (u64, (u16, String)) {
-        let ends = Instant::now() + DEADLINE;
+        let ends = Instant::now() + self.patience;
         let mut unanswered = 0;
         loop {
             match self.ask(request()).await {
@@ -232,6 +240,26 @@ pub(super) async fn sender(load: &Load, number: usize, seed: u64) {
         }
         tokio::time::sleep(load.pace).await;
     }
+}
+
+/// Offers a batch each `every` and takes a refusal for an answer; how many were offered.
+pub(super) async fn offer(
+    load: &Load,
+    number: usize,
+    seed: u64,
+    (every, ends): (Duration, Instant),
+) -> u64 {
+    let mut rng = Rng::stream(seed, &format!("offerer {number}"));
+    let mut standing: Vec<(String, usize)> = Vec::new();
+    let mut ticks = tokio::time::interval(every);
+    let mut batches = 0;
+    while Instant::now() < ends {
+        // What was missed while a request was under way is made up for.
+        ticks.tick().await;
+        batches += 1;
+        send_once(load, &draw(&mut rng, &format!("o{number}-{batches}"), &mut standing)).await;
+    }
+    batches
 }
 
 fn keyed(load: &Load, key: &str, lines: &str) -> reqwest::RequestBuilder {

@@ -8,8 +8,12 @@ use axum::routing::post;
 use causeway_loadgen::rng::Rng;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+/// What a slow one takes for each.
+const SLOW: Duration = Duration::from_millis(5);
 
 /// How it takes what comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(super) enum Mood {
     Well,
     /// Some of it it refuses, some of it it takes without saying so.
     Unwell,
+    /// Everything, each after a while.
+    Slow,
     /// It never answers, until its mood changes.
     Away,
 }
@@ -65,6 +71,9 @@ impl Shared {
 async fn take(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
     let mut moods = shared.mood.subscribe();
     let mood = *moods.wait_for(|mood| *mood != Mood::Away).await.unwrap();
+    if mood == Mood::Slow {
+        tokio::time::sleep(SLOW).await;
+    }
     let mut kept = shared.lock();
     let chance = kept.0.unit();
     if mood == Mood::Unwell && chance < 0.02 {

@@ -24,8 +24,10 @@ pub(super) struct Scale {
     pub(super) stops: u64,
     /// Histories that are cut by restarts and run with other numbers of workers (R13).
     pub(super) histories: u64,
-    /// Times that a sink goes away (R12).
+    /// Times that too much comes and a sink goes away (R12).
     pub(super) floods: u64,
+    /// Minutes that it is away, after a third as many of overload; seconds of both if none (R12).
+    pub(super) away: Option<u64>,
     /// Spoilt inputs for each reader of bytes (R6).
     pub(super) inputs: u64,
     /// Minutes of each reader instead, with as many as fit (R6).
@@ -62,6 +64,7 @@ impl Scale {
             stops: number("TORTURE_STOPS").unwrap_or(5),
             histories: number("TORTURE_HISTORIES").unwrap_or(50),
             floods: number("TORTURE_FLOODS").unwrap_or(1),
+            away: number("TORTURE_AWAY"),
             inputs: number("TORTURE_INPUTS").unwrap_or(10_000),
             fuzz: number("TORTURE_FUZZ"),
             simulations: number("TORTURE_SIMULATIONS").unwrap_or(2_000),

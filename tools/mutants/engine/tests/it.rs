@@ -1,0 +1,56 @@
+//! What holds of the engine in `tests/it/engine`, over fewer histories.
+#![allow(dead_code)]
+
+mod engine {
+    mod history;
+    mod run;
+    mod told;
+
+    use history::{History, histories};
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+    use run::{check_against_oracle, check_restart, run};
+
+    /// Histories of each property: most mutants that are found are found by the first few.
+    const CASES: u32 = 60;
+
+    fn property(check: impl Fn(&History) -> Result<(), TestCaseError>) {
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[1; 32]);
+        let config = Config {
+            cases: CASES,
+            failure_persistence: None,
+            max_shrink_iters: 0,
+            ..Config::default()
+        };
+        if let Err(failure) =
+            TestRunner::new_with_rng(config, rng).run(&histories(), |history| check(&history))
+        {
+            panic!("{failure}");
+        }
+    }
+
+    #[test]
+    fn every_epoch_agrees_with_the_oracle() {
+        property(|history| check_against_oracle(history).map_err(TestCaseError::fail));
+    }
+
+    #[test]
+    fn taking_everything_back_leaves_nothing() {
+        property(|history| {
+            let standing = run(&history.taken_back(), 2);
+            prop_assert!(standing.rows.is_empty() && standing.incidents.is_empty());
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn what_was_saved_goes_on_to_the_very_same_answers() {
+        property(|history| {
+            let place = history.steps.len() % 4;
+            let workers = [(1, 1), (2, 1), (1, 3), (4, 4)][place];
+            let cut = history.steps.len() * (place + 1) / 5;
+            check_restart(history, cut, workers).map_err(TestCaseError::fail)?;
+            check_restart(&history.taken_back(), cut, workers).map_err(TestCaseError::fail)
+        });
+    }
+}
