@@ -2,7 +2,9 @@
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 DENY_VERSION := 0.20.2
+MUTANTS_VERSION := 27.1.0
 DENY := target/tools/bin/cargo-deny
+MUTANTS := target/tools/bin/cargo-mutants
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -26,7 +28,8 @@ FAULTS ?= 5
 FLIPS ?= 2000
 STOPS ?= 50
 HISTORIES ?= 200
-FLOODS ?= 5
+FLOODS ?= 1
+AWAY ?= 30
 INPUTS ?= 100000
 SIMULATIONS ?= 20000
 ORACLE ?= 5000
@@ -37,8 +40,12 @@ torture: packages ## kill and damage it, rows in tests/torture/LEDGER.md: make t
 	test -n "$(CAUSEWAY_BIN)" || $(CARGO) build --release --locked
 	CAUSEWAY_BIN=$(or $(CAUSEWAY_BIN),$(CURDIR)/target/release/causeway) TORTURE_LEDGER=tests/torture/LEDGER.md \
 	TORTURE_KILLS=$(KILLS) TORTURE_KILLS_TOGETHER=$(TOGETHER) TORTURE_FAULTS=$(FAULTS) TORTURE_FLIPS=$(FLIPS) TORTURE_STOPS=$(STOPS) TORTURE_HISTORIES=$(HISTORIES) \
-	TORTURE_FLOODS=$(FLOODS) TORTURE_INPUTS=$(INPUTS) TORTURE_FUZZ=$(FUZZ) TORTURE_SIMULATIONS=$(SIMULATIONS) TORTURE_ORACLE=$(ORACLE) TORTURE_RECORDS=$(RECORDS) TORTURE_BROKERS=$(BROKERS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
+	TORTURE_FLOODS=$(FLOODS) TORTURE_AWAY=$(AWAY) TORTURE_INPUTS=$(INPUTS) TORTURE_FUZZ=$(FUZZ) TORTURE_SIMULATIONS=$(SIMULATIONS) TORTURE_ORACLE=$(ORACLE) TORTURE_RECORDS=$(RECORDS) TORTURE_BROKERS=$(BROKERS) TORTURE_SEED=$(SEED) TORTURE_MINUTES=$(MINUTES) \
 	$(CARGO) test --locked --test it torture:: -- --nocapture --test-threads=1
+
+PARTS ?= journal ledger dedup correlate
+mutants: $(MUTANTS) ## each mutant of PARTS must fail a test: make mutants PARTS=journal SHARD=0/4
+	for part in $(PARTS); do PATH="$(CURDIR)/target/tools/bin:$$PATH" ./tools/mutants.sh $$part $(if $(SHARD),--shard $(SHARD) --sharding round-robin) || exit; done
 
 kafka: ## run a broker of Apache Kafka on 127.0.0.1:9092 until Ctrl-C
 	./tools/kafka.sh run
@@ -54,8 +61,11 @@ test-packages: ## install what the tests need as well, a Kafka broker and a coll
 $(DENY):
 	$(CARGO) install --locked --debug --root target/tools --version $(DENY_VERSION) cargo-deny
 
+$(MUTANTS):
+	$(CARGO) install --locked --debug --root target/tools --version $(MUTANTS_VERSION) cargo-mutants
+
 deny: $(DENY) ## licences, bans and sources of every dependency
 	$(DENY) check bans licenses sources
 
-# MINUTES bounds each part; FUZZ gives each reader of bytes so many minutes in place of INPUTS; CAUSEWAY_BIN names a program that is built already.
-.PHONY: help demo test bench quality torture kafka packages test-packages deny
+# MINUTES bounds each part; FUZZ gives each reader of bytes so many minutes in place of INPUTS; AWAY is how many minutes a sink is away; CAUSEWAY_BIN names a program that is built already.
+.PHONY: help demo test bench quality torture mutants kafka packages test-packages deny

@@ -15,6 +15,7 @@
 //! nothing else.
 
 mod beside;
+mod error;
 mod file;
 mod folder;
 mod state;
@@ -22,7 +23,8 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use file::{SnapshotError, VERSION};
+pub use error::SnapshotError;
+pub use file::VERSION;
 pub use folder::{DIRECTORY, Folder};
 pub use state::{Emission, Head, Snapshot, Sources};
 pub use writer::Writer;

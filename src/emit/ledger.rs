@@ -40,14 +40,10 @@ pub struct Emission {
 impl Emission {
     /// As configured; parts of a second count as a whole one.
     pub fn of(settings: &EmissionSettings) -> Self {
-        let seconds = |period: Duration| {
-            let whole = period.as_secs() + u64::from(period.subsec_nanos() > 0);
-            Seconds::try_from(whole).unwrap_or(Seconds::MAX / 4)
-        };
         Emission {
-            settle_seconds: seconds(settings.settle),
-            settle_max_seconds: seconds(settings.settle_max),
-            revise_interval_seconds: seconds(settings.revise_interval),
+            settle_seconds: whole_seconds(settings.settle),
+            settle_max_seconds: whole_seconds(settings.settle_max),
+            revise_interval_seconds: whole_seconds(settings.revise_interval),
         }
     }
 }
@@ -243,9 +239,11 @@ impl Ledger {
     /// The incident left the horizon: its last word is told if it has not been, then it is
     /// let go of. That is no withdrawal.
     fn seal(&mut self, key: IncidentKey, now: Seconds, told: &mut Vec<Message>) {
+        if let Some(track) = self.tracks.get(&key) {
+            self.due.remove(&(track.scheduled, key));
+        }
         self.speak(key, now, told);
         if let Some(track) = self.tracks.remove(&key) {
-            self.due.remove(&(track.scheduled, key));
             for member in track.now.iter().flat_map(|incident| &incident.members) {
                 self.homes.remove(&member.key);
             }
@@ -289,6 +287,12 @@ impl Ledger {
             .values()
             .filter_map(|track| Some((&track.id, track.now.as_ref()?, track.last.as_deref())))
     }
+}
+
+fn whole_seconds(period: Duration) -> Seconds {
+    let whole = period.as_secs().saturating_add(u64::from(period.subsec_nanos() > 0));
+    // Far beyond any clock, and may still be added to one.
+    Seconds::try_from(whole).unwrap_or(Seconds::MAX / 4).min(Seconds::MAX / 4)
 }
 
 /// Ends an id that people have heard of.

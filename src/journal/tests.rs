@@ -4,6 +4,9 @@ mod basics;
 mod crash;
 mod damage;
 mod disk;
+mod storage;
+mod large;
+mod begin;
 mod witness;
 mod fixture;
 

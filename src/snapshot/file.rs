@@ -10,63 +10,28 @@
 //! the block, so none can stand for another, its header and its bytes. Long lists are cut into
 //! several blocks, so that neither side holds one twice.
 
+use super::error::SnapshotError;
 use super::state::{Emission, Head, Snapshot, Sources};
 use causeway_dataflows::pipeline::Saved;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Version of the format that is written, and the newest that is read.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 const MAGIC: [u8; 8] = *b"CWSNAPSH";
 /// Items of one block: a few MiB at most, raw.
 const ITEMS: usize = 4096;
+/// The same of those that hold whole revisions.
+const REVISIONS: usize = 512;
 /// More than any block has, raw; a length beyond it is damage, not a reason to allocate.
 const RAW_MAX: u64 = 16 << 30;
 /// Fast, and a third of the size.
 const LEVEL: i32 = 1;
 const HEADLESS: &str = "it does not say what it is";
 const BEHIND_END: &str = "there is more behind its end";
-
-/// Why a snapshot cannot be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// The disk refused.
-    #[error("cannot {action} snapshot {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or the directory.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// What is there was not written so.
-    #[error("snapshot {} is damaged at byte {offset}: {problem}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where the block begins.
-        offset: u64,
-        /// What does not hold.
-        problem: String,
-    },
-    /// A newer program wrote it.
-    #[error(
-        "snapshot {} has format version {found}, this program reads up to {VERSION}; \
-         run the newer program, or set another `data_dir`",
-        path.display()
-    )]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u16,
-    },
-}
 
 /// What a block holds; the numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +56,16 @@ enum Tag {
     EarlierWatches = 16,
     Watches = 17,
     Findings = 18,
+    /// Of the ledger, the store, an outbox before it: since version 2, before which those had
+    /// their lists in them.
+    Tracks = 19,
+    Lines = 20,
+    Rows = 21,
+    Waiting = 22,
     End = 255,
 }
 
-const TAGS: [Tag; 19] = [
+const TAGS: [Tag; 23] = [
     Tag::Head,
     Tag::Keys,
     Tag::Things,
@@ -113,6 +84,10 @@ const TAGS: [Tag; 19] = [
     Tag::EarlierWatches,
     Tag::Watches,
     Tag::Findings,
+    Tag::Tracks,
+    Tag::Lines,
+    Tag::Rows,
+    Tag::Waiting,
     Tag::End,
 ];
 
@@ -134,12 +109,18 @@ pub(super) fn write(snapshot: &Snapshot, to: impl Write) -> io::Result<u64> {
     out.each(Tag::Tenant, tenants)?;
     out.list(Tag::Findings, findings)?;
     let emission = &snapshot.emission;
-    out.block(Tag::Ledger, &emission.ledger)?;
+    out.block(Tag::Ledger, &emission.ledger.rest())?;
+    out.parts(Tag::Tracks, &emission.ledger.tracks, REVISIONS)?;
     out.list(Tag::Incidents, &emission.incidents)?;
     out.list(Tag::Counts, &emission.counts)?;
     out.block(Tag::Tally, &emission.tally)?;
-    out.block(Tag::Store, &emission.store)?;
-    out.each(Tag::Outbox, &emission.outboxes)?;
+    out.block(Tag::Store, &emission.store.rest())?;
+    out.parts(Tag::Lines, &emission.store.incidents, REVISIONS)?;
+    out.parts(Tag::Rows, &emission.store.alerts, REVISIONS)?;
+    for outbox in &emission.outboxes {
+        out.block(Tag::Outbox, &outbox.rest())?;
+        out.parts(Tag::Waiting, &outbox.waiting, REVISIONS)?;
+    }
     out.block(Tag::Sequence, &emission.sequence)?;
     out.each(Tag::Source, &snapshot.sources.sources)?;
     out.list(Tag::Idempotency, &snapshot.sources.keys)?;
@@ -172,7 +153,11 @@ impl<W: Write> Out<W> {
     }
 
     fn list<T: Serialize>(&mut self, tag: Tag, items: &[T]) -> io::Result<()> {
-        items.chunks(ITEMS).try_for_each(|chunk| self.block(tag, chunk))
+        self.parts(tag, items, ITEMS)
+    }
+
+    fn parts<T: Serialize>(&mut self, tag: Tag, items: &[T], most: usize) -> io::Result<()> {
+        items.chunks(most).try_for_each(|chunk| self.block(tag, chunk))
     }
 
     fn each<T: Serialize>(&mut self, tag: Tag, items: &[T]) -> io::Result<()> {
@@ -238,11 +223,18 @@ pub(super) fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
             Tag::Tenant => saved.tenants.push(reader.value(&block)?),
             Tag::Findings => reader.more(&block, &mut saved.findings)?,
             Tag::Ledger => emission.ledger = reader.value(&block)?,
+            Tag::Tracks => reader.more(&block, &mut emission.ledger.tracks)?,
             Tag::Incidents => reader.more(&block, &mut emission.incidents)?,
             Tag::Counts => reader.more(&block, &mut emission.counts)?,
             Tag::Tally => emission.tally = reader.value(&block)?,
             Tag::Store => emission.store = reader.value(&block)?,
+            Tag::Lines => reader.more(&block, &mut emission.store.incidents)?,
+            Tag::Rows => reader.more(&block, &mut emission.store.alerts)?,
             Tag::Outbox => emission.outboxes.push(reader.value(&block)?),
+            Tag::Waiting => match emission.outboxes.last_mut() {
+                Some(outbox) => reader.more(&block, &mut outbox.waiting)?,
+                None => return Err(reader.damaged("what waits is of no sink")),
+            },
             Tag::Sequence => emission.sequence = reader.value(&block)?,
             Tag::Source => sources.sources.push(reader.value(&block)?),
             Tag::Idempotency => reader.more(&block, &mut sources.keys)?,

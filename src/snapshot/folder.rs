@@ -1,7 +1,8 @@
 //! The snapshots of a data directory: named by their epoch, the newest two.
 
 use super::beside::{Rests, Steps};
-use super::file::{self, SnapshotError};
+use super::error::SnapshotError;
+use super::file;
 use super::state::{Head, Snapshot};
 use crate::disk::sync_directory;
 use std::fs::{self, File};

@@ -98,7 +98,8 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
         away.findings.push(format!("it held {} bytes", away.resident_bytes));
     }
     receiver.set(Mood::Well);
-    load.finish();
+    // Memory may be short until alerts have left their horizon.
+    load.give_up();
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
@@ -143,9 +144,8 @@ impl Away {
         self.watch(load, process, lasts / 10).await;
         self.taken_rate = (load.decided() - before) as f64 / begun.elapsed().as_secs_f64();
         let refused = self.turned_away;
-        let every = Duration::from_secs_f64(
-            f64::from(OFFERERS) / (OVERLOAD * self.taken_rate.max(1.0)),
-        );
+        let every =
+            Duration::from_secs_f64(f64::from(OFFERERS) / (OVERLOAD * self.taken_rate.max(1.0)));
         let (begun, ends) = (Instant::now(), Instant::now() + lasts);
         let mut offerers = JoinSet::new();
         for number in 0..OFFERERS as usize {

@@ -73,6 +73,14 @@ impl Known {
         }
     }
 
+    /// What became of firing events that were entered and not sure.
+    pub(super) fn decide(&mut self, firing: &[(String, usize)], is_sure: bool) {
+        for (entity, _) in firing {
+            let sent = self.alerts.get_mut(entity).unwrap();
+            (sent.maybe, sent.sure) = (sent.maybe - 1, sent.sure + u64::from(is_sure));
+        }
+    }
+
     /// Adds what was sent to another process; no alert is sent to both.
     pub(super) fn add(&mut self, other: Known) {
         self.alerts.extend(other.alerts);

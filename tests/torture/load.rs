@@ -2,6 +2,7 @@
 //!
 //! Every draw comes from the seed; what the answers are, and when, does not.
 
+use super::batch::{Batch, draw, line};
 use super::known::{Known, NAMES};
 use super::victim::DEADLINE;
 use causeway_loadgen::rng::Rng;
@@ -34,20 +35,14 @@ pub(super) struct Load {
     /// Kills so far.
     kills: AtomicU64,
     over: AtomicBool,
+    /// Whether "come again" is an answer.
+    gives_up: AtomicBool,
     /// Between two requests of a sender.
     pub(super) pace: Duration,
     /// How long a sender tries.
     patience: Duration,
     /// Blanks within an event, at most: what fills a journal and costs an engine nothing.
     blanks_max: usize,
-}
-
-/// A batch of lines.
-struct Batch {
-    lines: String,
-    firing: Vec<(String, usize)>,
-    accepted: u64,
-    rejected: u64,
 }
 
 /// A request that was answered.
@@ -72,6 +67,7 @@ impl Load {
             decided: AtomicU64::new(0),
             kills: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            gives_up: AtomicBool::new(false),
             pace,
             patience: DEADLINE,
             blanks_max: 0,
@@ -121,6 +117,12 @@ impl Load {
         self.over.store(true, Ordering::SeqCst);
     }
 
+    /// Nothing new is begun, and what is turned away does not come again: that has no effect.
+    pub(super) fn give_up(&self) {
+        self.gives_up.store(true, Ordering::SeqCst);
+        self.finish();
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
@@ -136,7 +138,7 @@ impl Load {
         let answer = answer.await;
         self.open.fetch_sub(1, Ordering::SeqCst);
         self.answered.fetch_add(u64::from(answer.is_some()), Ordering::SeqCst);
-        let decided = answer.as_ref().is_some_and(|(status, _)| !matches!(status, 409 | 429 | 503));
+        let decided = answer.as_ref().is_some_and(|(status, _)| !is_refusal(*status));
         self.decided.fetch_add(u64::from(decided), Ordering::SeqCst);
         answer
     }
@@ -173,7 +175,8 @@ impl Load {
         let mut unanswered = 0;
         loop {
             match self.ask(request()).await {
-                Some((409 | 429 | 503, _)) => {}
+                Some((status, _))
+                    if is_refusal(status) && !self.gives_up.load(Ordering::SeqCst) => {}
                 Some(answer) => return (unanswered, answer),
                 None => unanswered += 1,
             }
@@ -198,6 +201,11 @@ impl Load {
         assert_eq!(status, 200, "{path}: {text}");
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
+}
+
+/// Whether an answer says "come again".
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 409 | 429 | 503)
 }
 
 /// So many senders, and the writer of the file at `path`.
@@ -269,13 +277,18 @@ fn keyed(load: &Load, key: &str, lines: &str) -> reqwest::RequestBuilder {
 async fn send_until_answered(load: &Load, key: String, batch: Batch) -> Answered {
     // Known before it is sent: it may be told before it is answered.
     load.known().enter(&batch.firing, false);
-    let (status, body) = load.insist(|| keyed(load, &key, &batch.lines)).await;
+    let ask = || keyed(load, &key, &batch.lines);
+    let (unanswered, (status, body)) = load.insist_counting(ask).await;
     let mut known = load.known();
-    for (entity, _) in &batch.firing {
-        let sent = known.alerts.get_mut(entity).unwrap();
-        (sent.maybe, sent.sure) = (sent.maybe - 1, sent.sure + 1);
+    if !is_refusal(status) {
+        known.decide(&batch.firing, true);
+        settle(&mut known, &batch, status, &body);
+    } else if unanswered == 0 {
+        known.decide(&batch.firing, false);
+    } else {
+        (known.accepted_maybe, known.rejected_maybe) =
+            (known.accepted_maybe + batch.accepted, known.rejected_maybe + batch.rejected);
     }
-    settle(&mut known, &batch, status, &body);
     Answered { key, lines: batch.lines, status, body }
 }
 
@@ -297,16 +310,10 @@ async fn send_once(load: &Load, batch: &Batch) {
     load.known().enter(&batch.firing, false);
     let answer = load.ask(load.events(&batch.lines)).await;
     let mut known = load.known();
-    let took = |known: &mut Known, sure: u64| {
-        for (entity, _) in &batch.firing {
-            let sent = known.alerts.get_mut(entity).unwrap();
-            (sent.maybe, sent.sure) = (sent.maybe - 1, sent.sure + sure);
-        }
-    };
     match answer {
-        Some((409 | 429 | 503, _)) => took(&mut known, 0),
+        Some((status, _)) if is_refusal(status) => known.decide(&batch.firing, false),
         Some((status, body)) => {
-            took(&mut known, 1);
+            known.decide(&batch.firing, true);
             settle(&mut known, batch, status, &body);
         }
         None => {
@@ -321,43 +328,9 @@ async fn ask_again(load: &Load, first: &Answered) {
     let again = load.insist(|| keyed(load, &first.key, &first.lines)).await;
     let mut known = load.known();
     known.sent_again += 1;
-    if again != (first.status, first.body.clone()) {
+    if again != (first.status, first.body.clone()) && !is_refusal(again.0) {
         known.find(format!("{}: {} and then {again:?}", first.key, first.body));
     }
-}
-
-fn draw(rng: &mut Rng, id: &str, standing: &mut Vec<(String, usize)>) -> Batch {
-    let mut batch = Batch { lines: String::new(), firing: Vec::new(), accepted: 0, rejected: 0 };
-    for at in 0..1 + rng.below(6) {
-        let chance = rng.unit();
-        let (about, status) = match standing.is_empty() {
-            _ if chance < 0.03 => {
-                batch.lines.push_str("{\"source\":\"torture\",\"kind\":\"alert\",\n");
-                batch.rejected += 1;
-                continue;
-            }
-            false if chance < 0.15 => (standing.swap_remove(rng.below(standing.len())), "resolved"),
-            false if chance < 0.5 => (rng.pick(standing).clone(), "firing"),
-            _ => {
-                let about = (format!("service:torture/s-{id}-{at}"), rng.below(NAMES));
-                standing.push(about.clone());
-                (about, "firing")
-            }
-        };
-        let summary = "x".repeat(if rng.chance(0.2) { rng.below(4000) } else { 10 });
-        batch.lines.push_str(&line(&format!("{id}-{at}"), &about, status, &summary));
-        batch.accepted += 1;
-        if status == "firing" {
-            batch.firing.push(about);
-        }
-    }
-    batch
-}
-
-fn line(id: &str, (entity, name): &(String, usize), status: &str, summary: &str) -> String {
-    let event = json!({"source": "torture", "kind": "alert", "name": format!("Torture{name}"),
-        "severity": "error", "id": id, "entity": entity, "status": status, "summary": summary});
-    format!("{event}\n")
 }
 
 /// Appends to the followed file, lines in pieces, until the load is over. It keeps pace with

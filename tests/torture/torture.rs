@@ -5,6 +5,7 @@
 
 mod again;
 mod away;
+mod batch;
 mod changes;
 mod damage;
 #[cfg(target_os = "linux")]

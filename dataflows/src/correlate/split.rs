@@ -4,6 +4,9 @@
 //! groups that earlier slices decided. The best cone is taken, what it covers is
 //! taken out, and so on: hops are bounded, so no giant group can form.
 
+#[cfg(test)]
+mod tests;
+
 use super::cone::{Reached, Sites, Source, grow};
 use super::world::{NodeIndex, World};
 use crate::model::{AlertKey, EntityId, Seconds};

@@ -2,6 +2,7 @@
 
 mod cut;
 mod edits;
+mod scenes;
 
 use super::tenant::Tenant;
 use super::{Fact, Outcome};

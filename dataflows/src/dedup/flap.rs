@@ -142,4 +142,16 @@ mod tests {
         let mut after = flap;
         assert!(after.transition(until + 600, &model()).is_none());
     }
+    #[test]
+    fn it_has_fallen_in_the_first_second_below_the_threshold() {
+        let leave = FlapParams::default().leave_milli;
+        for score in (1..40).map(|eighths| eighths * ONE / 8) {
+            let falls = model().time_to_fall(score);
+            let is_below = |after| model().decay(score, after) * 1000 < u64::from(leave) * ONE;
+            assert!(is_below(falls), "{score} after {falls}");
+            assert!(falls == 0 || !is_below(falls - 1), "{score} before {falls}");
+        }
+        // As much as the threshold is not below it.
+        assert!(model().time_to_fall(u64::from(leave) * ONE / 1000) > 0);
+    }
 }

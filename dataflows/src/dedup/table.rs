@@ -1,6 +1,10 @@
 //! All keys of one worker: a pre-sized hash table and an expiry wheel.
 
 #[cfg(test)]
+mod agree;
+#[cfg(test)]
+mod due;
+#[cfg(test)]
 mod tests;
 
 use super::flap::FlapModel;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 /// All identities between two epochs. The incidents themselves are kept beside it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SavedLedger {
-    pub(super) tracks: Vec<(IncidentKey, SavedTrack)>,
+    /// A list of its own in a snapshot, which is written and read in parts.
+    pub(crate) tracks: Vec<(IncidentKey, SavedTrack)>,
     pub(super) told: u64,
 }
 
@@ -59,6 +60,11 @@ impl Keep<AlertKey> for AlertCount {
 type Change = (Arc<Incident>, isize);
 
 impl SavedLedger {
+    /// It without the list.
+    pub(crate) fn rest(&self) -> SavedLedger {
+        SavedLedger { tracks: Vec::new(), told: self.told }
+    }
+
     /// How many revisions each id has had that may have more.
     pub fn revisions(&self) -> impl Iterator<Item = (&SmolStr, u64)> {
         self.tracks.iter().map(|(_, track)| (&track.id, track.revision))

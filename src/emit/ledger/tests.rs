@@ -1,5 +1,8 @@
 //! When incidents are spoken of, and under which id.
 
+mod resumed;
+mod rules;
+
 use super::*;
 use crate::emit::wire::sample;
 use causeway_dataflows::model::{Because, EntityRef, Severity};

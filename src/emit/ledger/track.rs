@@ -34,7 +34,7 @@ pub(super) struct Track {
 
 /// One public id between two epochs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SavedTrack {
+pub(crate) struct SavedTrack {
     pub(super) id: SmolStr,
     pub(super) revision: u64,
     #[serde(with = "as_json")]

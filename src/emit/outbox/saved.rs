@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub struct SavedOutbox {
     /// The sink.
     pub name: SmolStr,
-    waiting: Vec<(u64, Arc<str>)>,
+    /// A list of its own in a snapshot.
+    pub(crate) waiting: Vec<(u64, Arc<str>)>,
     told: Vec<SmolStr>,
 }
 
@@ -18,6 +19,11 @@ impl SavedOutbox {
     /// That of a sink before which nothing ever waited.
     pub fn empty(name: SmolStr) -> SavedOutbox {
         SavedOutbox { name, waiting: Vec::new(), told: Vec::new() }
+    }
+
+    /// It without the list.
+    pub(crate) fn rest(&self) -> SavedOutbox {
+        SavedOutbox { name: self.name.clone(), waiting: Vec::new(), told: self.told.clone() }
     }
 
     /// The incidents of which the sink was told.

@@ -11,10 +11,11 @@ use std::sync::Arc;
 /// All that readers can ask for, between two epochs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SavedStore {
-    incidents: Vec<SavedIncident>,
+    /// A list of its own in a snapshot, as that of alerts is.
+    pub(crate) incidents: Vec<SavedIncident>,
     /// Earlier revisions in the order in which they became so.
     superseded: VecDeque<(SmolStr, u64)>,
-    alerts: Vec<SavedRow>,
+    pub(crate) alerts: Vec<SavedRow>,
     revisions_forgotten: u64,
     incidents_forgotten: u64,
     alerts_forgotten: u64,
@@ -29,6 +30,14 @@ pub struct SavedIncident {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedRow(#[serde(with = "as_json")] Arc<AlertRow>);
+
+impl SavedStore {
+    /// It without the lists.
+    pub(crate) fn rest(&self) -> SavedStore {
+        let superseded = self.superseded.clone();
+        SavedStore { incidents: Vec::new(), superseded, alerts: Vec::new(), ..*self }
+    }
+}
 
 impl Keep<Place> for Standing {
     type Kept = Vec<SavedIncident>;

@@ -92,7 +92,7 @@ fn a_segment_ends_where_the_next_frame_does_not_fit() {
         assert_eq!(written, 69 + bytes as u64);
     }
     writer.sync().unwrap();
-    assert_eq!(segments(&sim), [1, 4, 5, 6]);
+    assert_eq!((segments(&sim), writer.segments()), (vec![1, 4, 5, 6], 4));
     let epochs: Vec<u64> = read(&sim, None).unwrap().iter().map(|frame| frame.epoch).collect();
     assert_eq!(epochs, [1, 2, 3, 4, 5, 6, 7]);
 }
@@ -107,6 +107,7 @@ fn whole_segments_are_forgotten_oldest_first() {
     assert_eq!(writer.forget_before(before[1]).unwrap(), 1);
     assert_eq!(writer.forget_before(before[3] + 1).unwrap(), 2);
     assert_eq!(segments(&sim), before[3..]);
+    assert_eq!(writer.segments(), before[3..].len() as u64);
     assert_eq!(writer.first_epoch(), Some(before[3]));
     expect_frames(&read(&sim, None).unwrap(), before[3]..40);
     // What was removed stays so when the machine crashes.

@@ -39,8 +39,8 @@ fn history() -> History {
     History { steps, take_back: false }
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/snapshot").join(format!("v{VERSION}"))
+fn folder(version: u16) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/snapshot").join(format!("v{version}"))
 }
 
 /// What a snapshot puts up, as one number.
@@ -59,7 +59,7 @@ fn leads_to(snapshot: Snapshot) -> String {
 }
 
 #[test]
-fn a_snapshot_of_version_1_stays_readable() {
+fn snapshots_of_every_version_stay_readable() {
     let Past { epoch, tick, saved } = remembered(&history());
     let run =
         Run { version: "0.1.0".to_owned(), settings: "s".to_owned(), journal: "j".to_owned() };
@@ -75,14 +75,17 @@ fn a_snapshot_of_version_1_stays_readable() {
     written.write(&made).unwrap();
     let name = format!("snapshots/{epoch:020}.snapshot");
     if std::env::var_os("REWRITE").is_some() {
-        std::fs::create_dir_all(folder().join("snapshots")).unwrap();
-        std::fs::copy(directory.path().join(&name), folder().join(&name)).unwrap();
+        std::fs::create_dir_all(folder(VERSION).join("snapshots")).unwrap();
+        std::fs::copy(directory.path().join(&name), folder(VERSION).join(&name)).unwrap();
     }
-    let committed = Folder::of(&folder());
-    assert_eq!(committed.epochs().unwrap(), [epoch]);
-    let kept = committed.read(epoch).unwrap();
-    assert_eq!(VERSION, 1);
-    // While the version is 1, what is written now reads the same.
-    assert_eq!(format!("{kept:?}"), format!("{made:?}"), "the format has changed: a new version");
-    assert_eq!(leads_to(kept), leads_to(made));
+    let made_of = format!("{made:?}");
+    let leads = leads_to(made);
+    for version in 1..=VERSION {
+        let committed = Folder::of(&folder(version));
+        assert_eq!(committed.epochs().unwrap(), [epoch], "version {version}");
+        let kept = committed.read(epoch).unwrap();
+        // While the version is this one, what is written now reads the same.
+        assert_eq!(format!("{kept:?}"), made_of, "version {version}: the format has changed");
+        assert_eq!(leads_to(kept), leads);
+    }
 }
