@@ -358,6 +358,28 @@ mod tests {
     use super::*;
     use crate::epoch::Run;
 
+    /// Before version 2 ledger, store and outboxes had their lists in them.
+    #[test]
+    fn a_snapshot_of_version_1_is_read_whole() {
+        let written = super::super::tests::snapshot(7);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let mut out = Out { to: std::fs::File::create(&path).unwrap(), at: 0 };
+        out.put(&MAGIC).unwrap();
+        out.put(&1u16.to_le_bytes()).unwrap();
+        out.block(Tag::Head, &written.head).unwrap();
+        let emission = &written.emission;
+        out.block(Tag::Ledger, &emission.ledger).unwrap();
+        out.list(Tag::Incidents, &emission.incidents).unwrap();
+        out.list(Tag::Counts, &emission.counts).unwrap();
+        out.block(Tag::Tally, &emission.tally).unwrap();
+        out.block(Tag::Store, &emission.store).unwrap();
+        out.each(Tag::Outbox, &emission.outboxes).unwrap();
+        out.block(Tag::Sequence, &emission.sequence).unwrap();
+        out.block(Tag::End, &()).unwrap();
+        assert_eq!(format!("{:?}", read(&path).unwrap()), format!("{written:?}"));
+    }
+
     #[test]
     fn watches_of_an_earlier_format_are_passed_over() {
         let directory = tempfile::tempdir().unwrap();

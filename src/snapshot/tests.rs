@@ -1,19 +1,40 @@
 //! Files of snapshots: read back as written, or refused.
 
 use super::*;
+use crate::emit::ledger::{self, Ledger};
+use crate::emit::outbox::SavedOutbox;
 use crate::emit::wire::{Message, sample};
 use crate::epoch::Run;
+use crate::runtime::EpochOutput;
 use causeway_dataflows::model::AlertCount;
+use causeway_dataflows::ops::epochs::Tick;
 use causeway_dataflows::pipeline::Saved;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+/// A ledger that has told of an incident.
+fn ledger(incident: &Arc<causeway_dataflows::model::Incident>) -> ledger::SavedLedger {
+    let mut ledger = Ledger::new(ledger::Emission::default());
+    let incidents = vec![(Arc::clone(incident), 1)];
+    let output = EpochOutput { incidents, ..EpochOutput::default() };
+    assert_eq!(ledger.apply(&output, Tick { now: sample::START, drain: true }).len(), 1);
+    ledger.begin_saving();
+    ledger.go_on_saving(usize::MAX).unwrap().ledger
+}
+
+/// What waits before a sink.
+fn outbox(name: &str, lines: u64) -> SavedOutbox {
+    let mut outbox = SavedOutbox::empty(name.into());
+    outbox.waiting = (1..=lines).map(|number| (number, "{}".into())).collect();
+    outbox
+}
+
 /// A snapshot with something in most of its parts.
-fn snapshot(epoch: u64) -> Snapshot {
+pub(super) fn snapshot(epoch: u64) -> Snapshot {
     let run =
         Run { version: "1".to_owned(), settings: "s".to_owned(), journal: "journal".to_owned() };
-    let incident = sample::incident();
+    let incident = Arc::new(sample::incident());
     let store = crate::emit::store::Store::new(Default::default(), 1);
     store.publish(&Message::new(sample::opened()));
     store.begin_saving();
@@ -23,8 +44,11 @@ fn snapshot(epoch: u64) -> Snapshot {
         last: member.key.onset,
     });
     let emission = Emission {
+        ledger: ledger(&incident),
         counts: counts.collect(),
-        incidents: vec![Arc::new(incident)],
+        incidents: vec![Arc::clone(&incident)],
+        // More than one part has, none, and few.
+        outboxes: vec![outbox("a", 1500), outbox("b", 0), outbox("c", 2)],
         store: store.go_on_saving(usize::MAX).unwrap(),
         sequence: 12,
         ..Emission::default()
