@@ -10,14 +10,11 @@ use crate::model::{
 use std::sync::Arc;
 
 mod counts;
+mod leave;
 mod saved;
 mod withdraw;
 
 pub use saved::SavedKey;
-
-/// How much longer than they must entries may wait to be settled, so that a visit settles
-/// several.
-const SETTLE_SLACK_SECONDS: Seconds = 60;
 
 /// One fingerprint.
 #[derive(Debug)]
@@ -221,7 +218,13 @@ impl Key {
     }
 
     /// Brings the collection up to date at `tick`, doing no more than is needed.
-    pub fn update(&mut self, tick: Seconds, params: &FoldParams, out: &mut impl Output) {
+    pub fn update(
+        &mut self,
+        tick: Seconds,
+        params: &FoldParams,
+        retention: &Retention,
+        out: &mut impl Output,
+    ) {
         self.write_back();
         let lapsed = |top: &Published| {
             let alert = &top.alert;
@@ -229,7 +232,7 @@ impl Key {
         };
         let firing = self.published.last().filter(|_| self.hot.firing);
         if self.needs == Needs::Fold || firing.is_some_and(lapsed) {
-            self.refold(tick, params, out);
+            self.refold(tick, params, retention, out);
         } else if self.needs == Needs::Grade {
             self.grade(out);
         }
@@ -269,7 +272,13 @@ impl Key {
     }
 
     /// Brings the collection up to date with the fold at `tick`.
-    fn refold(&mut self, tick: Seconds, params: &FoldParams, out: &mut impl Output) {
+    fn refold(
+        &mut self,
+        tick: Seconds,
+        params: &FoldParams,
+        retention: &Retention,
+        out: &mut impl Output,
+    ) {
         let base = self.base.as_deref().cloned().unwrap_or_default();
         let runs = runs(base, &self.entries, tick, params);
         let keep = self.kept();
@@ -282,7 +291,11 @@ impl Key {
                 retract(old.next(), out);
             }
             let same = old.next_if(|published| published.alert.key.onset == run.onset);
-            next.push(self.publish(run, tick, params.quiet, same, out));
+            // The fold still knows of it and the collection does not: it left, with its count.
+            let ended = run.closed.filter(|_| same.is_none());
+            if ended.is_none_or(|ended| tick < retention.until_of(run.onset, ended)) {
+                next.push(self.publish(run, tick, params.quiet, same, out));
+            }
         }
         old.for_each(|published| retract(Some(published), out));
         self.published = next;
@@ -342,50 +355,6 @@ impl Key {
             deadline,
             flaps_until: run.flaps_until,
         }
-    }
-
-    /// Removes published alerts whose horizon has passed; they leave the collection.
-    pub fn retire(&mut self, tick: Seconds, retention: &Retention, out: &mut impl Output) {
-        self.published.retain(|published| {
-            let keep = retention.until(&published.alert).is_none_or(|until| tick < until);
-            if !keep {
-                out.alert(&published.alert, -1);
-            }
-            keep
-        });
-        if self.published.is_empty() {
-            self.hot.firing = false;
-        }
-    }
-
-    /// Whether nothing is left to remember.
-    pub fn is_spent(&self, tick: Seconds, quiet: Seconds) -> bool {
-        self.entries.is_empty()
-            && self.published.is_empty()
-            && self
-                .base
-                .as_ref()
-                .and_then(|base| base.open.as_ref())
-                .is_none_or(|run| run.deadline(quiet) < tick)
-    }
-
-    /// The next tick at which this key has something to do, when all is done at `tick`.
-    pub fn next_due(&mut self, tick: Seconds, window: Seconds, retention: &Retention) -> Seconds {
-        // A run that fires may get entries without a visit.
-        let oldest = self.entries.first().map(|entry| entry.second);
-        let oldest = oldest.or(self.hot.firing.then_some(tick));
-        let settle = oldest.map(|second| second + window + 1 + SETTLE_SLACK_SECONDS);
-        let counts = self.counted_at.map(|at| at + retention.count_delay);
-        let alerts =
-            self.published.iter().map(|published| match retention.until(&published.alert) {
-                Some(until) => until,
-                None if published.alert.flapping => {
-                    published.flaps_until.min(published.deadline.saturating_add(1))
-                }
-                None => published.deadline.saturating_add(1),
-            });
-        self.due = settle.into_iter().chain(alerts).min().unwrap_or(Seconds::MAX);
-        counts.map_or(self.due, |counts| counts.min(self.due))
     }
 }
 

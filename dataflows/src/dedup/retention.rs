@@ -20,10 +20,13 @@ impl Retention {
     pub fn until(&self, alert: &Alert) -> Option<Seconds> {
         match alert.status {
             Status::Firing => None,
-            Status::Resolved { at, .. } => {
-                let slice_end = (alert.key.onset.div_euclid(self.slice) + 1) * self.slice;
-                Some((slice_end + self.horizon).max(at + self.after_end))
-            }
+            Status::Resolved { at, .. } => Some(self.until_of(alert.key.onset, at)),
         }
+    }
+
+    /// The same of one that began and ended so.
+    pub fn until_of(&self, onset: Seconds, ended: Seconds) -> Seconds {
+        let slice_end = (onset.div_euclid(self.slice) + 1) * self.slice;
+        (slice_end + self.horizon).max(ended + self.after_end)
     }
 }

@@ -241,7 +241,7 @@ impl Table {
         let source = self.sources[key.source as usize];
         let params = FoldParams { quiet: source.quiet_seconds, flap: self.flap };
         let window = source.lateness_seconds + self.disorder;
-        key.update(self.tick, &params, out);
+        key.update(self.tick, &params, &self.retention, out);
         key.publish_counts(self.tick, self.retention.count_delay, out);
         key.settle(self.tick - window, &params);
         key.retire(self.tick, &self.retention, out);

@@ -25,18 +25,25 @@ pub(super) struct Standing {
     /// Counts that were told, and all changes with them.
     pub(super) told: u64,
     pub(super) changes: u64,
+    /// What was taken back last.
+    gone: Option<Arc<Alert>>,
 }
 
 impl Output for Standing {
     fn alert(&mut self, alert: &Arc<Alert>, diff: isize) {
         self.changes += 1;
         match diff {
+            1 if self.gone.as_ref() == Some(alert) => panic!("{alert:?} went to come again"),
             1 => assert!(self.alerts.insert(alert.key, alert.clone()).is_none(), "{alert:?} twice"),
-            _ => assert_eq!(self.alerts.remove(&alert.key).as_ref(), Some(alert)),
+            _ => {
+                self.gone = self.alerts.remove(&alert.key);
+                assert_eq!(self.gone.as_ref(), Some(alert));
+            }
         }
     }
 
     fn count(&mut self, count: AlertCount) {
+        assert!(self.alerts.contains_key(&count.key), "{count:?} is of none that stands");
         (self.told, self.changes) = (self.told + 1, self.changes + 1);
         self.counts.insert(count.key, count);
     }

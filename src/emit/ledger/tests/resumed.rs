@@ -51,7 +51,7 @@ proptest! {
         let some = play.standing.values().flat_map(|incident| &incident.members).next();
         if let Some(member) = some {
             let count = AlertCount { key: member.key, count: 7, last: member.key.onset };
-            play.ledger.counts.extend([(member.key, count)]);
+            play.ledger.counts.insert(member.key, count);
         }
         let state = kept(&mut play.ledger);
         let revisions: Vec<(SmolStr, u64)> =
