@@ -14,6 +14,7 @@ rm -rf "$place"
 mkdir -p "$place"/{journal,engine}/src "$place"/engine/{src/emit,tests}
 cp -r dataflows "$place/dataflows"
 cp -r .cargo Cargo.lock "$place/"
+cp tools/mutants/mutants.toml "$place/.cargo/"
 cp tools/mutants/journal/Cargo.toml "$place/journal/"
 cp -r tools/mutants/journal/lib.rs src/{journal,journal.rs,chance.rs,disk.rs} "$place/journal/src/"
 mkdir -p "$place/journal/fixtures"

@@ -146,6 +146,21 @@ fn a_decided_source_counts_the_less_the_further_its_alerts_are() {
 }
 
 #[test]
+fn of_two_sources_on_one_entity_the_nearer_counts() {
+    let scene = Scene::of("", "a@0 a@90");
+    let source = |after: Seconds| Source {
+        node: scene.node("a"),
+        onset: START + after,
+        decided: true,
+        own_seconds: 300,
+    };
+    for sources in [[source(-30), source(-120)], [source(-120), source(-30)]] {
+        let reached = grow(&scene.world, &scene.sites, &sources, &scene.params);
+        assert_eq!(scene.shown(&reached), "a via a 0 hops, lag 30, 950: [0, 90]");
+    }
+}
+
+#[test]
 fn of_two_causes_the_better_and_then_the_lesser_is_the_one() {
     // c depends on a and b, which both depend on r; a came 20 s before c, b 100 s before.
     let scene = Scene::of("a>r b>r c>a c>b", "r@0 a@80 b@0 c@100");
@@ -232,6 +247,15 @@ fn the_cover_takes_the_best_and_then_what_is_left() {
     assert_eq!(
         split("b>a d>c", "a@5 b@25 c@0 d@20"),
         ["service:a/c at 0: 2", "service:a/a at 5: 2"]
+    );
+    // After the first two of b's three users are explained: c, which explains two, comes before
+    // it, though b had explained more than c.
+    assert_eq!(
+        split(
+            "u1>a u2>a u3>a u4>a u3>b u4>b u5>b u5>c u6>c",
+            "a@0 b@0 c@0 u1@20 u2@20 u3@20 u4@20 u5@20 u6@20"
+        ),
+        ["service:a/a at 0: 5", "service:a/c at 0: 3", "service:a/b at 0: 1"]
     );
     // Three callers of what is silent are one; two alone are not worth it.
     assert_eq!(split("b>s c>s d>s", "b@0 c@0 d@0"), ["service:a/s at -22: 3"]);

@@ -7,7 +7,7 @@ use crate::model::{
     Identity, Seconds, Severity,
 };
 use crate::oracle::alerts::{Told, alerts, told};
-use crate::params::{Params, SourceParams};
+use crate::params::{FlapParams, Params, SourceParams};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,6 +113,9 @@ pub(super) fn params() -> Params {
     let mut params = Params::default();
     // The oracle forgets nothing.
     params.dedup.revise_horizon_seconds = 1_000_000;
+    // Three transitions within a minute flap, so that many do.
+    params.dedup.flap =
+        FlapParams { half_life_seconds: 120, enter_milli: 2_500, leave_milli: 1_500 };
     params.sources = vec![
         SourceParams::default(),
         SourceParams { quiet_seconds: 40, lateness_seconds: 300, fold_late: false },

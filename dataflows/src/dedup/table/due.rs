@@ -37,10 +37,18 @@ fn a_count_is_told_five_seconds_after_its_last_change() {
     let told: Vec<u64> = standing.counts.values().map(|count| count.count).collect();
     assert_eq!((told, standing.told), (vec![2], 1));
     // Nothing has changed since, so it is not told again.
-    for after in 10..300 {
+    for after in 10..100 {
         table.close(START + after, false, &mut standing);
     }
     assert_eq!(standing.told, 1);
+    // A duplicate has it told five seconds later, though nothing else is due for long.
+    say(&mut table, &mut standing, START + 100, START + 100);
+    assert_eq!(table.next_due(), Some(START + 105));
+    table.close(START + 104, false, &mut standing);
+    assert_eq!(standing.told, 1);
+    table.close(START + 105, false, &mut standing);
+    assert_eq!(standing.told, 2);
+    assert!(table.next_due().is_some_and(|due| due > START + 106), "{:?}", table.next_due());
 }
 
 #[test]
@@ -100,7 +108,10 @@ fn stays_for(horizon: Seconds, stays: Seconds) {
 
 #[test]
 fn of_two_ends_in_a_second_that_of_the_greater_id_holds() {
-    for (first, second, ends) in [("b", "a", 10), ("a", "b", 100)] {
+    // The last has neither the greatest nor the least id.
+    for (first, second, third, ends) in
+        [("c", "c", "b", 10), ("a", "c", "b", 10), ("a", "b", "c", 100)]
+    {
         let (mut table, mut standing) = (Table::new(&params()), Standing::default());
         let mut say = |id: &str, lasts: Seconds, now: Seconds| {
             let mut batch = AlertBatch::default();
@@ -111,14 +122,15 @@ fn of_two_ends_in_a_second_that_of_the_greater_id_holds() {
             table.close(now, false, &mut standing);
         };
         say(first, 10, START);
-        say(second, 100, START + 1);
+        say(second, 10, START);
+        say(third, 100, START + 1);
         let mut ended = None;
         for now in START + 2..START + 200 {
             table.close(now, false, &mut standing);
             let status = standing.alerts.values().next().unwrap().status;
             ended = ended.or((status != Status::Firing).then_some(now));
         }
-        assert_eq!(ended, Some(START + ends + 1), "{first} and then {second}");
+        assert_eq!(ended, Some(START + ends + 1), "{first}, {second} and then {third}");
     }
 }
 
