@@ -21,7 +21,8 @@ fn large(epochs: std::ops::Range<u64>) -> (Sim, Vec<Frame>) {
 }
 
 fn varied(epoch: u64) -> Frame {
-    let bytes: Vec<u8> = (0..LARGE as u64).map(|at| mixed(epoch << 32 | at / 64) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..LARGE as u64).map(|at| mixed((epoch << 32) | (at / 64)) as u8).collect();
     Frame { parts: vec![Part { tag: 1, bytes: bytes.into() }], ..frame(epoch) }
 }
 

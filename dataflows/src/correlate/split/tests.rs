@@ -27,13 +27,13 @@ impl Scene {
     fn of(edges: &str, alerts: &str) -> Scene {
         let mut scene = Scene::default();
         for edge in edges.split_whitespace() {
-            let (user, used) = edge.split_once('>').unwrap();
+            let (user, used) = edge.split_once('>').expect("user>used");
             scene.world.link(&entity(user), &entity(used), RelationKind::Calls);
         }
         for alert in alerts.split_whitespace() {
-            let (name, after) = alert.split_once('@').unwrap();
+            let (name, after) = alert.split_once('@').expect("entity@seconds");
             let node = scene.world.intern(&entity(name));
-            let onset = key(after.parse().unwrap());
+            let onset = key(after.parse().expect("seconds"));
             scene.sites.by_node.entry(node).or_default().push(onset);
         }
         scene.sites.by_node.values_mut().for_each(|alerts| alerts.sort_unstable());
@@ -41,7 +41,7 @@ impl Scene {
     }
 
     fn node(&self, name: &str) -> NodeIndex {
-        self.world.find(entity(name).id).unwrap()
+        self.world.find(entity(name).id).expect("it is known")
     }
 
     fn candidate(&self, name: &str) -> Candidate {

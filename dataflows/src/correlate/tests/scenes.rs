@@ -58,7 +58,7 @@ fn shown(standing: &Standing) -> String {
         for member in &group.members {
             let after = member.key.onset - START;
             let entity = &group.entities[member.entity as usize].entity.text;
-            writeln!(text, "{entity}@{after}: {}", why(&member.because)).unwrap();
+            writeln!(text, "{entity}@{after}: {}", why(&member.because)).expect("text takes it");
         }
         text.push_str(if group.degraded { "degraded\n" } else { "\n" });
     }
@@ -140,7 +140,7 @@ fn parts_are_their_whole() {
         "pod:a/p0@0: anchor\npod:a/p1@10: anchor\n\
          service:a/b@20: Calls service:a/a, 1 hops, 10 s\n\n"
     );
-    let group = standing.groups.values().next().unwrap();
+    let group = standing.groups.values().next().expect("one stands");
     let around: Vec<String> = group
         .entities
         .iter()
@@ -206,7 +206,7 @@ fn changes_around_a_group_are_those_of_its_window() {
         alert("service:a/b", 40),
     ];
     let standing = after([facts]);
-    let group = standing.groups.values().next().unwrap();
+    let group = standing.groups.values().next().expect("one stands");
     let changes: Vec<String> = group
         .changes
         .iter()

@@ -185,7 +185,7 @@ fn batch(epoch: &Epoch, now: Seconds, all: &mut Vec<Told>) -> AlertBatch {
         let event = event(heard, now);
         let mut own = AlertBatch::default();
         push(&mut own, heard.key, event, &format!("id{}", heard.id));
-        let said = told(&own).next().unwrap();
+        let said = told(&own).next().expect("one was pushed");
         let same = |told: &Told| (told.event.time, told.event.flags) == (event.time, event.flags);
         if heard.key == FOUND && all.iter().any(|told| found(&told) && same(told)) {
             continue;

@@ -127,7 +127,7 @@ fn of_two_ends_in_a_second_that_of_the_greater_id_holds() {
         let mut ended = None;
         for now in START + 2..START + 200 {
             table.close(now, false, &mut standing);
-            let status = standing.alerts.values().next().unwrap().status;
+            let status = standing.alerts.values().next().expect("one stands").status;
             ended = ended.or((status != Status::Firing).then_some(now));
         }
         assert_eq!(ended, Some(START + ends + 1), "{first}, {second} and then {third}");
