@@ -182,15 +182,14 @@ impl Live {
             let others = cluster::gather(&settings, shape, &clock)?;
             go_on(&settings, data_dir, &core, &store, (&receptions, &http), (others, &stop))
         })?;
-        let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, saving, orders } =
-            known;
+        let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
         let role = core.listing.role();
         health.set("journal", Condition::Well);
         http.gate.open();
         cluster::all_ready(&role);
         standing_context(&settings, &mut core, &clock)?;
         let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal, orders)?;
-        memory::limit(&settings, &core, saving)?;
+        memory::limit(&settings, &core)?;
         let (ends, ended) = mpsc::unbounded_channel();
         let repeats = Arc::new(Repeats::new(LOG_EVERY, Arc::clone(&clock)));
         let means = Means::of(&core, &receptions, &journal_name, &repeats, &clock);

@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 part=${1:?dedup, correlate, journal or ledger}
 shift
+commit=$(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo " and changes")
 root=$PWD
 place=$root/target/mutants/$part
 
@@ -95,8 +96,9 @@ row() {
 	done
 	local verdict=passed
 	((caught * 10 >= (caught + missed) * 9)) || verdict=FAILED
-	echo "| $(date -u +%F) | $(cargo pkgid | sed 's/.*[#@]//') | $(git rev-parse --short HEAD) | R16 | - |" \
+	echo "| $(date -u +%F) | $(cargo pkgid | sed 's/.*[#@]//') | $commit | R16 | - |" \
 		"$((caught + missed)) | $part $*: $caught fail a test, $missed do not | $verdict |"
+	[[ $verdict == passed ]]
 }
 
 case $part in

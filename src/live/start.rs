@@ -26,7 +26,7 @@ use crate::ingest::reception::{Held, Reception, Surroundings};
 use crate::ingest::receptions::Receptions;
 use crate::runtime::{self, AbortOnPanic, Feeder, Mesh, RuntimeError};
 use crate::settings::{DeadLetterSettings, Settings, SourceSettings};
-use crate::snapshot::writer::{Part, Progress};
+use crate::snapshot::writer::Part;
 use crate::telemetry::kafka::KafkaBooks;
 use crate::telemetry::kubernetes::KubernetesBooks;
 use crate::telemetry::snapshots::SnapshotBooks;
@@ -181,8 +181,6 @@ pub(super) struct GoneOn {
     pub(super) positions: Option<Positions>,
     /// The thread that writes snapshots.
     pub(super) snapshots: Option<JoinHandle<()>>,
-    /// Whether it has something to write.
-    pub(super) saving: Option<Progress>,
     /// The epochs that another process orders.
     pub(super) orders: Option<Receiver<Order>>,
 }
@@ -218,14 +216,14 @@ pub(super) fn go_on(
     core.engine.recovered(resumed.epochs);
     let cuts = snapshots.as_ref().map(|made| cuts(settings, receptions, made, clock));
     let journal = resumed.journal.map(|journal| journal.with_cuts(cuts));
-    let (saving, snapshots) = snapshots.map(|made| (made.progress, made.thread)).unzip();
+    let snapshots = snapshots.map(|snapshots| snapshots.thread);
     let journal = (journal, resumed.tick);
     // Of several processes each has a journal of its own, under one name.
     let journal_name = match role.process() {
         Some(process) => format!("{}-{process}", resumed.name),
         None => resumed.name,
     };
-    Ok(GoneOn { engine, sinks, journal, journal_name, positions, snapshots, saving, orders })
+    Ok(GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders })
 }
 
 /// What receivers know the journal by. Where it was put back from a copy it is not the one that

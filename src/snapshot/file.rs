@@ -24,7 +24,7 @@ pub const VERSION: u16 = 2;
 const MAGIC: [u8; 8] = *b"CWSNAPSH";
 /// Items of one block: a few MiB at most, raw.
 const ITEMS: usize = 4096;
-/// The same of those that hold whole revisions.
+/// The same of those that hold whole incidents and revisions.
 const REVISIONS: usize = 512;
 /// More than any block has, raw; a length beyond it is damage, not a reason to allocate.
 const RAW_MAX: u64 = 16 << 30;
@@ -111,7 +111,7 @@ pub(super) fn write(snapshot: &Snapshot, to: impl Write) -> io::Result<u64> {
     let emission = &snapshot.emission;
     out.block(Tag::Ledger, &emission.ledger.rest())?;
     out.parts(Tag::Tracks, &emission.ledger.tracks, REVISIONS)?;
-    out.list(Tag::Incidents, &emission.incidents)?;
+    out.parts(Tag::Incidents, &emission.incidents, REVISIONS)?;
     out.list(Tag::Counts, &emission.counts)?;
     out.block(Tag::Tally, &emission.tally)?;
     out.block(Tag::Store, &emission.store.rest())?;

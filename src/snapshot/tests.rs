@@ -3,7 +3,7 @@
 use super::*;
 use crate::emit::ledger::{self, Ledger};
 use crate::emit::outbox::SavedOutbox;
-use crate::emit::wire::{Message, sample};
+use crate::emit::wire::sample;
 use crate::epoch::Run;
 use crate::runtime::EpochOutput;
 use causeway_dataflows::model::AlertCount;
@@ -36,7 +36,14 @@ pub(super) fn snapshot(epoch: u64) -> Snapshot {
         Run { version: "1".to_owned(), settings: "s".to_owned(), journal: "journal".to_owned() };
     let incident = Arc::new(sample::incident());
     let store = crate::emit::store::Store::new(Default::default(), 1);
-    store.publish(&Message::new(sample::opened()));
+    let opened = sample::opened();
+    for row in &opened.alerts {
+        store.put_alert(row.clone());
+    }
+    // More than one part has.
+    for number in 0..600 {
+        store.publish(&sample::message(&format!("inc-{number}"), 1));
+    }
     store.begin_saving();
     let counts = incident.members.iter().map(|member| AlertCount {
         key: member.key,

@@ -237,6 +237,10 @@ pub(super) async fn sender(load: &Load, number: usize, seed: u64) {
         } else {
             let key = format!("key-{number}-{batches}");
             let answer = send_until_answered(load, key, batch).await;
+            if is_refusal(answer.status) {
+                // It gave up, and what was turned away may be taken now.
+                return;
+            }
             let place = rng.below(ANSWERS_KEPT);
             match answered.get_mut(place) {
                 Some(kept) => *kept = answer,
@@ -339,14 +343,14 @@ async fn writer(load: &Load, path: PathBuf, seed: u64) {
     let mut rng = Rng::stream(seed, "file");
     let mut file = tokio::fs::OpenOptions::new();
     let mut file = file.create(true).append(true).open(path).await.unwrap();
-    let (mut lines, mut answered) = (0, 0);
+    let (mut lines, mut decided) = (0, 0);
     while !load.is_over() {
         tokio::time::sleep(load.pace).await;
-        let now = load.answered();
-        if now < answered + ANSWERS_A_WRITE {
+        let now = load.decided();
+        if now < decided + ANSWERS_A_WRITE {
             continue;
         }
-        answered = now;
+        decided = now;
         let mut text = String::new();
         let mut firing = Vec::new();
         for _ in 0..1 + rng.below(5) {

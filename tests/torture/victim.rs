@@ -170,6 +170,11 @@ impl Victim {
         memory_bytes(self.child.id(), "VmRSS:")
     }
 
+    /// The most memory that it ever held, bytes.
+    pub(super) fn resident_bytes_max(&self) -> u64 {
+        memory_bytes(self.child.id(), "VmHWM:")
+    }
+
     /// Waits for its end; `None` when it has none.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         until(|| self.child.try_wait().unwrap())

@@ -142,6 +142,7 @@ mod tests {
         let mut after = flap;
         assert!(after.transition(until + 600, &model()).is_none());
     }
+
     #[test]
     fn it_has_fallen_in_the_first_second_below_the_threshold() {
         let leave = FlapParams::default().leave_milli;

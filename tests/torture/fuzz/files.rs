@@ -4,7 +4,7 @@ use super::{Target, fixtures, shape};
 use causeway::canonical::{DeadLetter, Decoder, Format, Framing, Input, Mode, Origin, Source};
 use causeway::dlq;
 use causeway::journal::{self, FrameRef, Options, PartRef};
-use causeway::snapshot::Folder;
+use causeway::snapshot::{Folder, VERSION};
 use smol_str::SmolStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub(super) fn journal() -> Target {
 
 pub(super) fn snapshot() -> Target {
     let directory = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/snapshot/v1");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/snapshot/v{VERSION}"));
     let epoch = Folder::of(&from).epochs().unwrap()[0];
     let name = format!("snapshots/{epoch:020}.snapshot");
     let to = directory.path().join(&name);

@@ -259,7 +259,7 @@ fn the_cover_takes_the_best_and_then_what_is_left() {
     );
     // Three callers of what is silent are one; two alone are not worth it.
     assert_eq!(split("b>s c>s d>s", "b@0 c@0 d@0"), ["service:a/s at -22: 3"]);
-    assert_eq!(split("b>s c>s", "b@0 c@90").len(), 2);
+    assert_eq!(split("b>s c>s", "b@0 c@0").len(), 2);
     // Later alerts of the same entity have a cone of their own.
     assert_eq!(
         split("", "a@0 a@300 a@301 a@700"),

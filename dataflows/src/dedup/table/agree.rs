@@ -9,6 +9,7 @@ use crate::model::{
 use crate::oracle::alerts::{Told, alerts, told};
 use crate::params::{FlapParams, Params, SourceParams};
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -204,30 +205,46 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
     #[test]
     fn every_epoch_stands_as_the_oracle_has_it(epochs in epochs()) {
-        let params = params();
-        let (mut table, mut standing) = (Table::new(&params), Standing::default());
-        let (mut now, mut all) = (START, Vec::new());
-        for (at, epoch) in epochs.iter().enumerate() {
-            now += epoch.after;
-            if epoch.restart {
-                table.begin_saving();
-                let saved = table.go_on_saving(usize::MAX).expect("all of it");
-                table = Table::new(&params);
-                let mut anew = Standing::default();
-                table.restore(saved, &mut anew);
-                prop_assert_eq!(&anew.alerts, &standing.alerts);
-                standing.alerts = anew.alerts;
-            }
-            table.insert(&batch(epoch, now, &mut all), now);
-            table.close(now, at + 1 == epochs.len(), &mut standing);
-            let have: Vec<_> = standing.alerts.values().cloned().collect();
-            prop_assert_eq!(have, alerts(&all, now, &params), "epoch {} at {}", at, now);
-        }
-        for alert in standing.alerts.values() {
-            let count = standing.counts[&alert.key];
-            prop_assert_eq!(count.count.ilog2() as u8, alert.magnitude, "{:?}", count);
-        }
+        hold(&epochs, &params())?;
     }
+
+    /// What left its horizon, and nothing else, is missing.
+    #[test]
+    fn what_left_its_horizon_is_missing(epochs in epochs(), horizon in 1_000i64..5_000) {
+        let mut params = params();
+        params.dedup.revise_horizon_seconds = horizon;
+        // So little is left of a score by then that it does not matter that a key was forgotten.
+        params.dedup.flap.half_life_seconds = 40;
+        hold(&epochs, &params)?;
+    }
+}
+
+fn hold(epochs: &[Epoch], params: &Params) -> Result<(), TestCaseError> {
+    let (mut table, mut standing) = (Table::new(params), Standing::default());
+    let (mut now, mut all) = (START, Vec::new());
+    for (at, epoch) in epochs.iter().enumerate() {
+        now += epoch.after;
+        if epoch.restart {
+            table.begin_saving();
+            let saved = table.go_on_saving(usize::MAX).expect("all of it");
+            table = Table::new(params);
+            let mut anew = Standing::default();
+            table.restore(saved, &mut anew);
+            prop_assert_eq!(&anew.alerts, &standing.alerts);
+            standing.alerts = anew.alerts;
+        }
+        table.insert(&batch(epoch, now, &mut all), now);
+        table.close(now, at + 1 == epochs.len(), &mut standing);
+        let have: Vec<_> = standing.alerts.values().cloned().collect();
+        let mut want = alerts(&all, now, params);
+        want.retain(|alert| table.retention.until(alert).is_none_or(|until| now < until));
+        prop_assert_eq!(have, want, "epoch {} at {}", at, now);
+    }
+    for alert in standing.alerts.values() {
+        let count = standing.counts[&alert.key];
+        prop_assert_eq!(count.count.ilog2() as u8, alert.magnitude, "{:?}", count);
+    }
+    Ok(())
 }
 
 /// One that just came, and says nothing beside.
