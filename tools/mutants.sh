@@ -102,7 +102,7 @@ row() {
 }
 
 case $part in
-dedup) in_turn 'dataflows/src/dedup/**' -- dedup:: pipeline:: -- engine:: -- "$@" ;;
+dedup) in_turn 'dataflows/src/dedup/**' -- dedup:: pipeline:: oracle:: -- engine:: -- "$@" ;;
 correlate) in_turn 'dataflows/src/correlate/**' -- correlate:: pipeline:: -- engine:: -- "$@" ;;
 # `testing` is a disk made up for tests.
 journal) in_turn 'journal/src/journal/**' journal/src/journal.rs -- journal:: -- -- -e '**/testing*' -e '**/testing/**' "$@" ;;

@@ -1,9 +1,9 @@
 //! All keys of one worker: a pre-sized hash table and an expiry wheel.
 
 #[cfg(test)]
-mod agree;
-#[cfg(test)]
 mod due;
+#[cfg(test)]
+pub(crate) mod heard;
 #[cfg(test)]
 mod tests;
 

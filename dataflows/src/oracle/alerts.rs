@@ -1,5 +1,8 @@
 //! Alerts from the set of all events, one event after the other.
 
+#[cfg(test)]
+mod tests;
+
 use crate::dedup::flap::{Flap, FlapModel};
 use crate::model::{
     Alert, AlertBatch, AlertEvent, AlertFlags, AlertKey, EventId, Fingerprint, Identity, Seconds,

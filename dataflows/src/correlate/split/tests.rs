@@ -315,9 +315,9 @@ fn offers_have_an_order() {
     assert!(offer(1, 0, first, 0) == offer(1, 0, first, 3));
     assert!(offer(1, 0, first, 0) != offer(1, 0, second, 0));
     // What was taken in a round after it counts, what was taken before does not.
-    let taken = |round| HashMap::from([(scene.node("a"), round)]);
+    let taken = |round| [(scene.node("a"), round)].into_iter().collect();
     let stale = |at: usize, round| offer(1, 0, first, round).is_stale(&taken(at));
     assert_eq!([stale(1, 0), stale(1, 1), stale(2, 1)], [true, false, true]);
-    let elsewhere = HashMap::from([(scene.node("b"), 5)]);
+    let elsewhere = [(scene.node("b"), 5)].into_iter().collect();
     assert!(!offer(1, 0, first, 0).is_stale(&elsewhere));
 }

@@ -1,12 +1,10 @@
-//! When the table has something to do, and what is left of it in the end.
+//! What the table says and when it has something to do, and what is left of it in the end.
 
-use super::agree::{Epoch, Standing, calm, epochs, event, params, push};
+use super::heard::{Epoch, START, Standing, calm, epochs, event, params, push};
 use super::*;
 use crate::model::{AlertBatch, AlertFlags, Seconds, Status};
 use crate::params::Params;
 use proptest::prelude::*;
-
-const START: Seconds = 1_000_000;
 
 /// A table with one event of one key, received at the start.
 fn with_one(params: &Params) -> (Table, Standing) {
@@ -132,6 +130,27 @@ fn of_two_ends_in_a_second_that_of_the_greater_id_holds() {
         }
         assert_eq!(ended, Some(START + ends + 1), "{first}, {second} and then {third}");
     }
+}
+
+#[test]
+fn the_least_of_the_first_second_says_what_it_is_about() {
+    let (mut table, mut standing) = (Table::new(&params()), Standing::default());
+    let mut say = |now: Seconds, id: &str, summary: &str| {
+        let mut batch = AlertBatch::default();
+        push(&mut batch, 0, event(&calm(), now), "");
+        let event = batch.events[0];
+        batch.events.clear();
+        batch.push(event, id, summary);
+        table.insert(&batch, now);
+        table.close(now, false, &mut standing);
+        standing.alerts.values().map(|alert| alert.summary.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(say(START, "b", "B"), ["B"]);
+    assert_eq!(say(START, "c", "C"), ["B"]);
+    assert_eq!(say(START, "a", "A"), ["A"]);
+    assert_eq!(say(START + 9, "0", "later"), ["A"]);
+    // A gap of more than its source allows: another alert.
+    assert_eq!(say(START + 400, "d", "D"), ["A", "D"]);
 }
 
 /// Takes in what an epoch brings; the times at which it was closed since, and what changed.
