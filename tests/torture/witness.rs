@@ -136,10 +136,16 @@ impl Told {
                 (Some(count), false) => found.extend(miscount(entity, *count, sent)),
             }
         }
-        let phantoms = counts.keys().filter(|entity| !known.alerts.contains_key(*entity));
+        let phantoms = counts.keys().filter(|entity| is_phantom(entity, known));
         found.extend(phantoms.map(|entity| format!("phantom: {entity}")));
         found
     }
+}
+
+/// Whether nobody sent an alert about an entity; about sources the program has alerts of its own,
+/// as when what a file holds was not read for long.
+fn is_phantom(entity: &str, known: &Known) -> bool {
+    !entity.starts_with("source:") && !known.alerts.contains_key(entity)
 }
 
 fn miscount(entity: &str, count: u64, sent: &super::known::Sent) -> Option<String> {
@@ -162,7 +168,7 @@ pub(super) fn hold_journal_to(again: &Again, known: &Known) -> Vec<String> {
             }
         }
     }
-    let phantoms = again.alerts.keys().filter(|entity| !known.alerts.contains_key(*entity));
+    let phantoms = again.alerts.keys().filter(|entity| is_phantom(entity, known));
     found.extend(phantoms.map(|entity| format!("journal: phantom {entity}")));
     let sure = known.accepted + known.followed + known.changes;
     if !(sure..=sure + known.accepted_maybe).contains(&again.accepted) {
