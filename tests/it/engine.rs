@@ -16,7 +16,7 @@ use causeway::emit::digest::Digest;
 use history::{History, histories};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use run::{Standing, check_against_oracle, check_restart, run};
+use run::{Standing, check_against_oracle, check_restarts, check_taken_back, run};
 
 /// Histories per property; with three runs each they fit into the test command.
 const CASES: u32 = 500;
@@ -80,25 +80,12 @@ fn workers_cuts_and_order_of_arrival_do_not_matter() {
 
 #[test]
 fn taking_everything_back_leaves_nothing() {
-    property(|history| {
-        let standing = run(&history.taken_back(), 2);
-        prop_assert!(standing.rows.is_empty(), "alerts are left: {:?}", standing.rows);
-        prop_assert!(standing.incidents.is_empty(), "incidents are left");
-        Ok(())
-    });
+    property(|history| check_taken_back(history).map_err(TestCaseError::fail));
 }
 
 #[test]
 fn what_was_saved_goes_on_to_the_very_same_answers() {
-    property(|history| {
-        // Early, in the middle, late, on other numbers of workers, as the history has it.
-        let place = history.steps.len() % 4;
-        let workers = [(1, 1), (2, 1), (1, 3), (4, 4)][place];
-        let cut = history.steps.len() * (place + 1) / 5;
-        check_restart(history, cut, workers).map_err(TestCaseError::fail)?;
-        // With horizons that pass, so that groups freeze and leave on both sides of the cut.
-        check_restart(&history.taken_back(), cut, workers).map_err(TestCaseError::fail)
-    });
+    property(|history| check_restarts(history).map_err(TestCaseError::fail));
 }
 
 #[test]

@@ -9,10 +9,9 @@ use super::again;
 use super::kills::settled;
 use super::load::{Load, begin, offer};
 use super::receiver::{Mood, Receiver};
-use super::victim::{DEADLINE, Place, Victim};
+use super::victim::{DEADLINE, Place};
 use super::witness::{Told, hold_journal_to};
 use causeway_loadgen::rng::Rng;
-use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,7 +54,7 @@ pub(super) struct Away {
     /// Batches that were turned away: by overload, and in all.
     pub(super) overloaded: u64,
     pub(super) turned_away: u64,
-    /// The most memory that was seen, bytes.
+    /// The most memory that it held, bytes.
     pub(super) resident_bytes: u64,
     pub(super) findings: Vec<String>,
 }
@@ -93,9 +92,9 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
     let mut tasks = begin(&load, SENDERS, place.path("events.ndjson"), seed);
 
     let mut away = Away::default();
-    away.overload(&load, &process, seed, lengths.overload).await;
+    away.overload(&load, seed, lengths.overload).await;
     receiver.set(Mood::Away);
-    away.absence(&load, &process, lengths.away).await;
+    away.absence(&load, lengths.away).await;
     receiver.set(Mood::Well);
     // Memory may be short until alerts have left their horizon.
     load.give_up();
@@ -103,7 +102,7 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
         done.unwrap();
     }
     away.findings.extend(settled(&load).await);
-    // Also of moments at which nobody looked, such as a snapshot's that waited for the sink.
+    // Of all that it did, a snapshot that waited for the sink among it.
     away.resident_bytes = process.resident_bytes_max();
     if away.resident_bytes > MEMORY_LIMIT_BYTES {
         away.findings.push(format!("it held {} bytes", away.resident_bytes));
@@ -142,14 +141,13 @@ impl fmt::Display for Away {
 
 impl Away {
     /// Finds out how much gets through, and offers three times as much.
-    async fn overload(&mut self, load: &Arc<Load>, process: &Victim, seed: u64, lasts: Duration) {
+    async fn overload(&mut self, load: &Arc<Load>, seed: u64, lasts: Duration) {
         // Until queues are full they take more than gets through.
         self.until_turned_away(load, 1).await;
         let (begun, before) = (Instant::now(), load.decided());
-        let looks = self.watch(load, process, lasts / 4).await;
-        let taken = load.decided() - before - looks;
-        self.taken_rate = taken as f64 / begun.elapsed().as_secs_f64();
-        let refused = self.turned_away;
+        tokio::time::sleep(lasts / 4).await;
+        self.taken_rate = (load.decided() - before) as f64 / begun.elapsed().as_secs_f64();
+        let refused = turned_away(load).await;
         let every =
             Duration::from_secs_f64(f64::from(OFFERERS) / (OVERLOAD * self.taken_rate.max(1.0)));
         let (begun, ends) = (Instant::now(), Instant::now() + lasts);
@@ -158,7 +156,6 @@ impl Away {
             let load = Arc::clone(load);
             offerers.spawn(async move { offer(&load, number, seed, (every, ends)).await });
         }
-        self.watch(load, process, lasts).await;
         let mut offered = 0;
         while let Some(batches) = offerers.join_next().await {
             offered += batches.unwrap();
@@ -169,9 +166,9 @@ impl Away {
     }
 
     /// Waits out an absence, and until some were turned away.
-    async fn absence(&mut self, load: &Load, process: &Victim, lasts: Duration) {
+    async fn absence(&mut self, load: &Load, lasts: Duration) {
         let before = self.turned_away;
-        self.watch(load, process, lasts).await;
+        tokio::time::sleep(lasts).await;
         self.until_turned_away(load, before + TURNED_AWAY).await;
     }
 
@@ -179,7 +176,7 @@ impl Away {
     async fn until_turned_away(&mut self, load: &Load, least: u64) {
         let ends = Instant::now() + DEADLINE;
         loop {
-            self.turned_away = turned_away(&load.get("/metrics").await);
+            self.turned_away = turned_away(load).await;
             if self.turned_away >= least {
                 return;
             }
@@ -188,22 +185,6 @@ impl Away {
                 return self.findings.push(found);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Looks at the process now and then for as long as something lasts, and once more; how often.
-    async fn watch(&mut self, load: &Load, process: &Victim, lasts: Duration) -> u64 {
-        let ends = Instant::now() + lasts;
-        let every = (lasts / 100).clamp(Duration::from_millis(20), Duration::from_secs(1));
-        let mut looks = 0;
-        loop {
-            self.resident_bytes = self.resident_bytes.max(process.resident_bytes());
-            self.turned_away = turned_away(&load.get("/metrics").await);
-            looks += 1;
-            if Instant::now() >= ends {
-                return looks;
-            }
-            tokio::time::sleep(every).await;
         }
     }
 }
@@ -224,7 +205,8 @@ fn judge(place: &Place, load: &Load, taken: &[String], away: &mut Away) {
 }
 
 /// Batches that all sources were refused.
-fn turned_away(metrics: &Value) -> u64 {
+async fn turned_away(load: &Load) -> u64 {
+    let metrics = load.get("/metrics").await;
     let lines = metrics.as_str().unwrap().lines();
     let series = lines.filter(|line| line.starts_with("causeway_batches_turned_away_total{"));
     series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()

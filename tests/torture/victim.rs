@@ -165,11 +165,6 @@ impl Victim {
         assert!(sent.success(), "kill -{name} {id}");
     }
 
-    /// Memory that it holds, bytes.
-    pub(super) fn resident_bytes(&self) -> u64 {
-        memory_bytes(self.child.id(), "VmRSS:")
-    }
-
     /// The most memory that it ever held, bytes.
     pub(super) fn resident_bytes_max(&self) -> u64 {
         memory_bytes(self.child.id(), "VmHWM:")

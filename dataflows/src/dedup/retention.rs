@@ -1,6 +1,7 @@
 //! How long alerts stay in the collection.
 
 use crate::model::{Alert, Seconds, Status};
+use crate::params::Params;
 
 /// How long alerts stay.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,17 @@ pub struct Retention {
 }
 
 impl Retention {
+    /// As the parameters have it.
+    pub fn of(params: &Params) -> Retention {
+        let lateness = params.sources.iter().map(|source| source.lateness_seconds).max();
+        Retention {
+            horizon: params.dedup.revise_horizon_seconds,
+            after_end: lateness.unwrap_or(0) + params.dedup.disorder_seconds,
+            count_delay: params.dedup.count_delay_seconds,
+            slice: params.correlate.slice_seconds,
+        }
+    }
+
     /// When `alert` leaves the collection; `None` while it fires.
     pub fn until(&self, alert: &Alert) -> Option<Seconds> {
         match alert.status {

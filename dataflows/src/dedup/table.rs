@@ -44,7 +44,6 @@ impl Table {
     /// An empty table, sized as `params` say.
     pub fn new(params: &Params) -> Self {
         let dedup = params.dedup;
-        let lateness = params.sources.iter().map(|s| s.lateness_seconds).max().unwrap_or(0);
         Table {
             index: HashTable::with_capacity(dedup.keys_initial),
             keys: Vec::with_capacity(dedup.keys_initial),
@@ -54,12 +53,7 @@ impl Table {
             tick: Seconds::MIN,
             sources: params.sources.clone(),
             flap: FlapModel::new(dedup.flap),
-            retention: Retention {
-                horizon: dedup.revise_horizon_seconds,
-                after_end: lateness + dedup.disorder_seconds,
-                count_delay: dedup.count_delay_seconds,
-                slice: params.correlate.slice_seconds,
-            },
+            retention: Retention::of(params),
             disorder: dedup.disorder_seconds,
             saving: None,
             overdue: 0,

@@ -61,6 +61,12 @@ impl Play {
         told.iter().map(|message| told_of(&message.revision)).collect()
     }
 
+    /// The same of groups of which some may be empty.
+    fn turn(&mut self, now: Seconds, groups: &[Vec<usize>]) -> Vec<String> {
+        let groups = groups.iter().filter(|group| !group.is_empty());
+        self.tick(now, &groups.map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
     /// Whoever has something to say is in the queue for when it is to be said, and for then alone.
     fn check(&self, now: Seconds) {
         let ledger = &self.ledger;
@@ -134,9 +140,7 @@ proptest! {
         let mut now = 0;
         for (after, groups) in steps {
             now += after;
-            let groups: Vec<&[usize]> =
-                groups.iter().filter(|group| !group.is_empty()).map(Vec::as_slice).collect();
-            play.tick(now, &groups);
+            play.turn(now, &groups);
         }
         let last = play.standing.clone();
         let output = EpochOutput { epoch: play.epoch, ..EpochOutput::default() };
@@ -160,9 +164,7 @@ proptest! {
         let mut go_on = |play: &mut Play, steps: &[(i64, Vec<Vec<usize>>)]| {
             for (after, groups) in steps {
                 now += after;
-                let groups: Vec<&[usize]> =
-                    groups.iter().filter(|group| !group.is_empty()).map(Vec::as_slice).collect();
-                play.tick(now, &groups);
+                play.turn(now, groups);
             }
         };
         go_on(&mut play, &before);

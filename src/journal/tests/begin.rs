@@ -7,12 +7,16 @@ use super::*;
 /// A frame to a segment.
 const SEGMENT_BYTES: u64 = 1;
 
-/// A journal of one segment, and what comes of a second one of which a call fails.
+/// A journal of one segment.
+fn one() -> (Sim, Writer<Sim>) {
+    let sim = journal(0..1, SEGMENT_BYTES);
+    let (writer, _) = open(&sim, SEGMENT_BYTES);
+    (sim, writer)
+}
+
+/// The same, and what comes of a second segment of which a call fails.
 fn begun(call: u64, fault: Fault) -> (Sim, Writer<Sim>, Result<u64, JournalError>) {
-    let sim = Sim::new(1);
-    let (mut writer, _) = open(&sim, SEGMENT_BYTES);
-    append(&mut writer, &frame(0)).unwrap();
-    writer.sync().unwrap();
+    let (sim, mut writer) = one();
     sim.fail(call, fault);
     let came = append(&mut writer, &frame(1));
     (sim, writer, came)
@@ -20,10 +24,7 @@ fn begun(call: u64, fault: Fault) -> (Sim, Writer<Sim>, Result<u64, JournalError
 
 /// Calls that a second segment takes.
 fn calls() -> u64 {
-    let sim = Sim::new(1);
-    let (mut writer, _) = open(&sim, SEGMENT_BYTES);
-    append(&mut writer, &frame(0)).unwrap();
-    writer.sync().unwrap();
+    let (sim, mut writer) = one();
     let before = sim.calls();
     append(&mut writer, &frame(1)).unwrap();
     sim.calls() - before

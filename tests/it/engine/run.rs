@@ -132,7 +132,7 @@ pub fn remembered(history: &History) -> Past {
 
 /// Runs a history twice: from the beginning, saving after some epoch; and from what was saved.
 /// Everything that the second answers must be what the first did.
-pub fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> Result<(), String> {
+fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> Result<(), String> {
     let mut params = params(history);
     // Keys are handed out while the epochs after the cut change them.
     params.saving_slice = 1;
@@ -196,6 +196,27 @@ pub fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> 
         Some(more) => Err(format!("one epoch too many: {more:?}")),
         None => Ok(()),
     }
+}
+
+/// Nothing stands once everything was taken back.
+pub fn check_taken_back(history: &History) -> Result<(), String> {
+    let standing = run(&history.taken_back(), 2);
+    match (standing.rows.is_empty(), standing.incidents.is_empty()) {
+        (true, true) => Ok(()),
+        (false, _) => Err(format!("alerts are left: {:?}", standing.rows)),
+        (_, false) => Err(format!("incidents are left: {:?}", standing.incidents)),
+    }
+}
+
+/// The same as [`check_restart`], early, in the middle, late, on other numbers of workers, as the
+/// history has it.
+pub fn check_restarts(history: &History) -> Result<(), String> {
+    let place = history.steps.len() % 4;
+    let workers = [(1, 1), (2, 1), (1, 3), (4, 4)][place];
+    let cut = history.steps.len() * (place + 1) / 5;
+    check_restart(history, cut, workers)?;
+    // With horizons that pass, so that groups freeze and leave on both sides of the cut.
+    check_restart(&history.taken_back(), cut, workers)
 }
 
 /// What the engine answers to each epoch of a history, with the epoch's tick.

@@ -1,11 +1,9 @@
 //! What is handed out for a snapshot.
 
+use super::heard::{calm, event, push};
 use super::*;
 use crate::dedup::key::Output;
-use crate::model::{
-    Alert, AlertBatch, AlertCount, AlertEvent, AlertFlags, EntityRef, Fingerprint, Identity,
-    Seconds, Severity,
-};
+use crate::model::{Alert, AlertBatch, AlertCount, AlertFlags, Seconds};
 use crate::params::Params;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -33,31 +31,12 @@ fn step() -> impl Strategy<Value = Step> {
 fn feed(table: &mut Table, step: &Step, now: Seconds) {
     let mut batch = AlertBatch::default();
     for (key, late, resolved) in &step.heard {
-        let fingerprint = Fingerprint(u128::from(*key) * 0x9e37_79b9_7f4a_7c15 + 1);
-        batch.identities.push(Arc::new(Identity {
-            fingerprint,
-            tenant: "t".into(),
-            source: "s".into(),
-            entity: EntityRef::new("t", "service:a/b"),
-            name: "N".into(),
-            labels: Default::default(),
-        }));
-        let (time, none) = (now - late, AlertFlags::default());
-        let event = AlertEvent {
-            fingerprint,
-            time,
-            observed: now,
-            onset: time,
-            ends: Seconds::MAX,
-            identity: batch.identities.len() as u32 - 1,
-            text_at: 0,
-            id_len: 0,
-            summary_len: 0,
-            source: 0,
-            severity: Severity::INFO,
-            flags: if *resolved { none.with(AlertFlags::RESOLVED) } else { none },
-        };
-        batch.push(event, "id", "");
+        let mut event = event(&calm(), now - late);
+        event.observed = now;
+        if *resolved {
+            event.flags = event.flags.with(AlertFlags::RESOLVED);
+        }
+        push(&mut batch, *key, event, "id");
     }
     table.insert(&batch, now);
     table.close(now, false, &mut Nowhere);

@@ -44,17 +44,6 @@ fn batch(epoch: &Epoch, now: Seconds, all: &mut Vec<Told>) -> AlertBatch {
     batch
 }
 
-/// How long alerts stay, as the parameters have it.
-fn retention(params: &Params) -> Retention {
-    let lateness = params.sources.iter().map(|source| source.lateness_seconds).max();
-    Retention {
-        horizon: params.dedup.revise_horizon_seconds,
-        after_end: lateness.unwrap_or(0) + params.dedup.disorder_seconds,
-        count_delay: params.dedup.count_delay_seconds,
-        slice: params.correlate.slice_seconds,
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
     #[test]
@@ -91,7 +80,7 @@ fn hold(epochs: &[Epoch], params: &Params) -> Result<(), TestCaseError> {
         table.close(now, at + 1 == epochs.len(), &mut standing);
         let have: Vec<_> = standing.alerts.values().cloned().collect();
         let mut want = alerts(&all, now, params);
-        want.retain(|alert| retention(params).until(alert).is_none_or(|until| now < until));
+        want.retain(|alert| Retention::of(params).until(alert).is_none_or(|until| now < until));
         prop_assert_eq!(have, want, "epoch {} at {}", at, now);
     }
     for alert in standing.alerts.values() {

@@ -38,15 +38,9 @@ proptest! {
     ) {
         let mut play = Play::new();
         let mut now = 0;
-        let mut turn = |play: &mut Play, (after, groups): &(i64, Vec<Vec<usize>>)| {
+        for (after, groups) in &before {
             now += after;
-            let groups: Vec<&[usize]> =
-                groups.iter().filter(|group| !group.is_empty()).map(Vec::as_slice).collect();
-            (play.tick(now, &groups), now)
-        };
-        let mut at = 0;
-        for step in &before {
-            at = turn(&mut play, step).1;
+            play.turn(now, groups);
         }
         let some = play.standing.values().flat_map(|incident| &incident.members).next();
         if let Some(member) = some {
@@ -59,20 +53,16 @@ proptest! {
         let tracks = play.ledger.tracks.values();
         let expected: Vec<_> = tracks.map(|track| (track.id.clone(), track.revision)).collect();
         prop_assert_eq!(revisions, expected);
-        let (ledger, told) = resumed(state, &play.standing, (play.epoch, at));
+        let (ledger, told) = resumed(state, &play.standing, (play.epoch, now));
         prop_assert_eq!(told, [""; 0]);
         prop_assert_eq!((lines(&ledger), ledger.told), (lines(&play.ledger), play.ledger.told));
         prop_assert_eq!(&ledger.due, &play.ledger.due);
         prop_assert_eq!(&ledger.homes, &play.ledger.homes);
         prop_assert_eq!(&*ledger.counts, &*play.ledger.counts);
         let mut again = Play { ledger, standing: play.standing.clone(), epoch: play.epoch };
-        let mut then = at;
-        for step in &after {
-            let (told, _) = turn(&mut play, step);
-            then += step.0;
-            let groups = step.1.iter().filter(|group| !group.is_empty());
-            let groups: Vec<&[usize]> = groups.map(Vec::as_slice).collect();
-            prop_assert_eq!(told, again.tick(then, &groups));
+        for (after, groups) in &after {
+            now += after;
+            prop_assert_eq!(play.turn(now, groups), again.turn(now, groups));
         }
     }
 }

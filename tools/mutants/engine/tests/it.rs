@@ -9,7 +9,7 @@ mod engine {
     use history::{History, histories};
     use proptest::prelude::*;
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-    use run::{check_against_oracle, check_restart, run};
+    use run::{check_against_oracle, check_restarts, check_taken_back};
 
     /// Histories of each property: most mutants that are found are found by the first few.
     const CASES: u32 = 40;
@@ -38,21 +38,11 @@ mod engine {
 
     #[test]
     fn taking_everything_back_leaves_nothing() {
-        property(|history| {
-            let standing = run(&history.taken_back(), 2);
-            prop_assert!(standing.rows.is_empty() && standing.incidents.is_empty());
-            Ok(())
-        });
+        property(|history| check_taken_back(history).map_err(TestCaseError::fail));
     }
 
     #[test]
     fn what_was_saved_goes_on_to_the_very_same_answers() {
-        property(|history| {
-            let place = history.steps.len() % 4;
-            let workers = [(1, 1), (2, 1), (1, 3), (4, 4)][place];
-            let cut = history.steps.len() * (place + 1) / 5;
-            check_restart(history, cut, workers).map_err(TestCaseError::fail)?;
-            check_restart(&history.taken_back(), cut, workers).map_err(TestCaseError::fail)
-        });
+        property(|history| check_restarts(history).map_err(TestCaseError::fail));
     }
 }
