@@ -88,16 +88,18 @@ oracle() {
 
 # A row of tests/torture/LEDGER.md, its table of sums aside.
 row() {
-	local caught=0 missed=0 out
-	for out in by_unit mutants.out; do
-		[[ -d $place/$out ]] || continue
-		caught=$((caught + $(cat "$place/$out"/{caught,timeout}.txt | wc -l)))
-		missed=$(wc -l <"$place/$out/missed.txt")
-	done
+	local first=$place/by_unit tried missed
+	tried=$(cat "$first"/{caught,timeout,missed}.txt | wc -l)
+	missed=$(wc -l <"$first/missed.txt")
+	if [[ -d $place/mutants.out ]]; then
+		# What it tries beside what it was asked for is counted once, where it was asked for.
+		missed=$(grep -cFxf "$first/missed.txt" "$place/mutants.out/missed.txt" || true)
+	fi
+	local caught=$((tried - missed))
 	local verdict=passed
-	((caught * 10 >= (caught + missed) * 9)) || verdict=FAILED
+	((caught * 10 >= tried * 9)) || verdict=FAILED
 	echo "| $(date -u +%F) | $(cargo pkgid | sed 's/.*[#@]//') | $commit | R16 | - |" \
-		"$((caught + missed)) | $part $*: $caught fail a test, $missed do not | $verdict |"
+		"$tried | $part $*: $caught fail a test, $missed do not | $verdict |"
 	[[ $verdict == passed ]]
 }
 
