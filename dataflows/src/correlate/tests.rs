@@ -2,7 +2,9 @@
 
 mod cut;
 mod edits;
+mod restored;
 mod scenes;
+mod updates;
 
 use super::tenant::Tenant;
 use super::{Fact, Outcome};
@@ -45,7 +47,7 @@ fn alert_at(on: u8, onset: Seconds) -> Fact {
 }
 
 /// An alert that was given for one entity and is placed on it or on another.
-fn rated(
+pub(super) fn rated(
     given: &EntityRef,
     entity: EntityRef,
     onset: Seconds,

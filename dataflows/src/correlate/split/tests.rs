@@ -1,7 +1,11 @@
 //! Gains, cones and covers, by numbers that were worked out by hand.
 
 use super::*;
-use crate::model::{EntityRef, Fingerprint, RelationKind};
+use crate::correlate::Fact;
+use crate::correlate::tests::rated;
+use crate::correlate::world::Placed;
+use crate::model::{Because, EntityRef, Fingerprint, Pin, RelationKind, Severity};
+use std::sync::Arc;
 
 const START: Seconds = 1_000_000;
 
@@ -232,6 +236,46 @@ fn a_silent_entity_explains_two_who_call_it_and_began_together() {
         let scene = Scene::of(&edges.join(" "), "u0@0 u1@0");
         assert_eq!(scene.silent().len(), usize::from(is_told), "{users} users");
     }
+}
+
+/// In a piece of a component: of what alerts in another piece it is known when trouble began,
+/// which is at the first alert that is not decided and that topology groups.
+#[test]
+fn what_alerts_in_another_piece_began_when_it_did() {
+    let mut scene = Scene::of("b>s c>s", "b@50 c@60");
+    let pin = || Some(Arc::new(Pin { rule: "r".into(), values: "v".into() }));
+    for (after, is_decided, pin) in
+        [(1, false, pin()), (3, true, None), (7, false, None), (9, false, None), (11, true, None)]
+    {
+        let on = entity("s");
+        let Fact::Alert(rated) = rated(&on, on.clone(), START + after, Severity::ERROR, pin) else {
+            unreachable!()
+        };
+        let key = rated.row.alert.key;
+        let placed = Placed {
+            node: scene.node("s"),
+            row: rated.row,
+            surprise_milli: 0,
+            specific_milli: 0,
+            group: is_decided.then_some(key),
+            because: Because::Anchor,
+            sealed: false,
+        };
+        scene.world.insert_alert(key, placed);
+    }
+    let began = |elsewhere: Range<Seconds>| {
+        let elsewhere = Some(START + elsewhere.start..START + elsewhere.end);
+        silent_candidates(&scene.world, &scene.sites, elsewhere, &scene.params)
+            .into_values()
+            .map(|onset| onset - START)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(began(0..20), [7]);
+    assert_eq!(began(8..20), [9]);
+    assert_eq!(began(0..8), [7]);
+    // Nothing undecided in there: its beginning was not seen.
+    assert_eq!(began(0..7), [50 - 22]);
+    assert_eq!(began(10..20), [50 - 22]);
 }
 
 #[test]

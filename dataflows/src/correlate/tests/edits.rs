@@ -174,3 +174,23 @@ fn a_part_that_leaves_its_whole_counts_among_the_users_of_what_both_depend_on() 
     ];
     assert!(hold(&Params::default(), &said).is_ok());
 }
+
+/// Whoever used something silent hears of it when one more user makes it a hub, which nobody is
+/// blamed for, and when that one is gone again.
+#[test]
+fn users_of_what_becomes_a_hub_are_decided_again() {
+    let (a, b, c, silent, more) = (0, 1, 2, 3, 4);
+    let mut params = Params::default();
+    params.correlate.hub_degree_max = 3;
+    let said = [
+        (Said::Calls(a, silent), false),
+        (Said::Calls(b, silent), false),
+        (Said::Calls(c, silent), false),
+        (Said::Alert(a, 1), false),
+        (Said::Alert(b, 1), false),
+        (Said::Alert(c, 1), true),
+        (Said::Calls(more, silent), true),
+        (Said::Calls(more, silent), true),
+    ];
+    assert!(hold(&params, &said).is_ok());
+}
