@@ -151,13 +151,15 @@ impl Engine {
         );
         let (feeder, collector) = match past {
             None => runtime::begin(workers, params, OUTSTANDING_MAX, (mesh, None), &core.tap)?,
-            Some(Past { engine, emission: told }) => {
+            Some(Past { engine, emission: mut told }) => {
                 let tick = engine.tick;
                 let past = (mesh, Some(engine));
                 let (feeder, mut collector) =
                     runtime::begin(workers, params, OUTSTANDING_MAX, past, &core.tap)?;
+                // While workers put up what stood, on their own threads.
+                emitter.recall(&mut told)?;
                 let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
-                emitter.resume(emission, &first, tick, told)?;
+                emitter.resume(emission, &first, tick, told);
                 (feeder, collector)
             }
         };

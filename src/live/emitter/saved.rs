@@ -61,23 +61,31 @@ impl Emitter {
         self.hand_on(Part::Told { epoch, now, emission: Box::new(emission) });
     }
 
-    /// Goes on after a snapshot; `first` is the engine's answer for its epoch, which puts up all
-    /// that stood.
+    /// Takes in what it had told, before anything else: all of what is left of a snapshot that
+    /// does not hang on what the engine puts up, which takes as long to read as that does.
     ///
     /// # Errors
     /// When a line of the snapshot is no revision.
+    pub(in crate::live) fn recall(
+        &mut self,
+        past: &mut snapshot::Emission,
+    ) -> serde_json::Result<()> {
+        self.sequence = past.sequence;
+        self.store.restore(std::mem::take(&mut past.store))?;
+        self.resume_outboxes(std::mem::take(&mut past.outboxes))
+    }
+
+    /// Goes on after a snapshot that it recalls; `first` is the engine's answer for its epoch,
+    /// which puts up all that stood.
     pub(in crate::live) fn resume(
         &mut self,
         emission: Emission,
         first: &EpochOutput,
         tick: Tick,
         past: snapshot::Emission,
-    ) -> serde_json::Result<()> {
+    ) {
         self.answered = first.epoch + 1;
-        self.sequence = past.sequence;
         self.count(first);
-        self.store.restore(past.store)?;
-        self.resume_outboxes(past.outboxes)?;
         let counts: BTreeMap<_, _> = past.counts.into_iter().map(|c| (c.key, c)).collect();
         let kept = self.kept.clone();
         let now = {
@@ -95,7 +103,6 @@ impl Emitter {
             Ledger::resume(emission, past.ledger, past.incidents, &now, counts, at);
         self.ledger = ledger;
         told.iter().for_each(|message| self.tell(message));
-        Ok(())
     }
 
     fn resume_outboxes(&self, saved: Vec<SavedOutbox>) -> serde_json::Result<()> {

@@ -113,6 +113,23 @@ fn who_is_too_late_or_not_connected_is_alone() {
     assert_eq!(sizes(vec![owned, alert("service:a/a", 0), alert("service:a/b", 9)]), [1, 1]);
 }
 
+/// What is silent and was blamed once goes on being blamed, for as long as a lag may be.
+#[test]
+fn who_uses_what_a_standing_group_blames_joins_it() {
+    let users = ["service:a/b", "service:a/c", "service:a/d", "service:a/e"];
+    let edges = || users.map(|user| calls(user, "service:a/silent")).to_vec();
+    let with = |late: Seconds| {
+        let mut facts = edges();
+        facts.extend(users[..3].iter().map(|user| alert(user, 0)));
+        facts.push(alert(users[3], late));
+        facts
+    };
+    let shown = groups(with(79));
+    assert!(shown.ends_with("e@79: Calls service:a/silent, 1 hops, 101 s\n\n"), "{shown}");
+    assert_eq!(sizes(with(79)), [4]);
+    assert_eq!(sizes(with(110)), [3, 1]);
+}
+
 #[test]
 fn what_is_common_links_nobody() {
     let edges = || vec![calls("service:a/b", "service:a/a"), calls("service:a/c", "service:a/b")];
