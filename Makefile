@@ -47,6 +47,10 @@ PARTS ?= journal ledger dedup correlate
 mutants: $(MUTANTS) ## each mutant of PARTS must fail a test: make mutants PARTS=journal SHARD=0/4
 	for part in $(PARTS); do PATH="$(CURDIR)/target/tools/bin:$$PATH" ./tools/mutants.sh $$part $(if $(SHARD),--shard $(SHARD) --sharding round-robin) || exit; done
 
+memcheck: test-packages ## tests that go through libraries in C under valgrind's memcheck
+	@./tools/packages.sh memcheck
+	./tools/memcheck.sh
+
 kafka: ## run a broker of Apache Kafka on 127.0.0.1:9092 until Ctrl-C
 	./tools/kafka.sh run
 
@@ -68,4 +72,4 @@ deny: $(DENY) ## licences, bans and sources of every dependency
 	$(DENY) check bans licenses sources
 
 # MINUTES bounds each part; FUZZ gives each reader of bytes so many minutes in place of INPUTS; AWAY is how many minutes a sink is away; CAUSEWAY_BIN names a program that is built already.
-.PHONY: help demo test bench quality torture mutants kafka packages test-packages deny
+.PHONY: help demo test bench quality torture mutants memcheck kafka packages test-packages deny

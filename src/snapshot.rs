@@ -18,6 +18,7 @@ mod beside;
 mod error;
 mod file;
 mod folder;
+mod read;
 mod state;
 pub mod writer;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that what the build and the tests need from the system is there: a C compiler, what
 # librdkafka is built with, the stock Prometheus and amtool that the tests hold the server
-# against, and Java with Maven for the Kafka broker that the tests start.
+# against, Java with Maven for the Kafka broker that the tests start, and valgrind.
 # Installs Debian packages when it may, otherwise names them.
 set -eu
 missing=""
@@ -21,6 +21,9 @@ fi
 if [ "${1:-}" = tests ] || [ "${1:-}" = kafka ]; then
 	need java default-jre-headless
 	need mvn maven
+fi
+if [ "${1:-}" = memcheck ]; then
+	need valgrind "valgrind libc6-dbg"
 fi
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

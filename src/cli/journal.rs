@@ -13,7 +13,8 @@ pub(super) fn code_of(error: &JournalReplayError) -> u8 {
         | JournalReplayError::NotFound { .. }
         | JournalReplayError::Look { .. }
         | JournalReplayError::Recover(RecoverError::Journal(_)) => exit::IO,
-        JournalReplayError::Recover(RecoverError::Entry(_) | RecoverError::Apart { .. })
+        JournalReplayError::Told(_)
+        | JournalReplayError::Recover(RecoverError::Entry(_) | RecoverError::Apart { .. })
         | JournalReplayError::Together(_) => exit::DATA,
         JournalReplayError::Recover(RecoverError::Runtime(_))
         | JournalReplayError::Runtime(_)

@@ -20,7 +20,7 @@ pub mod envelope;
 pub mod convert;
 pub mod words;
 pub mod difference;
-pub mod as_json;
+pub mod kept;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
@@ -28,6 +28,7 @@ mod tests;
 
 pub use convert::{Announcement, alert_row, revision};
 pub use envelope::{Envelope, Message};
+pub use kept::Kept;
 pub use value::{Home, Milli, Ppm, SeverityWord, Time};
 
 /// One version of one incident, complete in itself.

@@ -159,7 +159,7 @@ impl Engine {
                 // While workers put up what stood, on their own threads.
                 emitter.recall(&mut told)?;
                 let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
-                emitter.resume(emission, &first, tick, told);
+                emitter.resume(emission, &first, tick, told)?;
                 (feeder, collector)
             }
         };

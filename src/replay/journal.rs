@@ -70,6 +70,9 @@ pub enum JournalReplayError {
     /// The snapshot that it goes on from cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// What it told cannot be understood.
+    #[error("what a snapshot holds of what was told cannot be read: {0}")]
+    Told(#[from] serde_json::Error),
     /// The engine could not start.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -276,12 +279,13 @@ fn begin<O: Outlet>(
     }
     let (epoch, tick) = (engine.epoch, engine.tick);
     let (feeder, mut collector) = resume(workers, &settings.params, OUTSTANDING_MAX, engine)?;
+    let mut told = past.emission;
+    told.put_back()?;
     let first = collector.next_epoch().ok_or(RuntimeError::Stopped)?;
-    let told = past.emission;
     let counts: BTreeMap<_, _> = told.counts.into_iter().map(|c| (c.key, c)).collect();
     let now = keeper.resume(&first, tick.now, told.tally, &counts);
     let (ledger, revisions) =
-        Ledger::resume(emission, told.ledger, told.incidents, &now, counts, (epoch, tick));
+        Ledger::resume(emission, told.ledger, told.incidents, &now, counts, (epoch, tick))?;
     if !revisions.is_empty() {
         outlet.revisions(epoch, revisions);
     }

@@ -2,8 +2,8 @@
 
 use super::beside::{Rests, Steps};
 use super::error::SnapshotError;
-use super::file;
 use super::state::{Head, Snapshot};
+use super::{file, read};
 use crate::disk::sync_directory;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -64,7 +64,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be read, is damaged, or a newer program wrote it.
     pub fn read(&self, epoch: u64) -> Result<Snapshot, SnapshotError> {
-        file::read(&self.path(epoch))
+        read::read(&self.path(epoch))
     }
 
     /// Reads which epoch of which journal a snapshot is of.
@@ -72,7 +72,7 @@ impl Folder {
     /// # Errors
     /// As those of [`Folder::read`].
     pub fn head(&self, epoch: u64) -> Result<Head, SnapshotError> {
-        file::head(&self.path(epoch))
+        read::head(&self.path(epoch))
     }
 
     /// Whether the snapshot of an epoch is as it was written; what is in it is not looked at.
@@ -80,7 +80,7 @@ impl Folder {
     /// # Errors
     /// As those of [`Folder::read`].
     pub fn check(&self, epoch: u64) -> Result<(), SnapshotError> {
-        file::check(&self.path(epoch))
+        read::check(&self.path(epoch))
     }
 
     /// The name of the snapshot of an epoch in its directory.

@@ -80,6 +80,23 @@ pub struct Emission {
     pub sequence: u64,
 }
 
+impl Emission {
+    /// Leaves out what the ledger holds of what the store holds as well.
+    pub fn leave_out_twice(&mut self) {
+        let held = self.store.revisions();
+        self.ledger.leave_out(|last| held.binary_search(&Arc::as_ptr(last)).is_ok());
+    }
+
+    /// Puts back what was left out, and finds out what the lines say.
+    ///
+    /// # Errors
+    /// When a line is no revision, or one is missing.
+    pub fn put_back(&mut self) -> serde_json::Result<()> {
+        let told = self.store.read()?;
+        self.ledger.put_back(|id| told.get(id).cloned())
+    }
+}
+
 /// What the receiving side remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {

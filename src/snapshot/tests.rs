@@ -81,6 +81,48 @@ fn what_is_written_is_read_back() {
     assert_eq!(format!("{:?}", folder.read(7).unwrap()), format!("{written:?}"));
 }
 
+/// What a ledger and a store hold of one incident, or the ledger alone.
+fn told(is_held: bool) -> Emission {
+    let mut ledger = Ledger::new(ledger::Emission::default());
+    let incidents = vec![(Arc::new(sample::incident()), 1)];
+    let output = EpochOutput { incidents, ..EpochOutput::default() };
+    let told = ledger.apply(&output, Tick { now: sample::START, drain: true });
+    let store = crate::emit::store::Store::new(Default::default(), 1);
+    let message = sample::message("another", 1);
+    store.publish(if is_held { &told[0] } else { &message });
+    ledger.begin_saving();
+    store.begin_saving();
+    Emission {
+        ledger: ledger.go_on_saving(usize::MAX).unwrap().ledger,
+        store: store.go_on_saving(usize::MAX).unwrap(),
+        ..Emission::default()
+    }
+}
+
+#[test]
+fn what_was_told_is_written_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = Folder::of(directory.path());
+    let mut sizes = Vec::new();
+    for (epoch, is_held) in [(1, false), (2, true)] {
+        let emission = told(is_held);
+        let there_was = format!("{emission:?}");
+        let mut snapshot = Snapshot { emission, ..snapshot(epoch) };
+        snapshot.emission.leave_out_twice();
+        assert_eq!(format!("{:?}", snapshot.emission) == there_was, !is_held);
+        sizes.push(folder.write(&snapshot).unwrap().bytes);
+        let mut read = folder.read(epoch).unwrap().emission;
+        read.put_back().unwrap();
+        assert_eq!(format!("{read:?}"), there_was);
+    }
+    assert!(sizes[1] < sizes[0], "{sizes:?}");
+    // A line that is not there is not made up.
+    let mut lost = folder.read(2).unwrap().emission;
+    lost.store = told(false).store;
+    let error = lost.put_back().unwrap_err().to_string();
+    assert!(error.contains("was told of and has no line"), "{error}");
+}
+
 #[test]
 fn two_are_kept_and_the_older_says_what_is_needed() {
     let directory = tempfile::tempdir().unwrap();

@@ -214,7 +214,7 @@ impl Writer {
         &self,
         head: Head,
         engine: Saved,
-        emission: Emission,
+        mut emission: Emission,
         (taken_ns, sources): (i64, Vec<SavedSource>),
     ) {
         let Settings { folder, clock, books, .. } = &self.settings;
@@ -224,6 +224,7 @@ impl Writer {
             return;
         };
         let (epoch, began_ns) = (head.epoch, clock.monotonic_ns());
+        emission.leave_out_twice();
         let snapshot = Snapshot { head, engine, emission, sources: Sources { sources, keys } };
         let floor = self.settings.others.as_ref().map(|o| o.floor.load(Ordering::Acquire));
         match folder.write_beside(&snapshot, &Rests::new(clock), floor) {

@@ -6,10 +6,10 @@
 //! times as much is offered as got through before; then it never answers; then it is back.
 
 use super::again;
-use super::kills::settled;
+use super::kills::{settled, still_to_come};
 use super::load::{Load, begin, offer};
 use super::receiver::{Mood, Receiver};
-use super::victim::{DEADLINE, Place};
+use super::victim::{DEADLINE, Place, Victim};
 use super::witness::{Told, hold_journal_to};
 use causeway_loadgen::rng::Rng;
 use std::fmt;
@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 
 /// What the process may hold, and how its configuration says so.
 const MEMORY_LIMIT_BYTES: u64 = 1536 << 20;
+/// How many times as much an operator gives it when what fires needs it.
+const MORE: u64 = 4;
 /// Refusals that are waited for while the sink is away.
 const TURNED_AWAY: u64 = 10;
 const SENDERS: usize = 4;
@@ -54,6 +56,8 @@ pub(super) struct Away {
     /// Batches that were turned away: by overload, and in all.
     pub(super) overloaded: u64,
     pub(super) turned_away: u64,
+    /// Events of the file that waited because memory was short to the end, until there was more.
+    pub(super) unread: u64,
     /// The most memory that it held, bytes.
     pub(super) resident_bytes: u64,
     pub(super) findings: Vec<String>,
@@ -72,7 +76,7 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
     let queue = 20 + 10 * lengths.away.as_secs();
     let place = Place::new(&mut rng, |path| {
         format!(
-            "input_queue: 64KiB\nmemory_limit: {MEMORY_LIMIT_BYTES}B\n\
+            "input_queue: 64KiB\n{}\
              emission: {{settle: 0s, settle_max: 0s, revise_interval: 0s}}\n\
              journal: {{forget: false}}\n\
              sources:\n  http: {{type: http, quiet: 4h}}\n  \
@@ -81,6 +85,7 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
              sinks:\n  hook: {{type: webhook, url: \"http://{}/\", \
              allow_private: [127.0.0.0/8], timeout: 1m, backoff_max: 20ms, \
              queue: {{revisions: {queue}, full: block}}}}\n",
+            limit(MEMORY_LIMIT_BYTES),
             path.display(),
             receiver.address,
         )
@@ -96,20 +101,20 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
     receiver.set(Mood::Away);
     away.absence(&load, lengths.away).await;
     receiver.set(Mood::Well);
-    // Memory may be short until alerts have left their horizon.
+    // What fires may fill the memory for as long as it does: whoever was turned away stays away.
     load.give_up();
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
-    away.findings.extend(settled(&load).await);
-    // Of all that it did, a snapshot that waited for the sink among it.
-    away.resident_bytes = process.resident_bytes_max();
-    if away.resident_bytes > MEMORY_LIMIT_BYTES {
-        away.findings.push(format!("it held {} bytes", away.resident_bytes));
+    away.unread = until_read_or_short(&load).await;
+    if away.unread > 0 {
+        away.ended(process, &place);
+        place.rewrite(&limit(MEMORY_LIMIT_BYTES), &limit(MORE * MEMORY_LIMIT_BYTES));
+        process = place.start();
+        load.answers().await;
     }
-    process.signal("TERM");
-    let status = tokio::task::block_in_place(|| process.ended());
-    assert!(status.is_some_and(|status| status.success()), "{}", place.log_tail());
+    away.findings.extend(settled(&load).await);
+    away.ended(process, &place);
     judge(&place, &load, &receiver.taken(), &mut away);
     away.findings.iter_mut().for_each(|what| what.insert_str(0, &format!("seed {seed}: ")));
     away
@@ -127,7 +132,7 @@ impl fmt::Display for Away {
         write!(
             f,
             "{} events, {:.0} batches/s offered where {:.0} got through, {} of them turned away, \
-             {} in all, at most {} MiB of {}",
+             {} in all, at most {} MiB of {}{}",
             self.events,
             self.offered_rate,
             self.taken_rate,
@@ -135,11 +140,29 @@ impl fmt::Display for Away {
             self.turned_away,
             self.resident_bytes >> 20,
             MEMORY_LIMIT_BYTES >> 20,
+            match self.unread {
+                0 => String::new(),
+                unread => format!(", {unread} events read once it had {MORE} times as much"),
+            },
         )
     }
 }
 
 impl Away {
+    /// Ends a process as a supervisor does, the first of which must have kept to its limit in all
+    /// that it did, a snapshot that waited for the sink among it.
+    fn ended(&mut self, mut process: Victim, place: &Place) {
+        if self.resident_bytes == 0 {
+            self.resident_bytes = process.resident_bytes_max();
+            if self.resident_bytes > MEMORY_LIMIT_BYTES {
+                self.findings.push(format!("it held {} bytes", self.resident_bytes));
+            }
+        }
+        process.signal("TERM");
+        let status = tokio::task::block_in_place(|| process.ended());
+        assert!(status.is_some_and(|status| status.success()), "{}", place.log_tail());
+    }
+
     /// Finds out how much gets through, and offers three times as much.
     async fn overload(&mut self, load: &Arc<Load>, seed: u64, lasts: Duration) {
         // Until queues are full they take more than gets through.
@@ -202,6 +225,24 @@ fn judge(place: &Place, load: &Load, taken: &[String], away: &mut Away) {
     away.findings.extend(told.hold_against(&expected, "webhook"));
     away.findings.extend(told.hold_to(&known));
     away.findings.extend(hold_journal_to(&read, &known));
+}
+
+fn limit(bytes: u64) -> String {
+    format!("memory_limit: {bytes}B\n")
+}
+
+/// Waits until all that was sent is taken in, or memory is short: how many events of the file
+/// wait for it then.
+async fn until_read_or_short(load: &Load) -> u64 {
+    let ends = Instant::now() + DEADLINE;
+    loop {
+        let metrics = load.get("/metrics").await;
+        let waiting = still_to_come(load, &metrics);
+        if waiting == 0 || metrics.as_str().unwrap().contains("\ncauseway_memory_short 1\n") {
+            return waiting;
+        }
+        assert!(Instant::now() < ends, "{waiting} events wait, and memory is not short");
+    }
 }
 
 /// Batches that all sources were refused.

@@ -231,9 +231,9 @@ impl Murders {
 pub(super) async fn settled(load: &Load) -> Vec<String> {
     let ends = Instant::now() + DEADLINE;
     loop {
-        let books = books(&load.get("/metrics").await);
-        let known = load.known();
-        let sure = known.accepted + known.followed + known.changes;
+        let metrics = load.get("/metrics").await;
+        let (books, known) = (books(&metrics), load.known());
+        let sure = known.sure();
         let [received, accepted, rejected, duplicate] = books;
         if accepted >= sure {
             let mut found = Vec::new();
@@ -247,6 +247,12 @@ pub(super) async fn settled(load: &Load) -> Vec<String> {
         }
         assert!(Instant::now() < ends, "of {sure} events {accepted} were taken in");
     }
+}
+
+/// Events that were sent for sure and that the books do not have yet.
+pub(super) fn still_to_come(load: &Load, metrics: &Value) -> u64 {
+    let [_, accepted, ..] = books(metrics);
+    load.known().sure().saturating_sub(accepted)
 }
 
 /// Received, accepted, rejected and duplicate events of all sources.

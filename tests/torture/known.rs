@@ -61,6 +61,11 @@ impl Controls {
 }
 
 impl Known {
+    /// Events that were acknowledged, or are in the file or among the changes.
+    pub(super) fn sure(&self) -> u64 {
+        self.accepted + self.followed + self.changes
+    }
+
     /// Enters the firing events of a request.
     pub(super) fn enter(&mut self, firing: &[(String, usize)], is_sure: bool) {
         for (entity, name) in firing {

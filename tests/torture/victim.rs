@@ -64,6 +64,13 @@ impl Place {
         std::fs::read_to_string(self.path("causeway.yaml")).unwrap()
     }
 
+    /// Has processes that are started from now on find `new` for `old` in the configuration.
+    pub(super) fn rewrite(&self, old: &str, new: &str) {
+        let (before, path) = (self.config(), self.path("causeway.yaml"));
+        assert!(before.contains(old), "{old:?} is not in {before}");
+        std::fs::write(path, before.replace(old, new)).unwrap();
+    }
+
     /// Leaves the directory for whoever looks for the cause, and says where it is.
     pub(super) fn keep(self) -> PathBuf {
         self.directory.keep()

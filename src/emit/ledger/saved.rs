@@ -3,10 +3,11 @@
 use super::track::{SavedTrack, Track};
 use super::{Emission, Ledger};
 use crate::emit::table::Keep;
-use crate::emit::wire::Message;
+use crate::emit::wire::{Kept, Message, Revision};
 use crate::runtime::EpochOutput;
 use causeway_dataflows::model::{AlertCount, AlertKey, Incident, IncidentKey, Seconds};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -65,6 +66,33 @@ impl SavedLedger {
         SavedLedger { tracks: Vec::new(), told: self.told }
     }
 
+    /// Leaves out the revisions that are `held` somewhere else, which are most.
+    pub(crate) fn leave_out(&mut self, held: impl Fn(&Arc<Revision>) -> bool) {
+        for (_, track) in &mut self.tracks {
+            if let Kept::Value(Some(last)) = &track.last
+                && held(last)
+            {
+                track.last = Kept::elsewhere();
+            }
+        }
+    }
+
+    /// Puts back what was left out, by id.
+    ///
+    /// # Errors
+    /// When one is not `held`.
+    pub(crate) fn put_back(
+        &mut self,
+        held: impl Fn(&SmolStr) -> Option<Arc<Revision>>,
+    ) -> serde_json::Result<()> {
+        for (_, track) in self.tracks.iter_mut().filter(|(_, track)| track.last.is_elsewhere()) {
+            let missing = || format!("{} was told of and has no line", track.id);
+            let last = held(&track.id).ok_or_else(|| serde_json::Error::custom(missing()))?;
+            track.last = Kept::Value(Some(last));
+        }
+        Ok(())
+    }
+
     /// How many revisions each id has had that may have more.
     pub fn revisions(&self) -> impl Iterator<Item = (&SmolStr, u64)> {
         self.tracks.iter().map(|(_, track)| (&track.id, track.revision))
@@ -74,6 +102,9 @@ impl SavedLedger {
 impl Ledger {
     /// Goes on after `saved`, when `then` stood and `now` stands: the ledger, and the revisions
     /// that other settings or another version make of the difference.
+    ///
+    /// # Errors
+    /// When something that was told is no revision.
     pub fn resume(
         emission: Emission,
         saved: SavedLedger,
@@ -81,16 +112,16 @@ impl Ledger {
         now: &BTreeMap<IncidentKey, Arc<Incident>>,
         counts: BTreeMap<AlertKey, AlertCount>,
         (epoch, tick): (Epoch, Tick),
-    ) -> (Ledger, Vec<Message>) {
+    ) -> serde_json::Result<(Ledger, Vec<Message>)> {
         let (stood, incidents) = differences(then, now);
-        let mut ledger = Ledger::restore(emission, saved, &stood, counts);
+        let mut ledger = Ledger::restore(emission, saved, &stood, counts)?;
         if incidents.is_empty() {
-            return (ledger, Vec::new());
+            return Ok((ledger, Vec::new()));
         }
         tracing::warn!(changes = incidents.len(), "incidents are not what they were");
         let output = EpochOutput { epoch, incidents, ..EpochOutput::default() };
         let told = ledger.apply(&output, tick);
-        (ledger, told)
+        Ok((ledger, told))
     }
 
     /// Begins to hand out what must be kept of it as it is now.
@@ -116,11 +147,11 @@ impl Ledger {
         saved: SavedLedger,
         incidents: &BTreeMap<IncidentKey, Arc<Incident>>,
         counts: BTreeMap<AlertKey, AlertCount>,
-    ) -> Ledger {
+    ) -> serde_json::Result<Ledger> {
         let mut ledger = Ledger { told: saved.told, ..Ledger::new(emission) };
         ledger.counts.extend(counts);
         for (key, saved) in saved.tracks {
-            let track = Track::restore(saved, incidents.get(&key).cloned());
+            let track = Track::restore(saved, incidents.get(&key).cloned())?;
             if track.scheduled < Seconds::MAX {
                 ledger.due.insert((track.scheduled, key));
             }
@@ -130,7 +161,7 @@ impl Ledger {
             let homes = incident.members.iter().map(|member| (member.key, incident.key));
             ledger.homes.extend(homes);
         }
-        ledger
+        Ok(ledger)
     }
 }
 

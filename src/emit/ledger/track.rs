@@ -1,7 +1,7 @@
 //! One public id and what has been said under it.
 
 use super::Emission;
-use crate::emit::wire::{Lineage, Revision, RevisionEvent, as_json};
+use crate::emit::wire::{Kept, Lineage, Revision, RevisionEvent};
 use causeway_dataflows::model::{EntityRef, Incident, IncidentKey, Seconds, Severity};
 use causeway_dataflows::ops::epochs::Epoch;
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,8 @@ pub(super) struct Track {
 pub(crate) struct SavedTrack {
     pub(super) id: SmolStr,
     pub(super) revision: u64,
-    #[serde(with = "as_json")]
-    last: Option<Arc<Revision>>,
+    /// Elsewhere when the store holds it as well.
+    pub(super) last: Kept<Option<Arc<Revision>>>,
     dirty: bool,
     scheduled: Seconds,
     lineage: Lineage,
@@ -91,7 +91,7 @@ impl Track {
         SavedTrack {
             id: self.id.clone(),
             revision: self.revision,
-            last: self.last.clone(),
+            last: Kept::Value(self.last.clone()),
             dirty: self.dirty,
             scheduled: self.scheduled,
             lineage: self.lineage.clone(),
@@ -103,12 +103,18 @@ impl Track {
     }
 
     /// The track again, with the incident that stood under it.
-    pub(super) fn restore(saved: SavedTrack, now: Option<Arc<Incident>>) -> Track {
-        Track {
+    ///
+    /// # Errors
+    /// When what was told last is no revision.
+    pub(super) fn restore(
+        saved: SavedTrack,
+        now: Option<Arc<Incident>>,
+    ) -> serde_json::Result<Track> {
+        Ok(Track {
             id: saved.id,
             revision: saved.revision,
             now,
-            last: saved.last,
+            last: saved.last.read()?,
             dirty: saved.dirty,
             scheduled: saved.scheduled,
             lineage: saved.lineage,
@@ -116,7 +122,7 @@ impl Track {
             changed: saved.changed,
             sent_at: saved.sent_at,
             told: saved.told,
-        }
+        })
     }
 
     /// Gives the id: a function of the key and of the epoch in which it appeared, so that a

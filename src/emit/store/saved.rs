@@ -2,10 +2,11 @@
 
 use super::{Inner, Message, Place, Standing, Store};
 use crate::emit::table::Keep;
-use crate::emit::wire::{AlertRow, as_json};
+use crate::emit::wire::{AlertRow, Kept, Revision};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 /// All that readers can ask for, between two epochs.
@@ -25,13 +26,50 @@ pub struct SavedStore {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedIncident {
     latest: Arc<str>,
+    /// What the latest says; once read back it is known when the line was.
+    #[serde(skip)]
+    says: Says,
     earlier: BTreeMap<u64, Arc<str>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SavedRow(#[serde(with = "as_json")] Arc<AlertRow>);
+pub struct SavedRow(Kept<Arc<AlertRow>>);
+
+/// A revision beside its line.
+#[derive(Clone, Default)]
+struct Says(Option<Arc<Revision>>);
+
+/// Told by the line already.
+impl fmt::Debug for Says {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it")
+    }
+}
 
 impl SavedStore {
+    /// Where the latest revisions are in memory, in order: what else shares one need not be
+    /// written beside its line.
+    pub(crate) fn revisions(&self) -> Vec<*const Revision> {
+        let latest = self.incidents.iter().filter_map(|incident| incident.says.0.as_ref());
+        let mut places: Vec<*const Revision> = latest.map(Arc::as_ptr).collect();
+        places.sort_unstable();
+        places
+    }
+
+    /// Finds out what the lines say; the latest revisions, by id.
+    ///
+    /// # Errors
+    /// When a line is no revision.
+    pub(crate) fn read(&mut self) -> serde_json::Result<BTreeMap<SmolStr, Arc<Revision>>> {
+        let mut latest = BTreeMap::new();
+        for SavedIncident { latest: line, says, .. } in &mut self.incidents {
+            let Message { revision, .. } = Message::of_line(Arc::clone(line))?;
+            latest.insert(revision.incident_id.clone(), Arc::clone(&revision));
+            says.0 = Some(revision);
+        }
+        Ok(latest)
+    }
+
     /// It without the lists.
     pub(crate) fn rest(&self) -> SavedStore {
         let superseded = self.superseded.clone();
@@ -48,7 +86,8 @@ impl Keep<Place> for Standing {
 
     fn keep(&self, _: &Place, kept: &mut Self::Kept) {
         let latest = Arc::clone(&self.latest.line);
-        kept.push(SavedIncident { latest, earlier: self.earlier.clone() });
+        let says = Says(Some(self.latest.revision.clone()));
+        kept.push(SavedIncident { latest, says, earlier: self.earlier.clone() });
     }
 }
 
@@ -60,7 +99,7 @@ impl Keep<Place> for Arc<AlertRow> {
     }
 
     fn keep(&self, _: &Place, kept: &mut Self::Kept) {
-        kept.push(SavedRow(Arc::clone(self)));
+        kept.push(SavedRow(Kept::Value(Arc::clone(self))));
     }
 }
 
@@ -96,13 +135,16 @@ impl Store {
     /// Takes in what was kept, before anything else.
     ///
     /// # Errors
-    /// When a line is no revision.
+    /// When a line is no revision, or a row is none.
     pub fn restore(&self, saved: SavedStore) -> serde_json::Result<()> {
         let limits = self.shared.limits;
         let mut inner = self.write();
         let Inner { incidents, .. } = &mut *inner;
-        for SavedIncident { latest, earlier } in saved.incidents {
-            let message = Message::of_line(latest)?;
+        for SavedIncident { latest: line, says, earlier } in saved.incidents {
+            let message = match says.0 {
+                Some(revision) => Message::again(revision, line),
+                None => Message::of_line(line)?,
+            };
             incidents.put(&message, &limits);
             incidents.put_earlier(&message.revision.incident_id, earlier);
         }
@@ -110,7 +152,7 @@ impl Store {
         incidents.revisions_forgotten = saved.revisions_forgotten;
         incidents.incidents_forgotten = saved.incidents_forgotten;
         for SavedRow(row) in saved.alerts {
-            inner.put_alert(row, limits.alerts_max);
+            inner.put_alert(row.read()?, limits.alerts_max);
         }
         inner.alerts_forgotten = saved.alerts_forgotten;
         Ok(())

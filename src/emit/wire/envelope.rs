@@ -45,7 +45,7 @@ impl Envelope {
     pub fn wrap(revision: Arc<Revision>) -> Envelope {
         Envelope {
             specversion: SmolStr::new_static("1.0"),
-            id: format_smolstr!("{}/{}", revision.incident_id, revision.revision),
+            id: id_of(&revision),
             source: SmolStr::new_static(SOURCE),
             kind: type_of(revision.event),
             subject: revision.incident_id.clone(),
@@ -61,6 +61,10 @@ impl Envelope {
         // Every map key is a string and every number finite, so writing cannot fail.
         serde_json::to_string(self).unwrap_or_else(|error| unreachable!("envelope: {error}"))
     }
+}
+
+fn id_of(revision: &Revision) -> SmolStr {
+    format_smolstr!("{}/{}", revision.incident_id, revision.revision)
 }
 
 /// The CloudEvents `type` of an event.
@@ -85,6 +89,11 @@ impl Message {
         let envelope = Envelope::wrap(revision.into());
         let line = envelope.line().into();
         Message { revision: envelope.data, id: envelope.id, line }
+    }
+
+    /// The message again whose line is known.
+    pub fn again(revision: Arc<Revision>, line: Arc<str>) -> Message {
+        Message { id: id_of(&revision), revision, line }
     }
 
     /// The message that a line was.

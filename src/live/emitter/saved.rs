@@ -71,19 +71,24 @@ impl Emitter {
         past: &mut snapshot::Emission,
     ) -> serde_json::Result<()> {
         self.sequence = past.sequence;
+        // Before the store forgets what is beyond its bounds now.
+        past.put_back()?;
         self.store.restore(std::mem::take(&mut past.store))?;
         self.resume_outboxes(std::mem::take(&mut past.outboxes))
     }
 
     /// Goes on after a snapshot that it recalls; `first` is the engine's answer for its epoch,
     /// which puts up all that stood.
+    ///
+    /// # Errors
+    /// When something that was told is no revision.
     pub(in crate::live) fn resume(
         &mut self,
         emission: Emission,
         first: &EpochOutput,
         tick: Tick,
         past: snapshot::Emission,
-    ) {
+    ) -> serde_json::Result<()> {
         self.answered = first.epoch + 1;
         self.count(first);
         let counts: BTreeMap<_, _> = past.counts.into_iter().map(|c| (c.key, c)).collect();
@@ -100,9 +105,10 @@ impl Emitter {
         };
         let at = (first.epoch, tick);
         let (ledger, told) =
-            Ledger::resume(emission, past.ledger, past.incidents, &now, counts, at);
+            Ledger::resume(emission, past.ledger, past.incidents, &now, counts, at)?;
         self.ledger = ledger;
         told.iter().for_each(|message| self.tell(message));
+        Ok(())
     }
 
     fn resume_outboxes(&self, saved: Vec<SavedOutbox>) -> serde_json::Result<()> {

@@ -60,6 +60,7 @@ proptest! {
                 }
             }
         }
+        prop_assert!(tenants.states.is_empty());
         let handed = handed.or_else(|| tenants.go_on_saving(usize::MAX));
         prop_assert_eq!(told(&handed), told(&then));
     }

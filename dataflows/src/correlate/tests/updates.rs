@@ -1,7 +1,7 @@
 //! What is news of an alert that stays where it is, of a group that does, and what is none.
 
 use super::*;
-use crate::model::{Criticality, Disposition, ModelUpdate, Profile, Rated};
+use crate::model::{Criticality, Disposition, ModelUpdate, Profile, Rated, Reason, Suppression};
 
 /// A tenant, what stands, and how often something was said since the last epoch.
 #[derive(Default)]
@@ -141,4 +141,26 @@ fn what_is_far_ahead_does_not_fill_a_component() {
     };
     assert_eq!(shown([0, 100, 200]), [(3, false)]);
     assert_eq!(shown([0, 100, 139]), [(3, true)]);
+}
+
+/// An alert that is suppressed leaves its group, and is in it again when it is not.
+#[test]
+fn an_alert_that_is_suppressed_leaves_its_group() {
+    let quiet = |fact| {
+        let Fact::Alert(mut rated) = fact else { unreachable!() };
+        let suppression = Some(Suppression { reason: Reason::Silence, by: "s1".into() });
+        rated.row = Arc::new(Annotated { suppression, ..Annotated::clone(&rated.row) });
+        Fact::Alert(rated)
+    };
+    let both = [alert((0, 0)), alert((1, 5))];
+    let mut heard = Heard::default();
+    heard.apply(vec![added(both[0].clone()), added(both[1].clone()), added(edge((1, 0)))]);
+    heard.apply(vec![(both[0].clone(), -1), added(quiet(both[0].clone()))]);
+    let became =
+        |heard: &Heard| heard.rows().iter().map(|(.., became)| *became).collect::<Vec<_>>();
+    assert_eq!(became(&heard), ["suppressed", "incident"]);
+    assert_eq!(heard.members().len(), 1);
+    heard.apply(vec![(quiet(both[0].clone()), -1), added(both[0].clone())]);
+    assert_eq!(became(&heard), ["incident", "incident"]);
+    assert_eq!(heard.members().len(), 2);
 }

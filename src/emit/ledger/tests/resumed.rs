@@ -21,7 +21,7 @@ fn resumed(
     let tick = Tick { now: sample::START + now, drain: false };
     let (then, emission) = (state.incidents, Emission::default());
     let (ledger, told) =
-        Ledger::resume(emission, state.ledger, then, standing, counts, (epoch, tick));
+        Ledger::resume(emission, state.ledger, then, standing, counts, (epoch, tick)).unwrap();
     (ledger, told.iter().map(|message| told_of(&message.revision)).collect())
 }
 
