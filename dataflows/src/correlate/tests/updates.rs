@@ -97,6 +97,25 @@ fn whatever_is_news_of_an_alert_is_said_once() {
     assert_eq!(heard.rows(), [(Severity::INFO, 5, "alone")]);
 }
 
+/// An alert that a rule groups from now on leaves the group of its topology, and comes back.
+#[test]
+fn an_alert_that_a_rule_groups_leaves_its_group() {
+    let pinned = |fact| {
+        let Fact::Alert(mut rated) = fact else { unreachable!() };
+        let pin = Some(Arc::new(Pin { rule: "r".into(), values: "v".into() }));
+        rated.row = Arc::new(Annotated { pin, ..Annotated::clone(&rated.row) });
+        Fact::Alert(rated)
+    };
+    let both = [alert((0, 0)), alert((1, 5))];
+    let mut heard = Heard::default();
+    heard.apply(vec![added(both[0].clone()), added(both[1].clone()), added(edge((1, 0)))]);
+    assert_eq!(heard.standing.groups.len(), 1);
+    heard.apply(vec![(both[0].clone(), -1), added(pinned(both[0].clone()))]);
+    assert_eq!(heard.standing.groups.len(), 2);
+    heard.apply(vec![(pinned(both[0].clone()), -1), added(both[0].clone())]);
+    assert_eq!(heard.standing.groups.len(), 1);
+}
+
 /// What is replaced within an epoch is what comes, in whichever order it is heard of.
 #[test]
 fn what_replaces_another_stands() {
