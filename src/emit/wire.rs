@@ -20,15 +20,15 @@ pub mod envelope;
 pub mod convert;
 pub mod words;
 pub mod difference;
-pub mod kept;
+pub mod as_json;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use as_json::AsJson;
 pub use convert::{Announcement, alert_row, revision};
 pub use envelope::{Envelope, Message};
-pub use kept::Kept;
 pub use value::{Home, Milli, Ppm, SeverityWord, Time};
 
 /// One version of one incident, complete in itself.

@@ -82,7 +82,8 @@ fn read_told(path: &Path) -> Result<Emission, SnapshotError> {
                 Some(outbox) => reader.more(&block, &mut outbox.waiting)?,
                 None => return Err(reader.damaged("what waits is of no sink")),
             },
-            _ => emission.sequence = reader.value(&block)?,
+            Tag::Sequence => emission.sequence = reader.value(&block)?,
+            _ => {}
         }
         Ok(())
     })?;
@@ -109,7 +110,8 @@ fn read_rest(path: &Path) -> Result<(Head, Saved, Sources), SnapshotError> {
                 Tag::Tenant => saved.tenants.push(reader.value(&block)?),
                 Tag::Findings => reader.more(&block, &mut saved.findings)?,
                 Tag::Source => sources.sources.push(reader.value(&block)?),
-                _ => reader.more(&block, &mut sources.keys)?,
+                Tag::Idempotency => reader.more(&block, &mut sources.keys)?,
+                _ => {}
             }
             Ok(())
         },

@@ -3,7 +3,7 @@
 use super::track::{SavedTrack, Track};
 use super::{Emission, Ledger};
 use crate::emit::table::Keep;
-use crate::emit::wire::{Kept, Message, Revision};
+use crate::emit::wire::{AsJson, Message, Revision};
 use crate::runtime::EpochOutput;
 use causeway_dataflows::model::{AlertCount, AlertKey, Incident, IncidentKey, Seconds};
 use causeway_dataflows::ops::epochs::{Epoch, Tick};
@@ -69,10 +69,10 @@ impl SavedLedger {
     /// Leaves out the revisions that are `held` somewhere else, which are most.
     pub(crate) fn leave_out(&mut self, held: impl Fn(&Arc<Revision>) -> bool) {
         for (_, track) in &mut self.tracks {
-            if let Kept::Value(Some(last)) = &track.last
+            if let AsJson::Value(Some(last)) = &track.last
                 && held(last)
             {
-                track.last = Kept::elsewhere();
+                track.last = AsJson::elsewhere();
             }
         }
     }
@@ -88,7 +88,7 @@ impl SavedLedger {
         for (_, track) in self.tracks.iter_mut().filter(|(_, track)| track.last.is_elsewhere()) {
             let missing = || format!("{} was told of and has no line", track.id);
             let last = held(&track.id).ok_or_else(|| serde_json::Error::custom(missing()))?;
-            track.last = Kept::Value(Some(last));
+            track.last = AsJson::Value(Some(last));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! One public id and what has been said under it.
 
 use super::Emission;
-use crate::emit::wire::{Kept, Lineage, Revision, RevisionEvent};
+use crate::emit::wire::{AsJson, Lineage, Revision, RevisionEvent};
 use causeway_dataflows::model::{EntityRef, Incident, IncidentKey, Seconds, Severity};
 use causeway_dataflows::ops::epochs::Epoch;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub(crate) struct SavedTrack {
     pub(super) id: SmolStr,
     pub(super) revision: u64,
     /// Elsewhere when the store holds it as well.
-    pub(super) last: Kept<Option<Arc<Revision>>>,
+    pub(super) last: AsJson<Option<Arc<Revision>>>,
     dirty: bool,
     scheduled: Seconds,
     lineage: Lineage,
@@ -91,7 +91,7 @@ impl Track {
         SavedTrack {
             id: self.id.clone(),
             revision: self.revision,
-            last: Kept::Value(self.last.clone()),
+            last: AsJson::Value(self.last.clone()),
             dirty: self.dirty,
             scheduled: self.scheduled,
             lineage: self.lineage.clone(),

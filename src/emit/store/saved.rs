@@ -2,7 +2,7 @@
 
 use super::{Inner, Message, Place, Standing, Store};
 use crate::emit::table::Keep;
-use crate::emit::wire::{AlertRow, Kept, Revision};
+use crate::emit::wire::{AlertRow, AsJson, Revision};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,7 +33,7 @@ pub struct SavedIncident {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SavedRow(Kept<Arc<AlertRow>>);
+pub struct SavedRow(AsJson<Arc<AlertRow>>);
 
 /// A revision beside its line.
 #[derive(Clone, Default)]
@@ -99,7 +99,7 @@ impl Keep<Place> for Arc<AlertRow> {
     }
 
     fn keep(&self, _: &Place, kept: &mut Self::Kept) {
-        kept.push(SavedRow(Kept::Value(Arc::clone(self))));
+        kept.push(SavedRow(AsJson::Value(Arc::clone(self))));
     }
 }
 

@@ -7,18 +7,6 @@ use smol_str::SmolStr;
 
 type Handed = Vec<(SmolStr, super::super::SavedTenant)>;
 
-/// Everything comes, some of it flaps, and most of it goes: alerts that are old leave their group
-/// standing, and in the end nothing is known of the tenant.
-fn facts((edges, alerts, flaps): (Vec<(u8, u8)>, Vec<(u8, u8)>, Vec<usize>)) -> Vec<(Fact, isize)> {
-    let flapping = flaps.iter().flat_map(|at| [(edge(edges[*at]), -1), (edge(edges[*at]), 1)]);
-    let mut facts: Vec<_> = alerts.iter().copied().map(alert).map(added).collect();
-    facts.extend(edges.iter().copied().map(edge).map(added));
-    facts.extend(flapping);
-    facts.extend(alerts.iter().copied().map(|on| (alert(on), -1)));
-    facts.extend(edges.iter().copied().map(|ends| (edge(ends), -1)));
-    facts
-}
-
 fn told(handed: &Option<Handed>) -> Option<Vec<String>> {
     let handed = handed.as_ref()?;
     let mut handed: Vec<_> = handed.iter().collect();
@@ -37,7 +25,7 @@ proptest! {
         slice in 1..4usize,
         age in 0..40i64,
     ) {
-        let facts = facts(world);
+        let facts = coming_and_going(world);
         let at = at.index(facts.len());
         let params = Params::default();
         let names = ["t", "u"].map(SmolStr::new);

@@ -1,9 +1,8 @@
 //! Edits of a topology with wholes and parts, and aliases with which alerts move: after each of
 //! them stands what stands when all of it is heard at once.
 
-use super::{START, Standing, after_with, config, rated};
+use super::{Heard, START, after_with, config, rated};
 use crate::correlate::Fact;
-use crate::correlate::tenant::Tenant;
 use crate::model::{Edge, EntityRef, RelationKind, Seconds, Severity};
 use crate::params::Params;
 use proptest::prelude::*;
@@ -66,7 +65,7 @@ fn facts(said: &BTreeSet<Said>) -> BTreeSet<Fact> {
 /// Says things in turn, in epochs that end where it is said, and holds what stands after each
 /// to what stands when all of it is heard at once.
 fn hold(params: &Params, steps: &[(Said, bool)]) -> Result<(), TestCaseError> {
-    let (mut tenant, mut standing) = (Tenant::default(), Standing::default());
+    let mut tenant = Heard::default();
     let (mut said, mut heard) = (BTreeSet::new(), BTreeSet::new());
     for (at, (step, cut)) in steps.iter().enumerate() {
         if !said.remove(step) {
@@ -78,9 +77,9 @@ fn hold(params: &Params, steps: &[(Said, bool)]) -> Result<(), TestCaseError> {
         let now = facts(&said);
         let gone = heard.difference(&now).map(|fact| (Fact::clone(fact), -1));
         let news = gone.chain(now.difference(&heard).map(|fact| (fact.clone(), 1))).collect();
-        tenant.apply(news, START + 300, params, &mut |outcome, diff| standing.take(outcome, diff));
+        tenant.apply(news, START + 300, params);
         let at_once = now.iter().map(|fact| (fact.clone(), 1)).collect();
-        prop_assert_eq!(&standing, &after_with(params, [at_once]), "after step {}", at);
+        prop_assert_eq!(&tenant.standing, &after_with(params, [at_once]), "after step {}", at);
         heard = now;
     }
     Ok(())

@@ -4,20 +4,7 @@ use super::*;
 use crate::correlate::saved::SavedTenant;
 use proptest::sample::Index;
 
-/// One that is heard of step by step, and what stands.
-#[derive(Default)]
-struct Heard {
-    tenant: Tenant,
-    standing: Standing,
-}
-
 impl Heard {
-    fn apply(&mut self, fact: &(Fact, isize), now: Seconds, params: &Params) {
-        let standing = &mut self.standing;
-        let mut emit = |outcome, diff| standing.take(outcome, diff);
-        self.tenant.apply(vec![fact.clone()], now, params, &mut emit);
-    }
-
     fn saved(&mut self) -> SavedTenant {
         self.tenant.world.begin_saving();
         self.tenant.world.go_on_saving(usize::MAX).expect("it is handed out at once")
@@ -35,22 +22,6 @@ impl Heard {
         heard.tenant.restore(saved, facts, now, params, &mut emit);
         heard
     }
-}
-
-/// Everything comes, some of it flaps, then alerts go, one by one; with age they are not taken
-/// back but have left their horizon, while others of their group have not.
-fn facts((edges, alerts, flaps): (Vec<(u8, u8)>, Vec<(u8, u8)>, Vec<usize>)) -> Vec<(Fact, isize)> {
-    let flapping = flaps.iter().flat_map(|at| [(edge(edges[*at]), -1), (edge(edges[*at]), 1)]);
-    let mut facts: Vec<_> = alerts.iter().copied().map(alert).map(added).collect();
-    facts.extend(edges.iter().copied().map(edge).map(added));
-    // Who owns what carries no fault.
-    facts.extend(alerts.iter().map(|(on, _)| {
-        let Fact::Edge(calls) = edge((*on, on.wrapping_add(1) % 12)) else { unreachable!() };
-        added(Fact::Edge(Arc::new(Edge { kind: RelationKind::OwnedBy, ..Edge::clone(&calls) })))
-    }));
-    facts.extend(flapping);
-    facts.extend(alerts.iter().copied().map(|on| (alert(on), -1)));
-    facts
 }
 
 /// What is left of facts that came and went.
@@ -71,7 +42,7 @@ proptest! {
         age in 0..40i64,
         full in 2..12usize,
     ) {
-        let facts = facts(world);
+        let facts = coming_and_going(world);
         let at = at.index(facts.len());
         let mut params = Params::default();
         params.dedup.revise_horizon_seconds = 300;
@@ -79,14 +50,14 @@ proptest! {
         let now = |step: usize| START + 60 + age * step as Seconds;
         let mut heard = Heard::default();
         facts[..at].iter().enumerate().for_each(|(step, fact)| {
-            heard.apply(fact, now(step), &params);
+            heard.apply(vec![fact.clone()], now(step), &params);
         });
         let saved = heard.saved();
         let mut again = Heard::restored(saved, net(&facts[..at]), now(at), &params);
         prop_assert_eq!(&again.standing, &heard.standing);
         for (step, fact) in facts.iter().enumerate().skip(at) {
-            heard.apply(fact, now(step), &params);
-            again.apply(fact, now(step), &params);
+            heard.apply(vec![fact.clone()], now(step), &params);
+            again.apply(vec![fact.clone()], now(step), &params);
             prop_assert_eq!(&again.standing, &heard.standing, "after step {}", step);
         }
     }
@@ -101,12 +72,12 @@ fn an_alert_beyond_the_horizon_stays_with_its_group() {
     let facts = [added(alert((1, 20))), added(alert((1, 90)))];
     for (now, members) in [(frozen - 1, 1), (frozen, 2)] {
         let mut heard = Heard::default();
-        facts.iter().for_each(|fact| heard.apply(fact, START + 100, &params));
-        heard.apply(&(alert((1, 20)), -1), now, &params);
+        facts.iter().for_each(|fact| heard.apply(vec![fact.clone()], START + 100, &params));
+        heard.apply(vec![(alert((1, 20)), -1)], now, &params);
         let sizes: Vec<usize> = heard.standing.groups.values().map(|g| g.members.len()).collect();
         assert_eq!((sizes, heard.standing.rows.len()), (vec![members], members), "at {now}");
         // The other is taken back, which it can be: with it goes what only stayed for its sake.
-        heard.apply(&(alert((1, 90)), -1), now, &params);
+        heard.apply(vec![(alert((1, 90)), -1)], now, &params);
         assert_eq!(heard.standing, Standing::default());
         assert!(heard.tenant.is_empty());
     }

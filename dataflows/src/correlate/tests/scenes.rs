@@ -117,9 +117,8 @@ fn who_is_too_late_or_not_connected_is_alone() {
 #[test]
 fn who_uses_what_a_standing_group_blames_joins_it() {
     let users = ["service:a/b", "service:a/c", "service:a/d", "service:a/e"];
-    let edges = || users.map(|user| calls(user, "service:a/silent")).to_vec();
     let with = |late: Seconds| {
-        let mut facts = edges();
+        let mut facts = users.map(|user| calls(user, "service:a/silent")).to_vec();
         facts.extend(users[..3].iter().map(|user| alert(user, 0)));
         facts.push(alert(users[3], late));
         facts

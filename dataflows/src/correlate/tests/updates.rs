@@ -3,26 +3,9 @@
 use super::*;
 use crate::model::{Criticality, Disposition, ModelUpdate, Profile, Rated, Reason, Suppression};
 
-/// A tenant, what stands, and how often something was said since the last epoch.
-#[derive(Default)]
-struct Heard {
-    tenant: Tenant,
-    standing: Standing,
-    said: (usize, usize),
-}
-
 impl Heard {
-    fn apply(&mut self, facts: Vec<(Fact, isize)>) {
-        let Heard { tenant, standing, said } = self;
-        *said = (0, 0);
-        tenant.apply(facts, START + 300, &Params::default(), &mut |outcome, diff| {
-            match outcome {
-                Outcome::Group(_) if diff > 0 => said.0 += 1,
-                Outcome::Row(_) if diff > 0 => said.1 += 1,
-                _ => {}
-            }
-            standing.take(outcome, diff);
-        });
+    fn hear(&mut self, facts: Vec<(Fact, isize)>) {
+        self.apply(facts, START + 300, &Params::default());
     }
 
     /// Severity, magnitude and what became of each alert, in order of onset.
@@ -57,21 +40,21 @@ fn a_mild_alert_is_an_incident_only_in_company_or_once_it_is_severe() {
     let mild = |on: u8| with(alert((on, on)), Severity::INFO, 0);
     let severe = with(alert((0, 0)), Severity::ERROR, 0);
     let mut heard = Heard::default();
-    heard.apply(vec![added(mild(0))]);
+    heard.hear(vec![added(mild(0))]);
     assert_eq!(heard.rows(), [(Severity::INFO, 0, "alone")]);
     assert!(heard.standing.groups.is_empty());
-    heard.apply(vec![(mild(0), -1), added(severe.clone())]);
+    heard.hear(vec![(mild(0), -1), added(severe.clone())]);
     assert_eq!(heard.rows(), [(Severity::ERROR, 0, "incident")]);
     assert_eq!(heard.members(), [(Severity::ERROR, 0)]);
-    heard.apply(vec![(severe, -1), added(mild(0))]);
+    heard.hear(vec![(severe, -1), added(mild(0))]);
     assert_eq!(heard.rows(), [(Severity::INFO, 0, "alone")]);
     assert!(heard.standing.groups.is_empty());
-    heard.apply(vec![added(mild(1)), added(edge((1, 0)))]);
+    heard.hear(vec![added(mild(1)), added(edge((1, 0)))]);
     assert_eq!(heard.rows(), [(Severity::INFO, 0, "incident"); 2]);
     assert_eq!(heard.members().len(), 2);
     // The least that is an incident by itself.
     let least = Severity(Params::default().correlate.standalone_below);
-    heard.apply(vec![(mild(1), -1), (mild(0), -1), added(with(alert((0, 0)), least, 0))]);
+    heard.hear(vec![(mild(1), -1), (mild(0), -1), added(with(alert((0, 0)), least, 0))]);
     assert_eq!(heard.rows(), [(least, 0, "incident")]);
 }
 
@@ -79,20 +62,20 @@ fn a_mild_alert_is_an_incident_only_in_company_or_once_it_is_severe() {
 fn whatever_is_news_of_an_alert_is_said_once() {
     let first = |magnitude| with(alert((0, 0)), Severity::ERROR, magnitude);
     let mut heard = Heard::default();
-    heard.apply(vec![added(first(0)), added(alert((1, 5))), added(edge((1, 0)))]);
+    heard.hear(vec![added(first(0)), added(alert((1, 5))), added(edge((1, 0)))]);
     assert_eq!(heard.said, (1, 2));
     // In a group, of which the other is as it was; then by itself, then as a lone mild one.
-    heard.apply(vec![(first(0), -1), added(first(3))]);
+    heard.hear(vec![(first(0), -1), added(first(3))]);
     assert_eq!(heard.said, (1, 1));
     assert_eq!(heard.rows()[0], (Severity::ERROR, 3, "incident"));
     assert_eq!(heard.members(), [(Severity::ERROR, 3), (Severity::ERROR, 0)]);
-    heard.apply(vec![(alert((1, 5)), -1)]);
-    heard.apply(vec![(first(3), -1), added(first(4))]);
+    heard.hear(vec![(alert((1, 5)), -1)]);
+    heard.hear(vec![(first(3), -1), added(first(4))]);
     assert_eq!(heard.said, (1, 1));
     assert_eq!(heard.members(), [(Severity::ERROR, 4)]);
     let mild = |magnitude| with(alert((0, 0)), Severity::INFO, magnitude);
-    heard.apply(vec![(first(4), -1), added(mild(4))]);
-    heard.apply(vec![(mild(4), -1), added(mild(5))]);
+    heard.hear(vec![(first(4), -1), added(mild(4))]);
+    heard.hear(vec![(mild(4), -1), added(mild(5))]);
     assert_eq!(heard.said, (0, 1));
     assert_eq!(heard.rows(), [(Severity::INFO, 5, "alone")]);
 }
@@ -108,11 +91,11 @@ fn an_alert_that_a_rule_groups_leaves_its_group() {
     };
     let both = [alert((0, 0)), alert((1, 5))];
     let mut heard = Heard::default();
-    heard.apply(vec![added(both[0].clone()), added(both[1].clone()), added(edge((1, 0)))]);
+    heard.hear(vec![added(both[0].clone()), added(both[1].clone()), added(edge((1, 0)))]);
     assert_eq!(heard.standing.groups.len(), 1);
-    heard.apply(vec![(both[0].clone(), -1), added(pinned(both[0].clone()))]);
+    heard.hear(vec![(both[0].clone(), -1), added(pinned(both[0].clone()))]);
     assert_eq!(heard.standing.groups.len(), 2);
-    heard.apply(vec![(pinned(both[0].clone()), -1), added(both[0].clone())]);
+    heard.hear(vec![(pinned(both[0].clone()), -1), added(both[0].clone())]);
     assert_eq!(heard.standing.groups.len(), 1);
 }
 
@@ -133,18 +116,18 @@ fn what_replaces_another_stands() {
         (group.entities[0].criticality, model)
     };
     let mut heard = Heard::default();
-    heard.apply(vec![added(alert((0, 0)))]);
+    heard.hear(vec![added(alert((0, 0)))]);
     assert_eq!(shown(&heard), (Criticality::default(), None));
-    heard.apply(vec![added(profile(Criticality::Critical)), added(model("one"))]);
+    heard.hear(vec![added(profile(Criticality::Critical)), added(model("one"))]);
     assert_eq!(shown(&heard), (Criticality::Critical, Some("one".to_owned())));
-    heard.apply(vec![
+    heard.hear(vec![
         added(profile(Criticality::Low)),
         (profile(Criticality::Critical), -1),
         added(model("two")),
         (model("one"), -1),
     ]);
     assert_eq!(shown(&heard), (Criticality::Low, Some("two".to_owned())));
-    heard.apply(vec![(profile(Criticality::Low), -1), (model("two"), -1)]);
+    heard.hear(vec![(profile(Criticality::Low), -1), (model("two"), -1)]);
     assert_eq!(shown(&heard), (Criticality::default(), None));
 }
 
@@ -173,13 +156,13 @@ fn an_alert_that_is_suppressed_leaves_its_group() {
     };
     let both = [alert((0, 0)), alert((1, 5))];
     let mut heard = Heard::default();
-    heard.apply(vec![added(both[0].clone()), added(both[1].clone()), added(edge((1, 0)))]);
-    heard.apply(vec![(both[0].clone(), -1), added(quiet(both[0].clone()))]);
+    heard.hear(vec![added(both[0].clone()), added(both[1].clone()), added(edge((1, 0)))]);
+    heard.hear(vec![(both[0].clone(), -1), added(quiet(both[0].clone()))]);
     let became =
         |heard: &Heard| heard.rows().iter().map(|(.., became)| *became).collect::<Vec<_>>();
     assert_eq!(became(&heard), ["suppressed", "incident"]);
     assert_eq!(heard.members().len(), 1);
-    heard.apply(vec![(quiet(both[0].clone()), -1), added(both[0].clone())]);
+    heard.hear(vec![(quiet(both[0].clone()), -1), added(both[0].clone())]);
     assert_eq!(became(&heard), ["incident", "incident"]);
     assert_eq!(heard.members().len(), 2);
 }

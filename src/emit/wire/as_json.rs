@@ -9,62 +9,62 @@ use std::fmt;
 /// A value as it was kept, or the text of one that was read back: what it says is found out when
 /// somebody wants to know, as that takes longer than reading it.
 #[derive(Clone)]
-pub enum Kept<T> {
+pub enum AsJson<T> {
     /// To be written.
     Value(T),
     /// As read.
     Text(Box<str>),
 }
 
-impl<T> Kept<T> {
+impl<T> AsJson<T> {
     /// Nothing, in place of what is kept somewhere else.
-    pub fn elsewhere() -> Kept<T> {
-        Kept::Text(Box::default())
+    pub fn elsewhere() -> AsJson<T> {
+        AsJson::Text(Box::default())
     }
 
     /// Whether it is kept somewhere else.
     pub fn is_elsewhere(&self) -> bool {
-        matches!(self, Kept::Text(text) if text.is_empty())
+        matches!(self, AsJson::Text(text) if text.is_empty())
     }
 }
 
-impl<T: DeserializeOwned> Kept<T> {
+impl<T: DeserializeOwned> AsJson<T> {
     /// The value.
     ///
     /// # Errors
     /// When the text is none of such a value.
     pub fn read(self) -> serde_json::Result<T> {
         match self {
-            Kept::Value(value) => Ok(value),
-            Kept::Text(text) => serde_json::from_str(&text),
+            AsJson::Value(value) => Ok(value),
+            AsJson::Text(text) => serde_json::from_str(&text),
         }
     }
 }
 
-impl<T: Serialize> Serialize for Kept<T> {
+impl<T: Serialize> Serialize for AsJson<T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Kept::Value(value) => {
+            AsJson::Value(value) => {
                 serde_json::to_string(value).map_err(S::Error::custom)?.serialize(to)
             }
-            Kept::Text(text) => text.serialize(to),
+            AsJson::Text(text) => text.serialize(to),
         }
     }
 }
 
-impl<'de, T> Deserialize<'de> for Kept<T> {
+impl<'de, T> Deserialize<'de> for AsJson<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Box::deserialize(from).map(Kept::Text)
+        Box::deserialize(from).map(AsJson::Text)
     }
 }
 
-impl<T: Serialize> fmt::Debug for Kept<T> {
+impl<T: Serialize> fmt::Debug for AsJson<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kept::Value(value) => {
+            AsJson::Value(value) => {
                 f.write_str(&serde_json::to_string(value).map_err(|_| fmt::Error)?)
             }
-            Kept::Text(text) => f.write_str(text),
+            AsJson::Text(text) => f.write_str(text),
         }
     }
 }
