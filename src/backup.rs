@@ -1,7 +1,7 @@
 //! A copy of a data directory that can be put back, taken while a process runs in it or not.
 //!
 //! ```text
-//!  data ─► positions ─► snapshots ─► journal, its mark first ─► dead letters ─► copy
+//!  data ─► positions ─► snapshots ─► journal, its mark first ─► what waits ─► dead letters ─► copy
 //!                                                                   read and hashed ─► manifest
 //!  copy ─► every checksum ─► restoring/ in an empty directory ─► data
 //! ```

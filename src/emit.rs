@@ -16,6 +16,8 @@ pub mod wire;
 pub mod store;
 pub mod matcher;
 pub mod outbox;
+pub mod spool;
+pub mod refused;
 pub mod stdout;
 pub mod file;
 pub mod webhook;

@@ -3,9 +3,13 @@
 use super::manifest::{Manifest, listed};
 use super::{BackupError, DIRECTORIES, FILES, POSITIONS, is_empty, sync_directory};
 use crate::dlq::{self, StoreLimits};
+use crate::emit::spool;
 use crate::epoch::first_run;
 use crate::journal::{self, MARK, Reader};
 use crate::snapshot::{self, Folder};
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -48,10 +52,12 @@ pub fn take(data: &Path, to: &Path, created_at: String) -> Result<Manifest, Back
 
 /// Copies until nothing that was to be copied was forgotten meanwhile.
 fn copy(data: &Path, to: &Path) -> Result<Past, BackupError> {
+    let (sinks, copies) = (data.join(POSITIONS), to.join(POSITIONS));
     for _ in 0..TRIES_MAX {
-        copy_directory(&data.join(POSITIONS), &to.join(POSITIONS), |name| {
-            name.ends_with(".position")
-        })?;
+        // Opened before the positions are copied, by which it could be deleted, and read after the
+        // snapshots, which build on what is added meanwhile.
+        let waits = opened(&sinks, BTreeMap::new())?;
+        copy_directory(&sinks, &copies, |name| name.ends_with(".position"))?;
         for file in FILES {
             copy_file(&data.join(file), &to.join(file))?;
         }
@@ -59,12 +65,35 @@ fn copy(data: &Path, to: &Path) -> Result<Past, BackupError> {
             && copy_journal(data, to)?
             && let Some(past) = read(to)?
         {
+            for (name, file) in opened(&sinks, waits)? {
+                copy_rest(file, &copies.join(name))?;
+            }
+            copy_directory(&sinks, &copies, |name| name.ends_with(".refused.ndjson"))?;
             copy_letters(data, to)?;
             return Ok(past);
         }
         clear(to)?;
     }
     Err(BackupError::Overtaken { tries: TRIES_MAX })
+}
+
+/// The files of what waits for sinks, those included that are open already and may have no name any
+/// more.
+fn opened(
+    sinks: &Path,
+    mut opened: BTreeMap<String, File>,
+) -> Result<BTreeMap<String, File>, BackupError> {
+    if !sinks.is_dir() {
+        return Ok(opened);
+    }
+    for name in names(sinks)?.into_iter().filter(|name| name.ends_with(spool::ENDING)) {
+        if let Entry::Vacant(entry) = opened.entry(name)
+            && let Some(file) = open(&sinks.join(entry.key()))?
+        {
+            entry.insert(file);
+        }
+    }
+    Ok(opened)
 }
 
 /// Copies the snapshots; whether all of them were still there.

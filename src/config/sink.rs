@@ -207,15 +207,17 @@ pub struct Match {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
-    /// How many may wait.
+    /// How many may wait in memory.
     pub revisions: usize,
+    /// How much may wait on disk beyond that, compressed, in the data directory; `0` for nothing.
+    pub disk: ByteSize,
     /// What happens to one more.
     pub full: WhenFull,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        Queue { revisions: 10_000, full: WhenFull::DropOldest }
+        Queue { revisions: 10_000, disk: ByteSize::mebibytes(1024), full: WhenFull::Block }
     }
 }
 
@@ -223,7 +225,7 @@ impl Default for Queue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenFull {
-    /// Emission waits, and with it everything before.
+    /// Emission waits, and with it everything before: other sinks, and in the end senders.
     Block,
     /// The oldest is dropped and counted.
     DropOldest,

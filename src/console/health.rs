@@ -10,6 +10,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub enum Condition {
     /// It is well.
     Well,
+    /// It is well enough to be ready, and there is something to say.
+    Noted(String),
     /// It is not, and why.
     Unwell(String),
 }
@@ -51,7 +53,7 @@ impl Health {
     /// Whether all parts are well.
     pub fn is_ready(&self) -> bool {
         let conditions = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        conditions.all().all(|condition| *condition == Condition::Well)
+        !conditions.all().any(|condition| matches!(condition, Condition::Unwell(_)))
     }
 
     /// One line a part, as Kubernetes writes its own probes.
@@ -60,6 +62,7 @@ impl Health {
         let mut text = String::new();
         let mut line = |part: &dyn fmt::Display, condition: &Condition| match condition {
             Condition::Well => text.push_str(&format!("[+] {part} ok\n")),
+            Condition::Noted(what) => text.push_str(&format!("[+] {part} ok, but {what}\n")),
             Condition::Unwell(why) => text.push_str(&format!("[-] {part} {why}\n")),
         };
         for (part, condition) in &conditions.parts {
@@ -87,6 +90,9 @@ mod tests {
         assert_eq!(health.report(), told);
         health.set_source(&orders, Condition::Well);
         assert_eq!(health.report(), "[+] engine ok\n[+] source `orders` ok\n");
+        assert!(health.is_ready());
+        health.set("engine", Condition::Noted("it is warm".to_owned()));
+        assert_eq!(health.report(), "[+] engine ok, but it is warm\n[+] source `orders` ok\n");
         assert!(health.is_ready());
     }
 }

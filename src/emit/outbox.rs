@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! offer ─► route ─► queue ─► take ─► carry ─► settle
-//!            │         └ full: block, or drop the oldest that is not being carried
+//!            │       └ spool: full? block, or drop the oldest that is not being carried
 //!            └ not wanted: settled at once
 //! ```
+//!
+//! Beyond its bounds in memory the queue goes on in a spool on disk, and only when that is full too
+//! the policy decides.
 //!
 //! A message stays in the queue until it is settled: delivered, given up or
 //! dropped by policy. So [`Outbox::settled`] is a promise that everything up to
@@ -14,15 +17,19 @@
 //! At every moment: matched = delivered + failed + dropped + waiting.
 
 use super::matcher::Route;
-use super::wire::{Message, Revision};
+use super::refused::Refused;
+use super::spool::Spool;
+use super::wire::Message;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::Notify;
 
 mod books;
 mod carry;
+mod offered;
+mod taken;
 mod saved;
 mod changed;
 #[cfg(test)]
@@ -48,13 +55,20 @@ pub struct OutboxLimits {
     pub messages_max: usize,
     /// Bytes of their lines; a single longer line is let in alone.
     pub bytes_max: usize,
+    /// Bytes of the lines that wait on disk beyond that, compressed, where there is a spool.
+    pub disk_bytes_max: u64,
     /// What happens to one more.
     pub when_full: WhenFull,
 }
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        OutboxLimits { messages_max: 10_000, bytes_max: 256 << 20, when_full: WhenFull::DropOldest }
+        OutboxLimits {
+            messages_max: 10_000,
+            bytes_max: 256 << 20,
+            disk_bytes_max: 1 << 30,
+            when_full: WhenFull::Block,
+        }
     }
 }
 
@@ -73,10 +87,12 @@ pub struct SinkCounts {
     pub failed: u64,
     /// Messages dropped because the queue was full.
     pub dropped: u64,
-    /// Messages that wait or are being carried.
+    /// Messages that wait or are being carried, those on disk included.
     pub waiting: usize,
-    /// Bytes of their lines.
+    /// Bytes of the lines in memory.
     pub waiting_bytes: usize,
+    /// Bytes of those on disk.
+    pub spooled_bytes: u64,
 }
 
 /// The queue before one sink, shared by the one who offers and the one who carries.
@@ -100,19 +116,20 @@ struct State {
     bytes: usize,
     /// How many at the front are being carried.
     carried: usize,
+    /// What comes after the queue.
+    spool: Option<Spool>,
+    /// Where revisions go that are given up.
+    refused: Option<Refused>,
+    /// The last number that the queue had.
+    in_memory_upto: u64,
+    /// Whether what is offered was told once before: nobody waits for a sink then.
+    is_recovering: bool,
     offered_up_to: u64,
     /// The one who offers waits for room.
     holds_up: bool,
     phase: Phase,
     problem: Option<String>,
     counts: SinkCounts,
-}
-
-impl State {
-    fn is_full(&self, bytes: usize) -> bool {
-        self.queue.len() >= self.limits.messages_max.max(1)
-            || (!self.queue.is_empty() && self.bytes + bytes > self.limits.bytes_max)
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,6 +152,10 @@ impl Outbox {
             queue: VecDeque::new(),
             bytes: 0,
             carried: 0,
+            spool: None,
+            refused: None,
+            in_memory_upto: 0,
+            is_recovering: false,
             offered_up_to: 0,
             holds_up: false,
             phase: Phase::Open,
@@ -151,54 +172,65 @@ impl Outbox {
         })
     }
 
+    /// From now on what is beyond the bounds in memory waits in `spool`, without bounds until the
+    /// outbox has recovered, and what is given up goes to `refused`.
+    pub fn on_disk(&self, spool: Spool, refused: Refused) {
+        let mut state = self.lock();
+        (state.spool, state.refused) = (Some(spool), Some(refused));
+        state.is_recovering = true;
+    }
+
+    /// Nothing waited before: what lies on disk is of another life.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn begin(&self) -> io::Result<()> {
+        self.lock().spool.as_mut().map_or(Ok(()), Spool::clear)
+    }
+
+    /// All that was told once before has been offered: the bounds on disk hold from now on.
+    pub fn recovered(&self) {
+        self.lock().is_recovering = false;
+    }
+
     /// The sink's name, which its counters carry.
     pub fn name(&self) -> &SmolStr {
         &self.name
     }
 
-    /// Offers a message; `sequence` grows from call to call.
-    ///
-    /// Waits while the queue is full and the policy is to block. Never call it from
-    /// an async task then.
-    pub fn offer(&self, sequence: u64, message: &Message) {
-        let mut state = self.lock();
-        debug_assert!(sequence > state.offered_up_to || state.offered_up_to == 0);
-        state.counts.offered += 1;
-        if !state.route.admit(&message.revision) {
-            // Behind something that was never delivered nothing counts as settled.
-            if state.phase != Phase::Broken {
-                state.offered_up_to = sequence;
-            }
-            return;
-        }
-        state.counts.matched += 1;
-        let bytes = message.line.len();
-        let mut state = self.wait_for_room(state, bytes);
-        // The policy may have changed while it waited.
-        if state.limits.when_full == WhenFull::DropOldest {
-            state = self.make_room(state, bytes);
-        }
-        self.push(state, sequence, message);
-    }
-
-    /// After a restart: a message that needs no delivery any more, but from which the sink
-    /// remembers of which incidents it was told.
-    pub fn restore(&self, sequence: u64, revision: &Revision) {
-        let mut state = self.lock();
-        state.route.restore(revision);
-        state.offered_up_to = sequence;
-    }
-
     /// Everything up to this sequence number needs no delivery any more.
     pub fn settled(&self) -> u64 {
         let state = self.lock();
-        state.queue.front().map_or(state.offered_up_to, |(sequence, _)| sequence - 1)
+        let is_on_disk = state.spool.as_ref().is_some_and(|spool| spool.count() > 0);
+        match state.queue.front() {
+            Some((sequence, _)) => sequence - 1,
+            None if is_on_disk => state.in_memory_upto,
+            None => state.offered_up_to,
+        }
+    }
+
+    /// Whether something on disk could go if everything up to this number is settled for good.
+    pub fn can_forget(&self, upto: u64) -> bool {
+        self.lock().spool.as_ref().is_some_and(|spool| spool.can_forget(upto))
+    }
+
+    /// Everything up to this number is settled for good, also after a crash.
+    pub fn forget(&self, upto: u64) {
+        if let Some(spool) = &mut self.lock().spool {
+            spool.forget(upto);
+        }
     }
 
     /// What went through so far.
     pub fn counts(&self) -> SinkCounts {
         let state = self.lock();
-        SinkCounts { waiting: state.queue.len(), waiting_bytes: state.bytes, ..state.counts }
+        let spooled = state.spool.as_ref().map_or((0, 0), |spool| (spool.count(), spool.bytes()));
+        SinkCounts {
+            waiting: state.queue.len() + spooled.0 as usize,
+            waiting_bytes: state.bytes,
+            spooled_bytes: spooled.1,
+            ..state.counts
+        }
     }
 
     /// What last went wrong, until something goes right.
@@ -242,46 +274,6 @@ impl Outbox {
         self.ready_task.notify_one();
     }
 
-    fn wait_for_room<'a>(
-        &'a self,
-        state: MutexGuard<'a, State>,
-        bytes: usize,
-    ) -> MutexGuard<'a, State> {
-        let full = |state: &mut State| {
-            let waits = state.limits.when_full == WhenFull::Block && state.phase == Phase::Open;
-            state.holds_up = waits && state.is_full(bytes);
-            state.holds_up
-        };
-        self.room.wait_while(state, full).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn make_room<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        bytes: usize,
-    ) -> MutexGuard<'a, State> {
-        while state.is_full(bytes) {
-            let at = state.carried;
-            let Some((_, oldest)) = state.queue.remove(at) else { break };
-            state.bytes -= oldest.line.len();
-            state.counts.dropped += 1;
-        }
-        state
-    }
-
-    fn push(&self, mut state: MutexGuard<'_, State>, sequence: u64, message: &Message) {
-        if state.phase == Phase::Broken {
-            state.counts.failed += 1;
-            return;
-        }
-        state.offered_up_to = sequence;
-        state.bytes += message.line.len();
-        state.queue.push_back((sequence, message.clone()));
-        drop(state);
-        self.ready.notify_one();
-        self.ready_task.notify_one();
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing below panics while it holds the lock with the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -294,103 +286,5 @@ fn phase_rank(phase: Phase) -> u8 {
         Phase::Closed => 1,
         Phase::Stopped => 2,
         Phase::Broken => 3,
-    }
-}
-
-/// The carrier's side.
-impl Outbox {
-    /// Waits for messages and takes up to `max` of them; `None` when there will be none.
-    ///
-    /// They stay in the queue until they are settled.
-    pub fn take(&self, max: usize) -> Option<Vec<Message>> {
-        let idle = |state: &mut State| state.phase == Phase::Open && state.queue.is_empty();
-        let state = self.ready.wait_while(self.lock(), idle);
-        Self::front(&mut state.unwrap_or_else(PoisonError::into_inner), max)
-    }
-
-    /// The same for a task. Dropping the future takes nothing.
-    pub async fn take_async(&self, max: usize) -> Option<Vec<Message>> {
-        loop {
-            {
-                let mut state = self.lock();
-                if state.phase != Phase::Open || !state.queue.is_empty() {
-                    return Self::front(&mut state, max);
-                }
-            }
-            self.ready_task.notified().await;
-        }
-    }
-
-    fn front(state: &mut State, max: usize) -> Option<Vec<Message>> {
-        if matches!(state.phase, Phase::Stopped | Phase::Broken) || state.queue.is_empty() {
-            return None;
-        }
-        state.carried = max.clamp(1, state.queue.len());
-        Some(state.queue.iter().take(state.carried).map(|(_, message)| message.clone()).collect())
-    }
-
-    /// The sequence numbers of those taken.
-    pub fn carried(&self) -> Vec<u64> {
-        let state = self.lock();
-        state.queue.iter().take(state.carried).map(|(sequence, _)| *sequence).collect()
-    }
-
-    /// The first `number` of those taken arrived.
-    pub fn delivered(&self, number: usize) {
-        self.settle(number, |counts, number| counts.delivered += number);
-    }
-
-    /// The first of those taken is given up, for the reason named.
-    pub fn failed(&self, problem: String) {
-        self.settle(1, |counts, number| counts.failed += number);
-        self.lock().problem = Some(problem);
-    }
-
-    /// The first of those taken will be tried again, for the reason named.
-    pub fn retried(&self, problem: String) {
-        let mut state = self.lock();
-        state.counts.retried += 1;
-        state.problem = Some(problem);
-    }
-
-    /// The sink cannot carry any more. What waits stays unsettled, for the next start;
-    /// what is offered from now on counts as failed.
-    pub fn broken(&self, problem: String) {
-        let mut state = self.lock();
-        state.phase = Phase::Broken;
-        state.problem = Some(problem);
-        drop(state);
-        self.wake_all();
-    }
-
-    /// Waits, but not longer than until the carrier has to stop; false when it has to.
-    pub fn pause(&self, duration: Duration) -> bool {
-        let going = |state: &mut State| matches!(state.phase, Phase::Open | Phase::Closed);
-        let waited = self.ready.wait_timeout_while(self.lock(), duration, going);
-        going(&mut waited.unwrap_or_else(PoisonError::into_inner).0)
-    }
-
-    /// Ends when the carrier has to stop at once.
-    pub async fn stopped(&self) {
-        while matches!(self.lock().phase, Phase::Open | Phase::Closed) {
-            self.stopped_task.notified().await;
-        }
-    }
-
-    fn settle(&self, number: usize, count: impl Fn(&mut SinkCounts, u64)) {
-        let mut state = self.lock();
-        assert!(number <= state.carried, "only what was taken can be settled");
-        for _ in 0..number {
-            if let Some((_, message)) = state.queue.pop_front() {
-                state.bytes -= message.line.len();
-            }
-        }
-        state.carried -= number;
-        count(&mut state.counts, number as u64);
-        if number > 0 {
-            state.problem = None;
-        }
-        drop(state);
-        self.room.notify_all();
     }
 }

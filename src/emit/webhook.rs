@@ -2,10 +2,14 @@
 //!
 //! ```text
 //! outbox ─► sign ─► resolve and check ─► POST ─┬ 2xx: delivered
-//!    ▲                                         ├ 408, 425, 429, 5xx, no answer: wait, try again
+//!    ▲                                         ├ no word about the revision: wait, try again
 //!    └──────────── wait ◄──────────────────────┤
-//!                                              └ anything else: given up and counted
+//!                                              └ refused: given up, counted and kept
 //! ```
+//!
+//! A receiver that is away, overloaded, moved, or does not know us says nothing about the revision,
+//! and would say it of the next one too: no answer, 3xx, 401, 402, 403, 404, 405, 407, 408, 410,
+//! 421, 423, 425, 429, 5xx. Any other answer but 2xx is about this revision.
 //!
 //! The body is the CloudEvents envelope, the same bytes at every attempt, with
 //! `Idempotency-Key` and, when a key is configured, the headers of the Standard
@@ -217,14 +221,25 @@ impl Webhook {
             .headers()
             .get("retry-after")
             .and_then(|value| backoff::retry_after(value.to_str().ok()?, self.clock.now_seconds()));
-        let problem = format!("the receiver answered {status}");
+        let problem = format!("the receiver answered {status}{}", remedy(status.as_u16()));
         discard(response).await;
         match status.as_u16() {
             200..300 => Outcome::Delivered,
-            300..400 => Outcome::Never(format!("{problem}, and redirects are not followed")),
-            408 | 425 | 429 | 500..600 => Outcome::Later(problem, asked),
+            300..=399 | 401..=405 | 407 | 408 | 410 | 421 | 423 | 425 | 429 | 500..600 => {
+                Outcome::Later(problem, asked)
+            }
             _ => Outcome::Never(problem),
         }
+    }
+}
+
+/// What an operator can do about a status that no second attempt mends.
+fn remedy(status: u16) -> &'static str {
+    match status {
+        300..=399 => "; redirects are not followed, so correct `url`",
+        401 | 402 | 403 | 407 => "; check `headers` and `secret`",
+        404 | 405 | 410 | 421 => "; check `url`",
+        _ => "",
     }
 }
 

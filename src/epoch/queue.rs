@@ -141,6 +141,12 @@ impl Queue {
     /// Whether the disk has no room.
     pub(super) fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::Release);
+        self.books.disk_is_full(full);
+    }
+
+    /// The same, for who wants to know.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
     }
 
     /// Whether there is hardly any memory left.

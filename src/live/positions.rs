@@ -42,15 +42,14 @@ impl Confirmed {
 
     /// Whether the revision of that number, told in that epoch, is one of them.
     pub(super) fn holds(&self, number: u64, epoch: u64) -> bool {
-        self.holds_number(number) || epoch < self.since
+        number <= self.number || epoch < self.since
     }
 }
 
 impl Confirmed {
-    /// Whether the revision of that number is one of them, by its number alone: it waited when a
-    /// snapshot was made.
-    pub(super) fn holds_number(&self, number: u64) -> bool {
-        number <= self.number
+    /// What waited when a snapshot was made is one of them by its number alone: up to this one.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 }
 
@@ -99,7 +98,10 @@ impl Positions {
         let thread = std::thread::Builder::new().name("positions".to_owned()).spawn(move || {
             loop {
                 let over = stopped.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout);
-                positions.iter_mut().for_each(|position| position.keep_up(&journal));
+                positions.iter_mut().for_each(|position| {
+                    position.keep_up(&journal);
+                    position.forget();
+                });
                 if over {
                     return;
                 }
@@ -161,6 +163,22 @@ impl Position {
             Ok(()) => self.written = settled,
             Err(error) => {
                 tracing::warn!(path = %self.path.display(), %error, "a position is not kept");
+            }
+        }
+    }
+}
+
+impl Position {
+    /// Has what waited on disk deleted when it is confirmed, and a crash cannot take that back.
+    fn forget(&self) {
+        let number = self.written.number;
+        if !self.outbox.can_forget(number) {
+            return;
+        }
+        match self.file.sync_data() {
+            Ok(()) => self.outbox.forget(number),
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "a position is not synced");
             }
         }
     }

@@ -1,11 +1,15 @@
 //! The sinks of a configuration, each with its queue and whoever carries it.
 
+use super::data_dir::DataDir;
+use crate::backup::POSITIONS;
 use crate::clock::SharedClock;
 use crate::emit::file::{FileCarrier, FileError, FileParams};
 #[cfg(feature = "kafka")]
 use crate::emit::kafka::{KafkaCarrier, TransactionCarrier};
 use crate::emit::matcher::Route;
 use crate::emit::outbox::{Carrier, Outbox, OutboxLimits, SinkThread, WhenFull};
+use crate::emit::refused::Refused;
+use crate::emit::spool::Spool;
 use crate::emit::stdout::StdoutCarrier;
 use crate::emit::webhook::{Webhook, WebhookError, WebhookParams};
 use crate::settings::{KafkaSinkSettings, SinkKind, SinkSettings, WebhookSettings};
@@ -69,7 +73,7 @@ impl Sinks {
     /// Starts every sink; must be called inside the tokio runtime, which carries webhooks.
     pub(super) fn start(
         settings: &[SinkSettings],
-        restarted: bool,
+        data_dir: &DataDir,
         journal: &str,
         clock: &SharedClock,
     ) -> Result<Sinks, SinkError> {
@@ -78,6 +82,10 @@ impl Sinks {
             let name = sink.name.clone();
             let route = Route::new(sink.wanted.clone());
             let outbox = Outbox::new(name.clone(), route, limits_of(sink));
+            let directory = data_dir.path().join(POSITIONS);
+            let spool = Spool::at(directory.clone(), &name, !journal.is_empty());
+            let refused = Refused::at(directory.join(format!("{name}.refused.ndjson")));
+            outbox.on_disk(spool, refused);
             sinks.outboxes.push(Arc::clone(&outbox));
             let mut confirmed = 0;
             let thread = |started: io::Result<SinkThread>| {
@@ -85,7 +93,7 @@ impl Sinks {
             };
             match &sink.kind {
                 SinkKind::Stdout => {
-                    let carrier = StdoutCarrier::new(restarted);
+                    let carrier = StdoutCarrier::new(data_dir.was_used());
                     sinks.threads.push(thread(SinkThread::start(outbox, carrier))?);
                 }
                 SinkKind::File { path, rotate_bytes, rotate_age, keep, compress } => {
@@ -135,6 +143,7 @@ impl Sinks {
 pub(super) fn limits_of(sink: &SinkSettings) -> OutboxLimits {
     OutboxLimits {
         messages_max: sink.queue_max,
+        disk_bytes_max: sink.queue_disk_bytes,
         when_full: if sink.blocks { WhenFull::Block } else { WhenFull::DropOldest },
         ..OutboxLimits::default()
     }

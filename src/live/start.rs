@@ -150,7 +150,10 @@ impl Engine {
             parts,
         );
         let (feeder, collector) = match past {
-            None => runtime::begin(workers, params, OUTSTANDING_MAX, (mesh, None), &core.tap)?,
+            None => {
+                emitter.begin()?;
+                runtime::begin(workers, params, OUTSTANDING_MAX, (mesh, None), &core.tap)?
+            }
             Some(Past { engine, emission: mut told }) => {
                 let tick = engine.tick;
                 let past = (mesh, Some(engine));
@@ -207,7 +210,7 @@ pub(super) fn go_on(
     let role = core.listing.role();
     let name = sinks_journal(opened.name(), data_dir)?;
     let told = if role.tells() { settings.sinks.as_slice() } else { &[] };
-    let sinks = Sinks::start(told, data_dir.was_used(), &name, clock)?;
+    let sinks = Sinks::start(told, data_dir, &name, clock)?;
     core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
     let (positions, outboxes) = opened.positions(data_dir, &sinks)?;
     let snapshots = opened.snapshots(settings, &http.keys, core)?;
@@ -215,6 +218,7 @@ pub(super) fn go_on(
     let past = opened.take_past(settings, &core.listing);
     let mut engine = Engine::start(settings, core, store, outboxes, (past, parts), mesh)?;
     let resumed = opened.recover(&mut engine, &core.listing, receptions, http)?;
+    sinks.outboxes.iter().for_each(|outbox| outbox.recovered());
     core.engine.recovered(resumed.epochs);
     let cuts = snapshots.as_ref().map(|made| cuts(settings, receptions, made, clock));
     let journal = resumed.journal.map(|journal| journal.with_cuts(cuts));

@@ -5,6 +5,7 @@ use super::start::Core;
 use crate::console::Health;
 use crate::console::health::Condition;
 use crate::emit::outbox::Outbox;
+use crate::epoch::Queue;
 use crate::settings::{Settings, SourceKind, SourceSettings};
 use crate::telemetry::EngineBooks;
 use crate::telemetry::kafka::KafkaBooks;
@@ -20,6 +21,7 @@ const STALLED_LOOKS: u32 = 100;
 /// What is looked at.
 pub(super) struct Watched {
     engine: EngineBooks,
+    queue: Arc<Queue>,
     sinks: Vec<Arc<Outbox>>,
     sources: Vec<SourceSettings>,
     kafka: KafkaBooks,
@@ -30,6 +32,7 @@ impl Watched {
     pub(super) fn of(settings: &Settings, core: &Core, sinks: &Sinks) -> Watched {
         Watched {
             engine: core.engine.clone(),
+            queue: Arc::clone(&core.queue),
             sinks: sinks.outboxes.clone(),
             sources: settings.sources.clone(),
             kafka: core.kafka.clone(),
@@ -40,7 +43,7 @@ impl Watched {
 
 /// Looks until it is aborted.
 pub(super) async fn keep_up(health: Health, watched: Watched) {
-    let Watched { engine, sinks, sources, kafka, kubernetes } = watched;
+    let Watched { engine, queue, sinks, sources, kafka, kubernetes } = watched;
     let mut timer = tokio::time::interval(EVERY);
     let (mut done, mut stalled) = (0, 0);
     health.expect("engine");
@@ -54,6 +57,7 @@ pub(super) async fn keep_up(health: Health, watched: Watched) {
         done = answered;
         health.set("engine", engine_condition(answered, stalled));
         health.set("sinks", sinks_condition(&sinks));
+        health.set("disk", disk_condition(&queue));
         for source in &sources {
             health.set_source(source.name(), source_condition(source, (&kafka, &kubernetes)));
         }
@@ -89,15 +93,37 @@ fn source_condition(
     }
 }
 
-/// A sink that is away for a while is not a reason to send requests elsewhere; one that
-/// cannot carry any more is.
+/// A sink that is away for a while is not a reason to send requests elsewhere, and is told of; one
+/// that cannot carry any more is.
 fn sinks_condition(sinks: &[Arc<Outbox>]) -> Condition {
-    let broken = sinks.iter().find(|sink| sink.is_broken());
-    match broken {
-        None => Condition::Well,
-        Some(sink) => {
-            let problem = sink.problem().unwrap_or_default();
-            Condition::Unwell(format!("sink `{}` is broken: {problem}", sink.name()))
-        }
+    if let Some(sink) = sinks.iter().find(|sink| sink.is_broken()) {
+        let problem = sink.problem().unwrap_or_default();
+        return Condition::Unwell(format!("sink `{}` is broken: {problem}", sink.name()));
+    }
+    let notes: Vec<String> = sinks.iter().filter_map(|sink| note(sink)).collect();
+    match notes.is_empty() {
+        true => Condition::Well,
+        false => Condition::Noted(notes.join("; ")),
+    }
+}
+
+/// What there is to say of a sink that does not take what it is told.
+fn note(sink: &Outbox) -> Option<String> {
+    let (name, waiting) = (sink.name(), sink.counts().waiting);
+    let problem = sink.problem();
+    if sink.holds_up() {
+        let problem = problem.map_or(String::new(), |problem| format!(": {problem}"));
+        return Some(format!(
+            "sink `{name}` is full and holds everything up, {waiting} wait{problem}"
+        ));
+    }
+    problem.map(|problem| format!("{waiting} wait for sink `{name}`: {problem}"))
+}
+
+/// Whether what senders bring can be kept.
+fn disk_condition(queue: &Queue) -> Condition {
+    match queue.is_full() {
+        true => Condition::Unwell("there is no room on the disk, and senders wait".to_owned()),
+        false => Condition::Well,
     }
 }

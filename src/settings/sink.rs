@@ -22,9 +22,11 @@ pub struct SinkSettings {
     pub kind: SinkKind,
     /// Which of them.
     pub wanted: Matcher,
-    /// How many may wait.
+    /// How many may wait in memory.
     pub queue_max: usize,
-    /// Whether emission waits when the queue is full; else the oldest is dropped and counted.
+    /// Bytes that may wait on disk behind those, compressed.
+    pub queue_disk_bytes: u64,
+    /// Whether emission waits when both are full; else the oldest is dropped and counted.
     pub blocks: bool,
 }
 
@@ -98,6 +100,7 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &Config) -> Vec<SinkSetti
             kind,
             wanted,
             queue_max: queue.revisions,
+            queue_disk_bytes: queue.disk.0,
             blocks: queue.full == WhenFull::Block,
         });
     }

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Version of the format that is written, and the newest that is read.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 pub(super) const MAGIC: [u8; 8] = *b"CWSNAPSH";
 /// Items of one block: a few MiB at most, raw.
 const ITEMS: usize = 4096;
@@ -55,10 +55,12 @@ pub(super) enum Tag {
     Lines = 20,
     Rows = 21,
     Waiting = 22,
+    /// What waits beside the snapshot behind those. Since version 4.
+    Spooled = 23,
     End = 255,
 }
 
-const TAGS: [Tag; 23] = [
+const TAGS: [Tag; 24] = [
     Tag::Head,
     Tag::Keys,
     Tag::Things,
@@ -81,6 +83,7 @@ const TAGS: [Tag; 23] = [
     Tag::Lines,
     Tag::Rows,
     Tag::Waiting,
+    Tag::Spooled,
     Tag::End,
 ];
 
@@ -119,6 +122,7 @@ pub(super) fn write(snapshot: &Snapshot, to: impl Write) -> io::Result<u64> {
     for outbox in &emission.outboxes {
         out.block(Tag::Outbox, &outbox.rest())?;
         out.parts(Tag::Waiting, &outbox.waiting, REVISIONS)?;
+        out.each(Tag::Spooled, outbox.spooled.as_slice())?;
     }
     out.block(Tag::Sequence, &emission.sequence)?;
     out.each(Tag::Source, &snapshot.sources.sources)?;

@@ -136,6 +136,9 @@ impl Folder {
                 return Err(refused("write")(source));
             }
         };
+        for outbox in &snapshot.emission.outboxes {
+            outbox.sync().map_err(refused("put on disk what waits beside"))?;
+        }
         fs::rename(&part, &path).map_err(refused("name"))?;
         self.sync()?;
         Ok(Written { bytes, kept: self.trim(floor)? })

@@ -11,6 +11,7 @@ use std::path::Path;
 /// More than any block has, raw; a length beyond it is damage, not a reason to allocate.
 const RAW_MAX: u64 = 16 << 30;
 const HEADLESS: &str = "it does not say what it is";
+const WAITING: &str = "what waits is of no sink";
 const BEHIND_END: &str = "there is more behind its end";
 
 /// Reads a snapshot's blocks without understanding them: one is in memory at a time.
@@ -61,6 +62,7 @@ fn is_told(tag: Tag) -> bool {
             | Tag::Rows
             | Tag::Outbox
             | Tag::Waiting
+            | Tag::Spooled
             | Tag::Sequence
     )
 }
@@ -80,7 +82,11 @@ fn read_told(path: &Path) -> Result<Emission, SnapshotError> {
             Tag::Outbox => emission.outboxes.push(reader.value(&block)?),
             Tag::Waiting => match emission.outboxes.last_mut() {
                 Some(outbox) => reader.more(&block, &mut outbox.waiting)?,
-                None => return Err(reader.damaged("what waits is of no sink")),
+                None => return Err(reader.damaged(WAITING)),
+            },
+            Tag::Spooled => match emission.outboxes.last_mut() {
+                Some(outbox) => outbox.spooled = Some(reader.value(&block)?),
+                None => return Err(reader.damaged(WAITING)),
             },
             Tag::Sequence => emission.sequence = reader.value(&block)?,
             _ => {}

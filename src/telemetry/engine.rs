@@ -22,6 +22,7 @@ struct Inner {
     epochs_taken: AtomicU64,
     epochs_done: AtomicU64,
     queue_bytes: Arc<AtomicUsize>,
+    disk_full: AtomicU64,
     tick: AtomicI64,
     firing: AtomicU64,
     suppressed: AtomicU64,
@@ -105,6 +106,11 @@ impl EngineBooks {
         self.0.revisions[event as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether the disk has no room for what senders bring.
+    pub fn disk_is_full(&self, full: bool) {
+        self.0.disk_full.store(u64::from(full), Ordering::Relaxed);
+    }
+
     /// Epochs answered so far.
     pub fn answered(&self) -> u64 {
         self.0.epochs_done.load(Ordering::Relaxed)
@@ -143,6 +149,7 @@ impl Collector for EngineBooks {
             ("epochs_outstanding", "Epochs that are not answered yet", None, self.outstanding()),
             ("epochs_waiting", "Epochs that the engine has not taken yet", None, self.waiting()),
             ("queue", "Input that the engine has not taken yet", bytes, queue),
+            ("disk_full", "1 while the disk has no room", None, read(&inner.disk_full)),
             ("alerts_firing", "Alerts that fire", None, read(&inner.firing)),
             ("incidents", "Incidents that stand", None, read(&inner.incidents)),
         ] {

@@ -151,7 +151,7 @@ fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
          log: {{type: file, path: \"{0}/log/told.ndjson\", rotate_size: {rotate}, \
          keep: 100000, compress: false, queue: {{full: block}}}}\n  \
          hook: {{type: webhook, url: \"http://{1}/\", allow_private: [127.0.0.0/8], \
-         backoff_max: 20ms, queue: {{full: block}}}}\n",
+         backoff_max: 20ms, queue: {{revisions: 8, disk: 64KiB}}}}\n",
         path.display(),
         receiver.address,
     )

@@ -215,9 +215,9 @@ fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
          tail: {{type: file, path: \"{0}/events.ndjson\", follow: true, poll: 5ms}}\n\
          sinks:\n  stdout: {{type: stdout, queue: {{full: block}}}}\n  \
          log: {{type: file, path: \"{0}/log/told.ndjson\", rotate_size: 32KiB, \
-         keep: 2, compress: true, queue: {{full: block}}}}\n  \
+         keep: 2, compress: true, queue: {{revisions: 2}}}}\n  \
          hook: {{type: webhook, url: \"http://{1}/\", allow_private: [127.0.0.0/8], \
-         backoff_max: 20ms, queue: {{full: block}}}}\n",
+         backoff_max: 20ms, queue: {{revisions: 1, disk: 16KiB}}}}\n",
         path.display(),
         receiver.address,
     )

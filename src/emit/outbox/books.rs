@@ -44,10 +44,15 @@ impl Collector for SinkBooks {
             }
         }
         type Gauge = (&'static str, &'static str, Option<Unit>, fn(&SinkCounts) -> u64);
-        let gauges: [Gauge; 2] = [
-            ("sink_waiting", "Revisions that wait", None, |counts| counts.waiting as u64),
-            ("sink_queue", "Bytes of revisions that wait", Some(Unit::Bytes), |counts| {
+        let gauges: [Gauge; 3] = [
+            ("sink_waiting", "Revisions that wait, in memory and on disk", None, |counts| {
+                counts.waiting as u64
+            }),
+            ("sink_queue", "Bytes of revisions that wait in memory", Some(Unit::Bytes), |counts| {
                 counts.waiting_bytes as u64
+            }),
+            ("sink_spool", "Bytes of revisions that wait on disk", Some(Unit::Bytes), |counts| {
+                counts.spooled_bytes
             }),
         ];
         for (name, help, unit, read) in gauges {
@@ -58,6 +63,14 @@ impl Collector for SinkBooks {
                     .encode_family(&[("sink", outbox.name().as_str())])?
                     .encode_gauge(&read(&outbox.counts()))?;
             }
+        }
+        let help = "1 while a sink is full and holds up everything before it";
+        let mut family =
+            encoder.encode_descriptor("sink_holds_up", help, None, MetricType::Gauge)?;
+        for outbox in &self.0 {
+            family
+                .encode_family(&[("sink", outbox.name().as_str())])?
+                .encode_gauge(&u64::from(outbox.holds_up()))?;
         }
         Ok(())
     }

@@ -6,8 +6,10 @@ use crate::emit::wire::{RevisionEvent, sample};
 use std::io;
 use std::sync::mpsc;
 
+mod disk;
+
 fn limits(messages_max: usize, when_full: WhenFull) -> OutboxLimits {
-    OutboxLimits { messages_max, bytes_max: usize::MAX, when_full }
+    OutboxLimits { messages_max, bytes_max: usize::MAX, disk_bytes_max: u64::MAX, when_full }
 }
 
 fn outbox(limits: OutboxLimits) -> Arc<Outbox> {

@@ -157,16 +157,44 @@ async fn passing_troubles_are_waited_out_and_the_bytes_stay_the_same() {
 async fn what_is_refused_for_good_is_given_up_and_counted() {
     let (address, received) = receiver(vec![
         answer("400 Bad Request", ""),
-        answer("302 Found", "location: http://127.0.0.1:1/\r\n"),
-        answer("410 Gone", ""),
+        answer("413 Payload Too Large", ""),
+        answer("422 Unprocessable Content", ""),
     ]);
     let (outbox, waits) = run(params(address)).await;
-    assert_eq!(received.iter().count(), 3, "a redirect is not followed");
+    assert_eq!(received.iter().count(), 3);
     assert!(waits.is_empty());
     let counts = outbox.counts();
     assert_eq!((counts.delivered, counts.failed, counts.retried), (0, 3, 0));
     assert_eq!(outbox.settled(), 3);
-    assert!(outbox.problem().unwrap().contains("410"));
+    assert!(outbox.problem().unwrap().contains("422"));
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_of_the_revision_is_waited_out() {
+    let moved = "location: http://127.0.0.1:1/\r\n";
+    let answers = [
+        ("301 Moved Permanently", "; redirects are not followed, so correct `url`"),
+        ("302 Found", "; redirects are not followed, so correct `url`"),
+        ("401 Unauthorized", "; check `headers` and `secret`"),
+        ("402 Payment Required", "; check `headers` and `secret`"),
+        ("403 Forbidden", "; check `headers` and `secret`"),
+        ("404 Not Found", "; check `url`"),
+        ("405 Method Not Allowed", "; check `url`"),
+        ("407 Proxy Authentication Required", "; check `headers` and `secret`"),
+        ("408 Request Timeout", ""),
+        ("410 Gone", "; check `url`"),
+        ("421 Misdirected Request", "; check `url`"),
+        ("423 Locked", ""),
+        ("425 Too Early", ""),
+        ("501 Not Implemented", ""),
+    ];
+    for (status, remedy) in answers {
+        let (address, received) = receiver(vec![answer(status, moved), ok(), ok(), ok()]);
+        let outbox = run(params(address)).await.0;
+        assert_eq!((received.iter().count(), outbox.counts().delivered), (4, 3), "{status}");
+        assert_eq!((outbox.counts().retried, outbox.counts().failed), (1, 0), "{status}");
+        assert_eq!(super::remedy(status[..3].parse().unwrap()), remedy, "{status}");
+    }
 }
 
 #[tokio::test]

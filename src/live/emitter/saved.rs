@@ -4,6 +4,7 @@ use super::Emitter;
 use crate::emit::ledger::{Emission, Ledger, LedgerState};
 use crate::emit::outbox::SavedOutbox;
 use crate::emit::store::SavedStore;
+use crate::live::LiveError;
 use crate::runtime::EpochOutput;
 use crate::snapshot;
 use crate::snapshot::writer::Part;
@@ -65,16 +66,24 @@ impl Emitter {
     /// does not hang on what the engine puts up, which takes as long to read as that does.
     ///
     /// # Errors
-    /// When a line of the snapshot is no revision.
+    /// When a line of the snapshot is no revision, or what waits on disk cannot be looked at.
     pub(in crate::live) fn recall(
         &mut self,
         past: &mut snapshot::Emission,
-    ) -> serde_json::Result<()> {
+    ) -> Result<(), LiveError> {
         self.sequence = past.sequence;
         // Before the store forgets what is beyond its bounds now.
         past.put_back()?;
         self.store.restore(std::mem::take(&mut past.store))?;
         self.resume_outboxes(std::mem::take(&mut past.outboxes))
+    }
+
+    /// Goes on after nothing.
+    ///
+    /// # Errors
+    /// When what waits on disk cannot be removed.
+    pub(in crate::live) fn begin(&mut self) -> Result<(), LiveError> {
+        self.outboxes.iter().try_for_each(|(outbox, _)| Ok(outbox.begin()?))
     }
 
     /// Goes on after a snapshot that it recalls; `first` is the engine's answer for its epoch,
@@ -111,13 +120,13 @@ impl Emitter {
         Ok(())
     }
 
-    fn resume_outboxes(&self, saved: Vec<SavedOutbox>) -> serde_json::Result<()> {
+    fn resume_outboxes(&self, saved: Vec<SavedOutbox>) -> Result<(), LiveError> {
         let mut saved: BTreeMap<SmolStr, SavedOutbox> =
             saved.into_iter().map(|outbox| (outbox.name.clone(), outbox)).collect();
         for (outbox, confirmed) in &self.outboxes {
             let empty = || SavedOutbox::empty(outbox.name().clone());
             let saved = saved.remove(outbox.name()).unwrap_or_else(empty);
-            outbox.resume(saved, self.sequence, |number| confirmed.holds_number(number))?;
+            outbox.resume(saved, self.sequence, confirmed.number())?;
         }
         for sink in saved.keys() {
             tracing::warn!(%sink, "is configured no more; what waited for it is left out");

@@ -18,17 +18,17 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn backup(data: &Path, to: &Path) -> Output {
+pub(super) fn backup(data: &Path, to: &Path) -> Output {
     causeway(&["backup", "--data", text(data), "--to", text(to), "--json"], b"")
 }
 
-fn restore(from: &Path, data: &Path) -> Output {
+pub(super) fn restore(from: &Path, data: &Path) -> Output {
     causeway(&["restore", "--from", text(from), "--data", text(data), "--json"], b"")
 }
 
 /// The list that a command printed, which its schema allows.
 #[track_caller]
-fn listed(output: &Output) -> Value {
+pub(super) fn listed(output: &Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let manifest = serde_json::from_slice(&output.stdout).unwrap();
     let schema = jsonschema::validator_for(&causeway::backup::schema()).unwrap();

@@ -1,0 +1,269 @@
+//! What waits for a sink beyond its queue in memory: lines in files, in order.
+//!
+//! ```text
+//!  append ─► segment ─ segment ─ … ─► take
+//!               └ settled for good: deleted
+//! ```
+//!
+//! A snapshot says up to which number lines wait here, and has them on disk before it counts.
+//! A start after it goes on with those, and cuts off what came later: the journal leads to it once
+//! more. So nothing here is ever synced for its own sake.
+//!
+//! A segment whose lines cannot be read again is set aside, and what it held is counted as lost.
+
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use crate::disk::{naming, sync_directory};
+use segment::{Frame, Segment};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the names of its files end with.
+pub const ENDING: &str = segment::ENDING;
+
+/// Bytes after which another segment is begun.
+const SEGMENT_BYTES: u64 = 16 << 20;
+
+/// The part of a spool that a snapshot builds on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// A number below those of all lines that wait.
+    pub after: u64,
+    /// The number of the last line that waits.
+    pub last: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// Lines in the order of their numbers.
+pub struct Spool {
+    directory: PathBuf,
+    /// What the names of its files begin with.
+    name: String,
+    segment_bytes: u64,
+    /// Whether a line that was taken stays until it is forgotten: a start may need it again.
+    keeps: bool,
+    segments: VecDeque<Segment>,
+    /// Segments before this one have been taken whole.
+    reading: usize,
+    /// Where in it the next line begins, and how many lines of it are left.
+    at: u64,
+    left: u64,
+    /// The number of the line that was taken last.
+    taken: u64,
+    count: u64,
+    bytes: u64,
+}
+
+/// Lines that were taken.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// With their numbers.
+    pub lines: Vec<(u64, Arc<str>)>,
+    /// Lines that could not be read any more.
+    pub lost: u64,
+}
+
+/// What a snapshot needs on disk before it counts.
+#[derive(Clone, Debug)]
+pub struct Unsynced {
+    directory: PathBuf,
+    files: Vec<segment::Unsynced>,
+}
+
+impl Unsynced {
+    /// Puts it there.
+    ///
+    /// # Errors
+    /// When the system refuses; then the snapshot must not count.
+    pub fn sync(&self) -> io::Result<()> {
+        self.files.iter().try_for_each(segment::Unsynced::sync)?;
+        match self.files.is_empty() {
+            true => Ok(()),
+            false => sync_directory(&self.directory).map_err(naming(&self.directory)),
+        }
+    }
+}
+
+impl Spool {
+    /// That of a sink in a directory, which is made once something waits. `keeps` whether there is
+    /// a journal, after which a start goes on.
+    pub fn at(directory: PathBuf, name: &str, keeps: bool) -> Spool {
+        Spool {
+            directory,
+            name: name.to_owned(),
+            segment_bytes: SEGMENT_BYTES,
+            keeps,
+            segments: VecDeque::new(),
+            reading: 0,
+            at: 0,
+            left: 0,
+            taken: 0,
+            count: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Lines that wait.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Bytes that they take on disk.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Where it lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// When the system refuses; then it is not added.
+    pub fn append(&mut self, number: u64, line: &str) -> io::Result<()> {
+        let is_full = |segment: &Segment| segment.is_closed() || segment.len >= self.segment_bytes;
+        if self.segments.back().is_none_or(is_full) {
+            fs::create_dir_all(&self.directory).map_err(naming(&self.directory))?;
+            self.segments.push_back(Segment::create(&self.directory, &self.name, number)?);
+            if self.segments.len() == self.reading + 1 {
+                (self.at, self.left) = (0, 0);
+            }
+        }
+        let is_read = self.segments.len() == self.reading + 1;
+        let Some(segment) = self.segments.back_mut() else { return Ok(()) };
+        self.bytes += segment.append(number, line)?;
+        self.count += 1;
+        if is_read {
+            self.left += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes up to `max` lines, the first ones.
+    pub fn take(&mut self, max: usize) -> Taken {
+        let mut taken = Taken::default();
+        while taken.lines.len() < max && self.count > 0 {
+            let Some(segment) = self.segments.get_mut(self.reading) else { break };
+            if self.left == 0 {
+                self.reading += 1;
+                (self.at, self.left) = (0, self.segments.get(self.reading).map_or(0, |s| s.count));
+                continue;
+            }
+            match segment.read(self.at) {
+                Ok(Frame { number, line, bytes }) => {
+                    self.at += bytes;
+                    self.left -= 1;
+                    self.count -= 1;
+                    self.bytes -= bytes;
+                    self.taken = number;
+                    taken.lines.push((number, line));
+                }
+                Err(error) => {
+                    let (path, at, lines) = (segment.path.display(), self.at, self.left);
+                    tracing::error!(%path, at, lines, %error, "what waited for a sink is lost");
+                    self.bytes -= segment.len.saturating_sub(self.at);
+                    self.count -= self.left;
+                    taken.lost += self.left;
+                    self.left = 0;
+                    segment.close();
+                    segment.set_aside();
+                }
+            }
+        }
+        if !self.keeps {
+            self.forget(u64::MAX);
+        }
+        taken
+    }
+
+    /// Whether something could be deleted if everything up to this number is settled for good.
+    pub fn can_forget(&self, upto: u64) -> bool {
+        self.segments.front().is_some_and(|first| self.is_spent(first, upto))
+    }
+
+    fn is_spent(&self, first: &Segment, upto: u64) -> bool {
+        let is_taken = self.reading > 0 || self.left == 0;
+        is_taken && first.last <= upto
+    }
+
+    /// Everything up to this number is settled for good: deletes what holds nothing else.
+    pub fn forget(&mut self, upto: u64) {
+        while self.can_forget(upto) {
+            let Some(segment) = self.segments.pop_front() else { break };
+            segment.delete();
+            match self.reading.checked_sub(1) {
+                Some(reading) => self.reading = reading,
+                None => (self.at, self.left) = (0, self.segments.front().map_or(0, |s| s.count)),
+            }
+        }
+    }
+
+    /// What a snapshot is to build on; nothing when nothing waits.
+    pub fn mark(&self) -> Option<(Mark, Unsynced)> {
+        let last = self.segments.back()?.last;
+        let files = self.segments.iter().skip(self.reading).filter_map(Segment::unsynced).collect();
+        let mark = Mark { after: self.taken, last, count: self.count };
+        let unsynced = Unsynced { directory: self.directory.clone(), files };
+        (self.count > 0).then_some((mark, unsynced))
+    }
+
+    /// Begins without anything: what lies there is of a start that the journal leads to once more.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.open(None, 0).map(drop)
+    }
+
+    /// Goes on with what waited when the mark was made and is not settled since, which is
+    /// everything up to `settled`; returns how many lines of it are not there.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn resume(&mut self, mark: Mark, settled: u64) -> io::Result<u64> {
+        self.open(Some(mark), settled)?;
+        if settled <= mark.after {
+            return Ok(mark.count.saturating_sub(self.count));
+        }
+        // How many of them are settled nobody knows, but the last one is there or is settled.
+        let last = self.segments.back().map_or(0, |segment| segment.last);
+        Ok(u64::from(last.max(settled) < mark.last))
+    }
+
+    /// Looks at the files: those behind the mark go, and lines up to `settled` count as taken.
+    fn open(&mut self, mark: Option<Mark>, settled: u64) -> io::Result<()> {
+        *self = Spool {
+            segment_bytes: self.segment_bytes,
+            ..Spool::at(std::mem::take(&mut self.directory), &self.name, self.keeps)
+        };
+        let last = mark.map_or(0, |mark| mark.last);
+        self.taken = settled.max(mark.map_or(0, |mark| mark.after));
+        let mut is_before = true;
+        for path in segment::listed(&self.directory, &self.name)? {
+            let Some(mut segment) = Segment::open(&path, last)? else { continue };
+            if is_before {
+                let (at, taken) = segment.after(self.taken)?;
+                (self.at, self.left) = (at, segment.count - taken);
+                is_before = self.left == 0;
+                self.bytes += segment.len - at;
+                self.count += self.left;
+                self.reading = self.segments.len();
+            } else {
+                self.bytes += segment.len;
+                self.count += segment.count;
+            }
+            segment.close();
+            self.segments.push_back(segment);
+        }
+        Ok(())
+    }
+}
