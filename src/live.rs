@@ -142,6 +142,8 @@ struct Live {
     feeder: JoinHandle<Result<(), RuntimeError>>,
     emitter: JoinHandle<Tally>,
     kept: Kept,
+    /// Events in the books that earlier runs received.
+    received_before: u64,
     sinks: Sinks,
     positions: Option<Positions>,
     snapshots: Option<JoinHandle<()>>,
@@ -184,6 +186,7 @@ impl Live {
         })?;
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
         let role = core.listing.role();
+        let received_before = core.metrics.ingest.total().received;
         health.set("journal", Condition::Well);
         http.gate.open();
         cluster::all_ready(&role);
@@ -213,6 +216,7 @@ impl Live {
             feeder,
             emitter: engine.emitter,
             kept: engine.kept,
+            received_before,
             sinks,
             positions,
             snapshots,
@@ -313,7 +317,8 @@ impl Live {
         let seconds = (self.clock.monotonic_ns() - self.began_ns) as f64 / 1e9;
         let books = self.metrics.ingest.total().books(tally.books());
         let rss = peak_resident_bytes().unwrap_or(0);
-        let summary = Summary::new(tally.digest(), seconds, rss, self.workers, books);
+        let summary = Summary::new(tally.digest(), seconds, rss, self.workers, books)
+            .after(self.received_before);
         data_dir.write_summary(&summary)?;
         Ok(summary)
     }

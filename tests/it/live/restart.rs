@@ -78,6 +78,17 @@ async fn what_was_acknowledged_outlives_kills_and_counts_once() {
 }
 
 #[tokio::test]
+async fn the_rate_of_a_run_is_that_of_what_it_received_itself() {
+    let process = Process::start(QUICK);
+    assert_eq!(process.post("/v1/events", &batch(1)).await.0, 200);
+    let (summary, _) = process.killed().start().terminated();
+    assert_eq!(
+        (&summary["ledger"]["received"], &summary["events_per_second"]),
+        (&json!(3), &json!(0.0))
+    );
+}
+
+#[tokio::test]
 async fn lists_come_back_and_what_the_configuration_dropped_is_taken_back() {
     let silences = "silences: [{id: own, matchers: ['alertname=\"HighErrorRate\"'], \
                     startsAt: 2020-01-01T00:00:00Z, endsAt: 2100-01-01T00:00:00Z}]\n";
