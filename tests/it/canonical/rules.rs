@@ -269,7 +269,8 @@ fn a_body_of_several_lines_is_judged_line_by_line_whatever_its_first_line_is() {
     ] {
         let mut bench = Bench::native();
         bench.framing = Framing::Body;
-        for text in [format!("{first}\n{GOOD}\n{GOOD}\n"), format!("\n {first} \r\n{GOOD}\n{GOOD}")] {
+        for text in [format!("{first}\n{GOOD}\n{GOOD}\n"), format!("\n {first} \r\n{GOOD}\n{GOOD}")]
+        {
             let counts = bench.text(&text).counts;
             assert_eq!((counts.signals, counts.rejected), (signals, rejected), "{text}");
         }
