@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::timeout;
 
 /// Bytes that are thrown away; further ones are not asked for.
 const DISCARDED_BYTES_MAX: usize = 1 << 20;
@@ -43,24 +43,24 @@ impl Rest {
     pub(super) fn discard(self) {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(body) = body {
-            tokio::spawn(discard(body, Instant::now() + LINGER_MAX));
+            tokio::spawn(timeout(LINGER_MAX, discard(body)));
         }
     }
 }
 
-async fn discard(mut body: Body, until: Instant) {
+async fn discard(mut body: Body) {
     let mut left = DISCARDED_BYTES_MAX;
     while left > 0 {
-        match timeout_at(until, body.frame()).await {
-            Ok(Some(Ok(frame))) => {
+        match body.frame().await {
+            Some(Ok(frame)) => {
                 left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
             }
-            // It has ended, its sender has gone, or time is over.
+            // It has ended, or its sender has gone.
             _ => return,
         }
     }
     // Without room its sender pauses, and finds the answer.
-    sleep_until(until).await;
+    std::future::pending().await
 }
 
 /// A body that comes back when it is let go of before its end.
