@@ -186,9 +186,7 @@ impl Live {
         })?;
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
         let role = core.listing.role();
-        let received_before = core.metrics.ingest.total().received;
-        health.set("journal", Condition::Well);
-        http.gate.open();
+        let received_before = open_up(&core, &health, &http);
         cluster::all_ready(&role);
         standing_context(&settings, &mut core, &clock)?;
         let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal, orders)?;
@@ -322,6 +320,14 @@ impl Live {
         data_dir.write_summary(&summary)?;
         Ok(summary)
     }
+}
+
+/// Lets requests through, now that all is known; events in the books that earlier runs received.
+fn open_up(core: &Core, health: &Health, http: &Http) -> u64 {
+    let received = core.metrics.ingest.total().received;
+    health.set("journal", Condition::Well);
+    http.gate.open();
+    received
 }
 
 /// The sources that this process reads: of several each reads topics, which their group shares
