@@ -138,7 +138,8 @@ impl BackupError {
 /// # Errors
 /// When the system refuses, or what is there is damaged; then nothing is left of the copy.
 pub fn take(data: &Path, to: &Path, created_at: String) -> Result<Manifest, BackupError> {
-    if resolved(to)?.starts_with(resolved(data)?) {
+    let has_data = journal::is_journal(&data.join(journal::DIRECTORY)).is_ok_and(|is_one| is_one);
+    if has_data && resolved(to)?.starts_with(resolved(data)?) {
         return Err(BackupError::Within { to: to.to_owned(), data: data.to_owned() });
     }
     take::take(data, to, created_at).map_err(|error| match error {
