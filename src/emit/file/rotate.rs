@@ -20,7 +20,7 @@ pub(super) fn set_aside(params: &FileParams) -> io::Result<()> {
     if !params.path.try_exists().map_err(naming(&params.path))? {
         return Ok(());
     }
-    let number = last_number(params)? + 1;
+    let number = last_number(params)?.saturating_add(1);
     // Before the name is used: a crash in between leaves a number out.
     write_whole(&count_path(&params.path), format!("{number}\n").as_bytes())?;
     fs::rename(&params.path, rotated_path(&params.path, number)).map_err(naming(&params.path))
