@@ -88,6 +88,11 @@ pub(super) struct DataDir {
 impl DataDir {
     /// Makes the directory if it is not there, and locks it.
     pub(super) fn open(path: &Path) -> Result<DataDir, DataDirError> {
+        DataDir::open_after(path, &mut || sleep(LOCK_PAUSE))
+    }
+
+    /// The same, with what to do between two tries.
+    fn open_after(path: &Path, pause: &mut dyn FnMut()) -> Result<DataDir, DataDirError> {
         let refuse = |source| DataDirError::Io { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(refuse)?;
         if path.join(RESTORING).exists() {
@@ -104,7 +109,7 @@ impl DataDir {
         for tries in 1.. {
             match lock.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => pause(),
                 Err(TryLockError::WouldBlock) => {
                     return Err(DataDirError::InUse { path: path.to_owned() });
                 }
@@ -229,7 +234,8 @@ mod tests {
         let path = directory.path().join("data");
         let first = DataDir::open(&path).unwrap();
         assert!(!first.was_used());
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse { .. })));
+        let second = DataDir::open_after(&path, &mut || {});
+        assert!(matches!(second, Err(DataDirError::InUse { .. })));
         first.write_summary(&Summary::default()).unwrap();
         drop(first);
         assert!(DataDir::open(&path).unwrap().was_used());
@@ -240,16 +246,17 @@ mod tests {
     fn a_lock_that_is_let_go_of_soon_is_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data");
-        let first = DataDir::open(&path).unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
-        let second = std::thread::spawn(move || {
-            tell.send(()).unwrap();
-            DataDir::open(&path).map(drop)
-        });
+        let mut first = Some(DataDir::open(&path).unwrap());
         // As a killed process does: it is gone, and its lock goes a little later.
-        told.recv().unwrap();
-        drop(first);
-        assert!(second.join().unwrap().is_ok());
+        let mut pauses = 0;
+        let second = DataDir::open_after(&path, &mut || {
+            pauses += 1;
+            drop(first.take_if(|_| pauses == 3));
+        });
+        assert!(second.is_ok());
+        let third = DataDir::open_after(&path, &mut || pauses += 1);
+        assert!(matches!(third, Err(DataDirError::InUse { .. })));
+        assert_eq!(pauses, 3 + LOCK_TRIES - 1);
     }
 
     #[test]
