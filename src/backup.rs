@@ -21,13 +21,12 @@ mod restore;
 
 pub use manifest::{Listed, Manifest, schema};
 pub use restore::{Damage, restore};
-pub use take::take;
 
 use crate::cluster::Membership;
 use crate::{disk, dlq, journal, snapshot};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 /// Directory of the positions of sinks in the data directory.
 pub const POSITIONS: &str = "sinks";
@@ -87,6 +86,14 @@ pub enum BackupError {
         /// What to do.
         remedy: &'static str,
     },
+    /// A copy within what is copied is lost with it.
+    #[error("{} lies in the data directory {}; name a directory elsewhere", to.display(), data.display())]
+    Within {
+        /// Where the copy was to be.
+        to: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
     /// What is to be copied is damaged.
     #[error("nothing was copied, for what is there is damaged: {0}")]
     Damaged(String),
@@ -125,6 +132,44 @@ impl BackupError {
     }
 }
 
+/// Copies the data directory `data` into `to`, which must be empty or not there and elsewhere,
+/// and reads the copy. A process may run in `data` meanwhile.
+///
+/// # Errors
+/// When the system refuses, or what is there is damaged; then nothing is left of the copy.
+pub fn take(data: &Path, to: &Path, created_at: String) -> Result<Manifest, BackupError> {
+    let has_data = journal::is_journal(&data.join(journal::DIRECTORY)).is_ok_and(|is_one| is_one);
+    if has_data && resolved(to)?.starts_with(resolved(data)?) {
+        return Err(BackupError::Within { to: to.to_owned(), data: data.to_owned() });
+    }
+    take::take(data, to, created_at).map_err(|error| match error {
+        BackupError::Damaged(text) => BackupError::Damaged(of_original(text, data, to)),
+        other => other,
+    })
+}
+
+/// Where a path leads, as far as it leads anywhere yet.
+fn resolved(path: &Path) -> Result<PathBuf, BackupError> {
+    let path = absolute(path).map_err(BackupError::io("find", path))?;
+    for there in path.ancestors() {
+        match there.canonicalize() {
+            Ok(found) => return Ok(found.join(path.strip_prefix(there).unwrap_or(Path::new("")))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(BackupError::io("find", there)(error)),
+        }
+    }
+    Ok(path)
+}
+
+/// What is read is the copy, which is removed then; what is damaged is what it was made of.
+fn of_original(mut text: String, data: &Path, to: &Path) -> String {
+    for directory in DIRECTORIES {
+        let copy = to.join(directory).display().to_string();
+        text = text.replace(&copy, &data.join(directory).display().to_string());
+    }
+    text
+}
+
 /// Makes what was created, renamed and removed in a directory outlast a crash of the machine.
 fn sync_directory(path: &Path) -> Result<(), BackupError> {
     disk::sync_directory(path).map_err(BackupError::io("sync the directory", path))
@@ -137,5 +182,48 @@ fn is_empty(path: &Path) -> Result<bool, BackupError> {
         Ok(entries) => Ok(entries.flatten().all(|entry| entry.file_name() == "lost+found")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(BackupError::io("list", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{FrameRef, Options, Writer};
+    use std::fs;
+
+    fn written(data: &Path) -> PathBuf {
+        let path = data.join(journal::DIRECTORY);
+        let (mut writer, _) = Writer::open(&path, Options::default()).unwrap();
+        for epoch in 0..2 {
+            writer.append(&FrameRef { epoch, now: 0, flags: 0, parts: &[] }).unwrap();
+            writer.sync().unwrap();
+        }
+        let names = journal::segments(&path).unwrap();
+        path.join(&names[0])
+    }
+
+    #[test]
+    fn a_copy_lies_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        written(&data);
+        for within in ["copy", "journal/../copies/today", "../data/copy"] {
+            let refused = take(&data, &data.join(within), String::new()).unwrap_err().to_string();
+            assert!(refused.contains("lies in the data directory"), "{within}: {refused}");
+        }
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn damage_is_told_of_what_is_copied_and_not_of_the_copy() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, copy) = (directory.path().join("data"), directory.path().join("copy"));
+        let segment = written(&data);
+        let mut bytes = fs::read(&segment).unwrap();
+        bytes[50] ^= 1;
+        fs::write(&segment, bytes).unwrap();
+        let error = take(&data, &copy, String::new()).unwrap_err().to_string();
+        assert!(error.contains(&*segment.to_string_lossy()), "{error}");
+        assert!(!error.contains(&*copy.to_string_lossy()), "{error}");
     }
 }

@@ -142,6 +142,8 @@ struct Live {
     feeder: JoinHandle<Result<(), RuntimeError>>,
     emitter: JoinHandle<Tally>,
     kept: Kept,
+    /// Events in the books that earlier runs received.
+    received_before: u64,
     sinks: Sinks,
     positions: Option<Positions>,
     snapshots: Option<JoinHandle<()>>,
@@ -184,8 +186,7 @@ impl Live {
         })?;
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;
         let role = core.listing.role();
-        health.set("journal", Condition::Well);
-        http.gate.open();
+        let received_before = open_up(&core, &health, &http);
         cluster::all_ready(&role);
         standing_context(&settings, &mut core, &clock)?;
         let feeder = feeding(&mut core, &clock, (engine.feeder, engine.notes), journal, orders)?;
@@ -213,6 +214,7 @@ impl Live {
             feeder,
             emitter: engine.emitter,
             kept: engine.kept,
+            received_before,
             sinks,
             positions,
             snapshots,
@@ -313,10 +315,19 @@ impl Live {
         let seconds = (self.clock.monotonic_ns() - self.began_ns) as f64 / 1e9;
         let books = self.metrics.ingest.total().books(tally.books());
         let rss = peak_resident_bytes().unwrap_or(0);
-        let summary = Summary::new(tally.digest(), seconds, rss, self.workers, books);
+        let summary = Summary::new(tally.digest(), seconds, rss, self.workers, books)
+            .after(self.received_before);
         data_dir.write_summary(&summary)?;
         Ok(summary)
     }
+}
+
+/// Lets requests through, now that all is known; events in the books that earlier runs received.
+fn open_up(core: &Core, health: &Health, http: &Http) -> u64 {
+    let received = core.metrics.ingest.total().received;
+    health.set("journal", Condition::Well);
+    http.gate.open();
+    received
 }
 
 /// The sources that this process reads: of several each reads topics, which their group shares

@@ -29,6 +29,7 @@ mod selector;
 mod stages;
 mod context;
 mod sink;
+mod outputs;
 mod changeable;
 
 pub use changeable::fixed;
@@ -181,7 +182,7 @@ impl Settings {
             topology: topology(&mut checker, config),
             params: stages::params(&mut checker, config, &sources),
             emission: stages::emission(&mut checker, &config.emission),
-            sinks: sink::check(&mut checker, config),
+            sinks: sinks(&mut checker, config),
             context: context::check(&mut checker, config),
             journal: journal(&mut checker, &config.journal),
             dead_letters: dead_letters(&mut checker, &config.dead_letters),
@@ -255,6 +256,11 @@ fn memory_limit(checker: &mut Checker<'_>, config: &Config) -> Option<u64> {
         checker.wrong("memory_limit", message, &remedy);
     }
     Some(limit)
+}
+
+fn sinks(checker: &mut Checker<'_>, config: &Config) -> Vec<SinkSettings> {
+    outputs::check(checker, config);
+    sink::check(checker, config)
 }
 
 fn topology(checker: &mut Checker<'_>, config: &Config) -> Vec<PathBuf> {

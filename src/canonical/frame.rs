@@ -64,6 +64,22 @@ pub fn elements(bytes: &[u8]) -> Option<Elements<'_>> {
     Some(Elements { rest, next: Next::First })
 }
 
+/// Whether an array closes before the end of the line on which it opens; what is behind its
+/// closing bracket does not count.
+pub fn closes_on_its_line(text: &[u8]) -> bool {
+    let Some(line) = Lines::of(text).next().and_then(|line| line.strip_prefix(b"[")) else {
+        return false;
+    };
+    let (mut scan, mut rest) = (ElementScan::default(), line);
+    while let Some(at) = scan.stop(rest) {
+        if rest[at] == b']' {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
+}
+
 /// An element of an array, or what stands where the array should have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element<'a> {

@@ -1,6 +1,8 @@
 //! How events lie in bytes: lines, bodies, and stretches of an array.
 
-use super::frame::{Element, Elements, Lines, elements, line_feeds, trim, trim_start};
+use super::frame::{
+    Element, Elements, Lines, closes_on_its_line, elements, line_feeds, trim, trim_start,
+};
 use super::intake::Payload;
 use super::json::Fault;
 use super::reject::Code;
@@ -66,7 +68,10 @@ impl Decoder {
 
     fn body(&mut self, format: Format, bytes: &[u8], first: u64) -> u64 {
         let text = trim(bytes);
-        if let Some(elements) = elements(text) {
+        let line = Lines::of(text).next().map(trim).unwrap_or_default();
+        // What goes on behind a line that is an array by itself consists of lines.
+        let is_first_of_several = line.len() < text.len() && closes_on_its_line(line);
+        if let Some(elements) = elements(text).filter(|_| !is_first_of_several) {
             let mut line = first;
             for element in elements {
                 self.element(format, line, element);
@@ -74,18 +79,18 @@ impl Decoder {
             }
             return line - first;
         }
-        if self.is_one_object(format, text) {
+        if self.is_one_object(format, line, text) {
             self.text(format, first, text);
             return 1;
         }
         self.lines(format, bytes, first, false)
     }
 
-    /// Whether a body that is not an array is one object over several lines. Only
-    /// asked when its first line is not an object by itself.
-    fn is_one_object(&mut self, format: Format, text: &[u8]) -> bool {
-        let first = Lines::of(text).next().map(trim).unwrap_or_default();
-        if first.len() == text.len() || text.len() > self.text_bytes_max(format) {
+    /// Whether a body that is not an array is one object over several lines: its first line is
+    /// not one by itself. What does not begin as an object is none, whatever is wrong with it.
+    fn is_one_object(&mut self, format: Format, first: &[u8], text: &[u8]) -> bool {
+        let is_one_line = first.len() == text.len();
+        if is_one_line || !text.starts_with(b"{") || text.len() > self.text_bytes_max(format) {
             return false;
         }
         let mut whole = |text| match self.reader.parse(text, |root| root.is_object()) {

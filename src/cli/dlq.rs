@@ -220,11 +220,39 @@ fn report(replayed: &Replayed, problem: Option<&str>) -> Result<ExitCode, Failur
         "{} taken, {} refused again, {} incomplete, {} left",
         replayed.done, replayed.refused, replayed.incomplete, replayed.left
     );
+    let none_taken = replayed.done == 0 && replayed.refused + replayed.incomplete > 0;
     match problem {
+        None if none_taken => {
+            let error = anyhow::anyhow!(
+                "none was taken; `causeway dlq show ID` says why, mend the sender or the \
+                 configuration, or purge them"
+            );
+            Err(Failure { code: exit::DATA, error })
+        }
         None => Ok(ExitCode::SUCCESS),
         Some(problem) => {
             let error = anyhow::anyhow!("replay stopped: {problem}");
             Err(Failure { code: exit::UNAVAILABLE, error })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_of_which_nothing_could_be_used_says_so() {
+        let replayed = |done, refused, incomplete| Replayed { done, refused, incomplete, left: 0 };
+        for (replayed, problem, code) in [
+            (replayed(0, 2, 0), None, Some(exit::DATA)),
+            (replayed(0, 0, 1), None, Some(exit::DATA)),
+            (replayed(0, 1, 0), Some("the server is away"), Some(exit::UNAVAILABLE)),
+            (replayed(1, 2, 0), None, None),
+            (replayed(0, 0, 0), None, None),
+        ] {
+            let found = report(&replayed, problem).err().map(|failure| failure.code);
+            assert_eq!(found, code, "{replayed:?}");
         }
     }
 }

@@ -5,12 +5,14 @@
 //! parsing and typing, several files merged with every value still knowing its
 //! own place, and errors that carry the dotted key.
 
+mod choice;
+
 use super::error::{Problem, UNKNOWN_KEY, list};
 use super::node::{Entry, Node, Value};
+use choice::{Choice, KEYED, keyed};
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use std::path::Path;
@@ -191,26 +193,24 @@ impl<'a> Deserializer<'a> for Tree<'a> {
     fn deserialize_struct<V: Visitor<'a>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        self.deserialize_map(visitor)
+        visitor.visit_map(Fields { known: fields, ..Fields::of(self.fields()?, None) })
     }
 
     fn deserialize_enum<V: Visitor<'a>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
         match &self.node.value {
             Value::Text(_) => visitor.visit_enum(Choice { choice: self.node, content: self.node }),
-            Value::Map(entries) => match (self.node.get(TAG), entries.as_slice()) {
-                (Some(choice), _) => visitor.visit_enum(Choice { choice, content: self.node }),
-                (None, [entry]) if variants.contains(&entry.key.as_str()) => {
-                    visitor.visit_enum(Keyed(entry))
-                }
-                _ => Err(Problem::new(
+            Value::Map(entries) if KEYED.contains(&name) => keyed(entries, variants, visitor),
+            Value::Map(_) => match self.node.get(TAG) {
+                Some(choice) => visitor.visit_enum(Choice { choice, content: self.node }),
+                None => Err(Problem::new(
                     "key `type` is missing",
                     format!("add `type:` with one of {}", list(variants)),
                 )
@@ -268,12 +268,14 @@ impl<'a> SeqAccess<'a> for Items<'a> {
 struct Fields<'a> {
     rest: std::slice::Iter<'a, Entry>,
     without: Option<&'static str>,
+    /// Keys that may be meant by one that is ignored, when they are told.
+    known: &'static [&'static str],
     current: Option<&'a Entry>,
 }
 
 impl<'a> Fields<'a> {
     fn of(entries: &'a [Entry], without: Option<&'static str>) -> Self {
-        Fields { rest: entries.iter(), without, current: None }
+        Fields { rest: entries.iter(), without, known: &[], current: None }
     }
 }
 
@@ -295,102 +297,8 @@ impl<'a> MapAccess<'a> for Fields<'a> {
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Problem> {
         let entry = self.current.ok_or_else(|| Problem::custom("a value without a key"))?;
-        seed.deserialize(Tree { node: &entry.node })
-            .map_err(|problem| problem.at(&entry.node.place).under(&entry.key))
-    }
-}
-
-/// An enum written as a mapping whose only key is the word.
-struct Keyed<'a>(&'a Entry);
-
-impl<'a> EnumAccess<'a> for Keyed<'a> {
-    type Error = Problem;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Problem> {
-        let word: StrDeserializer<'_, Problem> = StrDeserializer::new(&self.0.key);
-        Ok((seed.deserialize(word).map_err(|problem| problem.at(&self.0.place))?, self))
-    }
-}
-
-impl<'a> VariantAccess<'a> for Keyed<'a> {
-    type Error = Problem;
-
-    fn unit_variant(self) -> Result<(), Problem> {
-        Err(Problem::new("this choice takes nothing", "write the word alone"))
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, Problem> {
-        let node = &self.0.node;
-        seed.deserialize(Tree { node })
-            .map_err(|problem| problem.at(&node.place).under(&self.0.key))
-    }
-
-    fn tuple_variant<V: Visitor<'a>>(self, _: usize, _: V) -> Result<V::Value, Problem> {
-        Err(Problem::custom("a configuration has no tuples"))
-    }
-
-    fn struct_variant<V: Visitor<'a>>(
-        self,
-        _fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Problem> {
-        Tree { node: &self.0.node }
-            .deserialize_map(visitor)
-            .map_err(|problem| problem.at(&self.0.node.place).under(&self.0.key))
-    }
-}
-
-/// An enum: a word alone, or a mapping whose key `type` is the word.
-struct Choice<'a> {
-    choice: &'a Node,
-    content: &'a Node,
-}
-
-impl<'a> EnumAccess<'a> for Choice<'a> {
-    type Error = Problem;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Problem> {
-        let under = |problem: Problem| match self.content.entries() {
-            Some(_) => problem.at(&self.choice.place).under(TAG),
-            None => problem.at(&self.choice.place),
-        };
-        Ok((seed.deserialize(Tree { node: self.choice }).map_err(under)?, self))
-    }
-}
-
-impl<'a> VariantAccess<'a> for Choice<'a> {
-    type Error = Problem;
-
-    fn unit_variant(self) -> Result<(), Problem> {
-        match self.content.entries() {
-            Some(entries)
-                if entries.iter().any(|entry| entry.key != TAG && entry.node.is_read()) =>
-            {
-                Err(Problem::new("this choice takes no keys", "leave only `type`"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, Problem> {
-        let entries = self.content.entries().unwrap_or_default();
-        seed.deserialize(serde::de::value::MapAccessDeserializer::new(Fields::of(
-            entries,
-            Some(TAG),
-        )))
-    }
-
-    fn tuple_variant<V: Visitor<'a>>(self, _: usize, _: V) -> Result<V::Value, Problem> {
-        Err(Problem::custom("a configuration has no tuples"))
-    }
-
-    fn struct_variant<V: Visitor<'a>>(
-        self,
-        _fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Problem> {
-        visitor.visit_map(Fields::of(self.content.entries().unwrap_or_default(), Some(TAG)))
+        seed.deserialize(Tree { node: &entry.node }).map_err(|problem| {
+            problem.among(&entry.key, self.known).at(&entry.node.place).under(&entry.key)
+        })
     }
 }

@@ -76,6 +76,15 @@ impl Problem {
         self.message == UNKNOWN_KEY
     }
 
+    /// The same problem; when it is a key that nobody knows, which of `known` may be meant.
+    #[must_use]
+    pub(super) fn among(mut self, key: &str, known: &[&str]) -> Self {
+        if self.is_stray() && self.key.is_empty() && !known.is_empty() {
+            self.remedy = one_of("the keys here are", key, known);
+        }
+        self
+    }
+
     /// The same problem, which is that `field` is not there.
     #[must_use]
     pub(super) fn lacking(mut self, field: &'static str) -> Self {

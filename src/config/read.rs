@@ -15,7 +15,9 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Reads and merges `paths`; where two disagree, the first stays and a problem is noted.
 pub(super) fn read(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Result<Node, ConfigError> {
-    let mut whole = empty("configuration");
+    // What is missing is missing in all of them.
+    let names: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+    let mut whole = empty(&names.join(", "));
     for path in paths {
         let layer = match path.is_dir() {
             true => read_directory(path, problems)?,

@@ -64,7 +64,7 @@ pub struct FileSink {
     pub rotate_size: ByteSize,
     /// An older file is rotated; `0` for never.
     pub rotate_age: Period,
-    /// Rotated files kept; older ones are deleted.
+    /// Rotated files kept; older ones are deleted, and with `0` none is.
     pub keep: usize,
     /// Compress rotated files with zstd.
     pub compress: bool,

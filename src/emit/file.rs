@@ -2,7 +2,8 @@
 //!
 //! `incidents.ndjson` grows; when it is too large or too old it becomes
 //! `incidents.ndjson.000001`, the next one `.000002`, and so on, compressed to
-//! `.zst` when asked, and the oldest are deleted beyond `keep`. A line is never
+//! `.zst` when asked, and the oldest are deleted beyond `keep`. No number is
+//! given twice, whoever moves rotated files away meanwhile. A line is never
 //! split. Age is told by the revisions' own `updated_at`, so that no clock is
 //! read and the same revisions rotate at the same places.
 //!
@@ -30,7 +31,7 @@ pub struct FileParams {
     pub rotate_bytes: Option<u64>,
     /// Rotated when a revision is this much younger than its first; `None` for never.
     pub rotate_age: Option<Duration>,
-    /// Rotated files kept.
+    /// Rotated files kept; 0 for all.
     pub keep: usize,
     /// Compress rotated files with zstd.
     pub compress: bool,

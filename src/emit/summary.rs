@@ -12,7 +12,8 @@ pub struct Summary {
     pub digest: String,
     /// From the first byte read to the last output.
     pub seconds: f64,
-    /// Events received in a second, over the same stretch.
+    /// Events received in a second, over the same stretch; those that an earlier run received,
+    /// which are in the books as well, do not count.
     pub events_per_second: f64,
     /// The most memory the process held.
     pub peak_rss_bytes: u64,
@@ -63,6 +64,14 @@ impl Summary {
             complete: true,
             unfinished: None,
         }
+    }
+
+    /// The same for a run that went on from books in which so many events were received already.
+    #[must_use]
+    pub fn after(self, received: u64) -> Summary {
+        let own = self.ledger.received.saturating_sub(received) as f64;
+        let rate = if self.seconds > 0.0 { own / self.seconds } else { 0.0 };
+        Summary { events_per_second: round(rate, 10.0), ..self }
     }
 
     /// The same for a run whose drain was cut short.
@@ -211,6 +220,15 @@ mod tests {
             "\"complete\":false,\"unfinished\":{\"input_bytes\":7,\"epochs\":1,\"revisions\":2}}";
         assert!(cut.ends_with(end), "{cut}");
         assert_eq!(Summary::new(&Digest::new(), 0.0, 0, 1, books()).events_per_second, 0.0);
+    }
+
+    #[test]
+    fn what_an_earlier_run_received_is_no_work_of_this_one() {
+        let summary = Summary::new(&Digest::new(), 2.0, 1024, 2, books()).after(6);
+        assert_eq!((summary.events_per_second, summary.ledger.received), (2.0, 10));
+        assert_eq!(summary.after(11).events_per_second, 0.0);
+        let short = Summary::new(&Digest::new(), 0.0, 0, 1, books()).after(0);
+        assert_eq!(short.events_per_second, 0.0);
     }
 
     #[test]

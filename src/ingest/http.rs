@@ -20,6 +20,7 @@ pub mod jwt;
 pub mod auth;
 pub mod terms;
 pub mod body;
+mod rest;
 pub mod gate;
 pub mod room;
 pub mod idempotency;

@@ -18,6 +18,16 @@ pub enum JournalError {
         #[source]
         source: io::Error,
     },
+    /// The file that is written to was removed meanwhile. It is final, as `Io` is.
+    #[error(
+        "the journal cannot be written: {} was removed while it was in use; put the data \
+         directory back from a backup and start again, or start in an empty one",
+        path.display()
+    )]
+    Removed {
+        /// The segment.
+        path: PathBuf,
+    },
     /// There is no room. Nothing of the frame is left, and a later append may succeed.
     #[error("no room for journal {}: {source}; free space on its disk", path.display())]
     Full {

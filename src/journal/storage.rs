@@ -7,7 +7,7 @@ use crate::disk::sync_directory;
 use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// A directory of files. Names are those of files in it, without folders.
@@ -77,6 +77,14 @@ pub trait StorageFile: Debug {
     /// # Errors
     /// When the system refuses.
     fn truncate(&mut self, bytes: u64) -> io::Result<()>;
+
+    /// Whether a name leads to the file; what is written to one without is lost with its handle.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn is_named(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 
     /// Makes contents and length outlast a crash of the machine.
     ///
@@ -226,6 +234,10 @@ impl StorageFile for DiskFile {
 
     fn truncate(&mut self, bytes: u64) -> io::Result<()> {
         self.file.set_len(bytes)
+    }
+
+    fn is_named(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() > 0)
     }
 
     fn sync(&mut self) -> io::Result<()> {

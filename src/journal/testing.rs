@@ -280,6 +280,11 @@ impl StorageFile for SimFile {
         })
     }
 
+    fn is_named(&self) -> io::Result<bool> {
+        // Changes nothing, so it is no call that a machine may die in.
+        Ok(self.sim.lock().names.values().any(|inode| *inode == self.inode))
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.sim.call(|state, fault| {
             let partly = matches!(fault, Some(Fault::Eio | Fault::Enospc | Fault::Torn));

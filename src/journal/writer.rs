@@ -156,10 +156,16 @@ impl<S: Storage> Writer<S> {
         if self.durable == next {
             return Ok(());
         }
-        last.file.sync().map_err(|source| {
-            let path = self.storage.path(&segment::name(last.header.first));
-            JournalError::Io { action: "sync", path, source }
-        })?;
+        let path = self.storage.path(&segment::name(last.header.first));
+        let refuse = |action| {
+            let path = path.clone();
+            move |source| JournalError::Io { action, path, source }
+        };
+        last.file.sync().map_err(refuse("sync"))?;
+        // The system goes on writing a file that somebody removed, and nobody finds it again.
+        if !last.file.is_named().map_err(refuse("look at"))? {
+            return Err(JournalError::Removed { path });
+        }
         self.durable = next;
         self.mark.set(&self.storage, next);
         Ok(())

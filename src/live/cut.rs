@@ -23,6 +23,7 @@ pub(super) struct AtHand {
     queue: Arc<Queue>,
     outboxes: Vec<Arc<Outbox>>,
     kept: Kept,
+    received_before: u64,
 }
 
 impl AtHand {
@@ -36,6 +37,7 @@ impl AtHand {
             queue: Arc::clone(&live.queue),
             outboxes: live.sinks.outboxes.clone(),
             kept: live.kept.clone(),
+            received_before: live.received_before,
         }
     }
 
@@ -51,6 +53,8 @@ impl AtHand {
         let seconds = (self.clock.monotonic_ns() - self.began_ns) as f64 / 1e9;
         let books = self.metrics.ingest.total().books(tally.books());
         let rss = peak_resident_bytes().unwrap_or(0);
-        Summary::new(tally.digest(), seconds, rss, self.workers, books).cut_short(unfinished)
+        Summary::new(tally.digest(), seconds, rss, self.workers, books)
+            .after(self.received_before)
+            .cut_short(unfinished)
     }
 }

@@ -1,15 +1,23 @@
 //! The directory of everything that outlasts the process, used by one process at a time.
 
-use crate::backup::{RESTORED, RESTORING, Restored, SUMMARY};
+use crate::backup::{POSITIONS, RESTORED, RESTORING, Restored, SUMMARY};
 use crate::cluster::{Membership, Shape};
 use crate::disk::write_whole;
 use crate::emit::summary::Summary;
+use crate::journal::{self, is_journal};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Name of the file that is locked while a process runs.
 const LOCK: &str = "lock";
+
+/// How often the lock is tried before it is another's, and the pause between: the system may hold
+/// that of a killed process for some milliseconds longer.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +51,20 @@ pub enum DataDirError {
         /// What does not fit, and what to do.
         problem: String,
     },
+    /// Sinks were told of what the journal led to, and there is no journal.
+    #[error(
+        "data directory {}: `{}` holds nothing, and {} says that revisions were told; put it back, \
+         or restore a backup, or remove the whole data directory to begin anew",
+        path.display(),
+        journal::DIRECTORY,
+        position.display()
+    )]
+    NoJournal {
+        /// The directory.
+        path: PathBuf,
+        /// The position that says so.
+        position: PathBuf,
+    },
     /// A copy was being put back into it.
     #[error(
         "data directory {} holds `{RESTORING}`: a restore was cut off; remove all that is in the \
@@ -66,6 +88,11 @@ pub(super) struct DataDir {
 impl DataDir {
     /// Makes the directory if it is not there, and locks it.
     pub(super) fn open(path: &Path) -> Result<DataDir, DataDirError> {
+        DataDir::open_after(path, &mut || sleep(LOCK_PAUSE))
+    }
+
+    /// The same, with what to do between two tries.
+    fn open_after(path: &Path, pause: &mut dyn FnMut()) -> Result<DataDir, DataDirError> {
         let refuse = |source| DataDirError::Io { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(refuse)?;
         if path.join(RESTORING).exists() {
@@ -79,11 +106,46 @@ impl DataDir {
             .write(true)
             .open(&lock_path)
             .map_err(refuse)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(DataDir { path: path.to_owned(), was_used, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(refuse(source)),
+        for tries in 1.. {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => pause(),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(DataDirError::InUse { path: path.to_owned() });
+                }
+                Err(TryLockError::Error(source)) => return Err(refuse(source)),
+            }
         }
+        Ok(DataDir { path: path.to_owned(), was_used, _lock: lock })
+    }
+
+    /// Sees to it that what sinks were told has the journal that it is of: without it the process
+    /// would tell other things under the same numbers.
+    pub(super) fn has_what_was_told(&self) -> Result<(), DataDirError> {
+        let refuse = |path: &Path| {
+            let path = path.to_owned();
+            move |source| DataDirError::Io { path, source }
+        };
+        let journal = self.path.join(journal::DIRECTORY);
+        if is_journal(&journal).map_err(refuse(&journal))? {
+            return Ok(());
+        }
+        let directory = self.path.join(POSITIONS);
+        let entries = match fs::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(refuse(&directory))?,
+        };
+        for entry in entries {
+            let position = entry.map_err(refuse(&directory))?.path();
+            if position.extension().is_none_or(|extension| extension != "position") {
+                continue;
+            }
+            let text = fs::read(&position).map_err(refuse(&position))?;
+            if says_told(&text) {
+                return Err(DataDirError::NoJournal { path: self.path.clone(), position });
+            }
+        }
+        Ok(())
     }
 
     /// Sees to it that what is remembered in the directory is that of one process of several, or
@@ -155,6 +217,13 @@ impl DataDir {
     }
 }
 
+/// Whether a position, which begins with a number, says that any revision was told.
+fn says_told(position: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(position);
+    let number = text.split(' ').next().and_then(|word| word.parse::<u64>().ok());
+    number.is_some_and(|number| number > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,11 +234,58 @@ mod tests {
         let path = directory.path().join("data");
         let first = DataDir::open(&path).unwrap();
         assert!(!first.was_used());
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse { .. })));
+        let second = DataDir::open_after(&path, &mut || {});
+        assert!(matches!(second, Err(DataDirError::InUse { .. })));
         first.write_summary(&Summary::default()).unwrap();
         drop(first);
         assert!(DataDir::open(&path).unwrap().was_used());
         assert!(path.join(SUMMARY).exists());
+    }
+
+    #[test]
+    fn a_lock_that_is_let_go_of_soon_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let mut first = Some(DataDir::open(&path).unwrap());
+        // As a killed process does: it is gone, and its lock goes a little later.
+        let mut pauses = 0;
+        let second = DataDir::open_after(&path, &mut || {
+            pauses += 1;
+            drop(first.take_if(|_| pauses == 3));
+        });
+        assert!(second.is_ok());
+        let third = DataDir::open_after(&path, &mut || pauses += 1);
+        assert!(matches!(third, Err(DataDirError::InUse { .. })));
+        assert_eq!(pauses, 3 + LOCK_TRIES - 1);
+    }
+
+    #[test]
+    fn what_was_told_without_its_journal_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&directory.path().join("data")).unwrap();
+        assert!(data.has_what_was_told().is_ok());
+        let sinks = data.path().join(POSITIONS);
+        fs::create_dir(&sinks).unwrap();
+        fs::write(sinks.join("new.position"), "00000000000000000000 00000000000000000007 a x\n")
+            .unwrap();
+        assert!(data.has_what_was_told().is_ok());
+        fs::write(sinks.join("pager.position"), "00000000000000000012 00000000000000000000 a x\n")
+            .unwrap();
+        for makes_directory in [false, true] {
+            if makes_directory {
+                fs::create_dir(data.path().join(journal::DIRECTORY)).unwrap();
+            }
+            let error = data.has_what_was_told().unwrap_err().to_string();
+            for part in ["`journal` holds nothing", "sinks/pager.position", "put it back"] {
+                assert!(error.contains(part), "{error}");
+            }
+        }
+        let options = journal::Options::default();
+        let (mut writer, _) =
+            journal::Writer::open(&data.path().join(journal::DIRECTORY), options).unwrap();
+        let frame = journal::FrameRef { epoch: 0, now: 0, flags: 0, parts: &[] };
+        writer.append(&frame).unwrap();
+        assert!(data.has_what_was_told().is_ok());
     }
 
     #[test]

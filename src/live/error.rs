@@ -43,7 +43,7 @@ pub enum LiveError {
     /// The journal ends before the snapshot.
     #[error(
         "journal {} {} and a snapshot goes on after epoch {epoch}; put the journal's files back; \
-         to go on without what is missing move both directories away",
+         to go on without what is missing move both directories and `sinks` away",
         path.display(),
         ends.map_or("is empty".to_owned(), |ends| format!("ends before epoch {ends}"))
     )]
@@ -58,7 +58,7 @@ pub enum LiveError {
     /// The journal's beginning is gone, and no snapshot stands for it.
     #[error(
         "journal {} begins with epoch {first}, and no snapshot holds what was before; put the \
-         files of `snapshots` back, or move `journal` away to begin anew",
+         files of `snapshots` back, or move `journal` and `sinks` away to begin anew",
         path.display()
     )]
     NoSnapshot {

@@ -67,6 +67,10 @@ impl Opened {
         if !settings.journal.enabled {
             return Ok(Opened(None));
         }
+        // Of several processes the others may have what this one lost.
+        if others.is_none() {
+            data_dir.has_what_was_told()?;
+        }
         let path = data_dir.path().join(DIRECTORY);
         let options =
             Options { segment_bytes: settings.journal.segment_bytes, ..Options::default() };

@@ -12,7 +12,7 @@
 
 use super::Given;
 use super::sinks::{Sinks, limits_of};
-use super::standing::{self, Held};
+use super::standing::{self, Empty, Held};
 use super::start::{Core, letter_limits};
 use crate::clock::SharedClock;
 use crate::config::{ConfigError, Place, Problem, Surroundings, Written};
@@ -154,9 +154,9 @@ impl Reloader {
         let (written, settings) = Settings::load(&self.paths, &Surroundings::of_process())
             .map_err(|error| Refusal::Wrong(mistakes_of(error)))?;
         let now_ns = self.clock.now_ns();
-        let held = standing::read(&settings, now_ns);
+        let (held, empty) = standing::read_all(&settings, now_ns);
         let mut mistakes = fixed(&running, &written);
-        mistakes.extend(mistakes_in(&held, &written));
+        mistakes.extend(mistakes_in(&held, &empty, &written));
         let terms = Terms::read(settings.server.clone());
         let terms = terms.map_err(|unusable| {
             mistakes.extend(unusable.into_iter().map(|why| why.in_configuration(&written)));
@@ -213,10 +213,10 @@ fn mistakes_of(error: ConfigError) -> Vec<Problem> {
     }
 }
 
-/// What is wrong with the files of topology: each that cannot be read, each row that cannot be
-/// used. At a start such a row costs itself only; here somebody is there to correct it, and a
-/// file that is half written must not take the other half back.
-fn mistakes_in(held: &Held, written: &Written) -> Vec<Problem> {
+/// What is wrong with the files of topology: each that cannot be read or has nothing in it, each
+/// row that cannot be used. At a start such a row costs itself only; here somebody is there to
+/// correct it, and a file that is half written must not take the other half back.
+fn mistakes_in(held: &Held, empty: &[Empty], written: &Written) -> Vec<Problem> {
     let failed = held.failed.iter().map(|(at, error)| {
         let (key, place) = written.locate(&format!("topology.{at}"));
         let problem = match error {
@@ -228,11 +228,17 @@ fn mistakes_in(held: &Held, written: &Written) -> Vec<Problem> {
         };
         problem.on(key).at(&place)
     });
+    let empty = empty.iter().map(|(at, path)| {
+        let (key, place) = written.locate(&format!("topology.{at}"));
+        let message = format!("the file `{}` has no row", path.display());
+        let remedy = "put its rows back, or remove the file from `topology`";
+        Problem::new(message, remedy).on(key).at(&place)
+    });
     let refused = held.refused.iter().take(ROWS_NAMED_MAX).map(|row| {
         let file = row.origin.partition.as_deref().unwrap_or_default().into();
         let place = Place { file, line: row.line, column: 0 };
         let message = format!("{} {}", row.code.word(), row.message);
         Problem::new(message, "correct the row or take it out").on(row.field.as_str()).at(&place)
     });
-    failed.chain(refused).collect()
+    failed.chain(empty).chain(refused).collect()
 }

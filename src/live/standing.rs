@@ -32,17 +32,33 @@ pub(super) struct Held {
     pub(super) failed: Vec<(usize, FileError)>,
 }
 
+/// A file of topology without a single row, and the place of its pattern.
+pub(super) type Empty = (usize, PathBuf);
+
 /// Reads what the configuration holds, the files that it names included.
 pub(super) fn read(settings: &Settings, now_ns: i64) -> Held {
+    let (held, empty) = read_all(settings, now_ns);
+    for (_, path) in empty {
+        tracing::warn!(path = %path.display(), "a file of topology has no row");
+    }
+    held
+}
+
+/// The same, and which files have nothing in them: one that is being written has nothing at
+/// first, and must not take back what it held.
+pub(super) fn read_all(settings: &Settings, now_ns: i64) -> (Held, Vec<Empty>) {
     let mut held = Held { events: settings.context_events(now_ns), ..Held::default() };
+    let mut empty = Vec::new();
     // Of two statements of one source about one thing the later holds.
     let mut statements: BTreeMap<StatementKey, ContextEvent> = BTreeMap::new();
     for (place, pattern) in settings.topology.iter().enumerate() {
         match paths(pattern) {
             Ok(paths) => {
                 for path in paths {
-                    if let Err(error) = rows(&path, now_ns, &mut statements, &mut held.refused) {
-                        held.failed.push((place, error));
+                    match rows(&path, now_ns, &mut statements, &mut held.refused) {
+                        Ok(0) => empty.push((place, path)),
+                        Ok(_) => {}
+                        Err(error) => held.failed.push((place, error)),
                     }
                 }
             }
@@ -50,7 +66,7 @@ pub(super) fn read(settings: &Settings, now_ns: i64) -> Held {
         }
     }
     held.events.extend(statements.into_values());
-    held
+    (held, empty)
 }
 
 fn paths(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
@@ -61,13 +77,13 @@ fn paths(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(paths)
 }
 
-/// Reads the statements of one file.
+/// Reads the statements of one file; how much there was in it, whatever it was.
 fn rows(
     path: &Path,
     now_ns: i64,
     statements: &mut BTreeMap<StatementKey, ContextEvent>,
     refused: &mut Vec<Reject>,
-) -> Result<(), FileError> {
+) -> Result<u64, FileError> {
     let bytes =
         std::fs::read(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
     let (format, tenant) = (Format::of_topology(path, &bytes), SmolStr::new_static(DEFAULT_TENANT));
@@ -88,6 +104,7 @@ fn rows(
         first_line: 1,
     };
     let decoded = decoder.decode(&bytes, &input);
+    let received = decoded.counts.received;
     refused.extend(decoded.rejects);
     for event in decoded.segments.into_iter().flat_map(|segment| segment.context) {
         let Some(key) = StatementKey::of(&event) else { continue };
@@ -98,7 +115,7 @@ fn rows(
         let id = topology_id(&event.body, event.op);
         statements.insert(key, ContextEvent { id, time_ns: now_ns, observed_ns: now_ns, ..event });
     }
-    Ok(())
+    Ok(received)
 }
 
 /// Hands a change to the engine, and enters it into the lists.

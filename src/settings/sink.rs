@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::config::sink::{Match, Sink, WebhookSink, WhenFull};
 use crate::config::units::Secret;
 use crate::emit::matcher::{LabelMatcher, Matcher};
+use crate::emit::webhook::address::is_private;
 use crate::emit::wire::{RevisionEvent, SeverityWord};
 use axum::http::HeaderName;
 use ipnet::IpNet;
@@ -193,6 +194,11 @@ fn check_url(
         // Within ranges that were listed by hand, plain HTTP is the operator's own network.
         "http" if !allow_private.is_empty() => {}
         "http" if !checker.knows(&[&format!("{key}.allow_private")]) => {}
+        "http" if is_private(&url) => checker.wrong(
+            &at,
+            "it leads to a loopback or private address, and `allow_private` does not list it",
+            "list its range in `allow_private`, such as `127.0.0.0/8`",
+        ),
         "http" => checker.wrong(
             &at,
             "incidents would cross the network unencrypted",

@@ -82,16 +82,25 @@ impl Acked {
         match head.framing {
             // What a longer array was cut into lacks its opening bracket.
             Framing::Elements { .. } => self.array(&[b"[", body].concat()),
-            Framing::Body if body.trim_ascii_start().starts_with(b"[") => self.array(body),
+            Framing::Body if body.trim_ascii_start().starts_with(b"[") => {
+                self.array(body);
+                // Other lines may follow one that is an array by itself; within an array over
+                // several lines there is nothing that the journal does not hold.
+                self.lines(body.trim_ascii_start(), 1);
+            }
             Framing::Body if self.object(body.trim_ascii()) => {}
-            Framing::Body | Framing::Lines => {
-                for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-                    if line.starts_with(b"[") {
-                        self.array(line);
-                    } else {
-                        self.object(line);
-                    }
-                }
+            Framing::Body | Framing::Lines => self.lines(body, 0),
+        }
+    }
+
+    /// Lines, each an event or an array of them, but for so many.
+    fn lines(&mut self, body: &[u8], skipped: usize) {
+        let lines = body.split(|byte| *byte == b'\n').skip(skipped);
+        for line in lines.map(<[u8]>::trim_ascii) {
+            if line.starts_with(b"[") {
+                self.array(line);
+            } else {
+                self.object(line);
             }
         }
     }

@@ -52,6 +52,7 @@ pub fn open(patterns: &[PathBuf]) -> Result<Vec<SinkFile>, SinkFileError> {
             continue;
         }
         let mut found = matching(std::slice::from_ref(pattern))?;
+        found.retain(|path| path == pattern || !is_count(path));
         if found.is_empty() {
             let pattern = pattern.to_string_lossy().into_owned();
             return Err(FileError::NoMatch { pattern }.into());
@@ -95,6 +96,12 @@ fn buffered(stream: Box<dyn Read + Send>) -> BufReader<Box<dyn Read + Send>> {
 /// Sorts the files of one sink: by the file that they were, then by their number.
 fn age(path: &Path) -> (PathBuf, u64) {
     rotation(path).unwrap_or_else(|| (path.to_owned(), u64::MAX))
+}
+
+/// Where a sink keeps the number that it gave last, or was about to: no lines, unless somebody
+/// names it.
+fn is_count(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rotated" || extension == "new")
 }
 
 /// `incidents.ndjson.000007.zst` as `incidents.ndjson` and 7.
@@ -143,6 +150,7 @@ mod tests {
         assert_eq!(read(open(&rotated(&at("i.ndjson")).unwrap()).unwrap()), "1234");
         std::fs::remove_file(at("i.ndjson.000003.zst.part")).unwrap();
         std::fs::remove_file(at("i.ndjson.note")).unwrap();
+        std::fs::write(at("i.ndjson.rotated"), "3\n").unwrap();
         assert_eq!(read(open(&[at("i.ndjson*")]).unwrap()), "1234");
         let named = [at("i.ndjson.000003"), at("i.ndjson")];
         assert_eq!(read(open(&named).unwrap()), "34");

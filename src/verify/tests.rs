@@ -287,6 +287,8 @@ fn what_was_acknowledged_is_found_however_it_was_sent() {
         (vec![sent(body, " [{\"id\":\"e-3\"}, 7, {\"id\":\"e-4\"}, {")], &[1, 2]),
         (vec![sent(array, "{\"id\":\"e-3\"},\n{\"id\":\"e-4\"}]")], &[1, 2]),
         (vec![sent(all, "[{\"id\":\"e-3\"}]\n{\"id\":\"e-4\"}")], &[1, 2]),
+        (vec![sent(body, "[{\"id\":\"e-3\"}]\n{\"id\":\"e-4\"}")], &[1, 2]),
+        (vec![sent(body, "null\n{\"id\":\"e-3\"}\n{\"id\":\"e-4\"}")], &[1, 2]),
         (vec![sent(all, "{\"id\":\"e-3\"}"), sent(all, "{\"id\":\"e-4\"}")], &[1, 2]),
     ] {
         assert_eq!(unmet(lines, &deliveries), expected, "{deliveries:?}");

@@ -234,6 +234,11 @@ fn layers_merge_and_the_later_wins() {
     std::fs::write(path("conf.d/30.yaml"), "version: 1\nworkers: 4\n").unwrap();
     let error = Settings::load(&[path("conf.d")], &around).unwrap_err().to_string();
     assert!(error.contains("30.yaml:2:10: workers: also set at") && error.contains("20.yml:2:10"));
+    for (name, text) in [("empty.yaml", ""), ("bare.yaml", "workers: 1\n")] {
+        std::fs::write(path(name), text).unwrap();
+        let error = Settings::load(&[path(name)], &around).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name}: key `version` is missing")), "{error}");
+    }
     let error = Settings::load(&[path("none.yaml")], &around).unwrap_err().to_string();
     assert!(error.contains("none.yaml"), "{error}");
 }

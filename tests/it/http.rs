@@ -4,6 +4,7 @@
 
 mod harness;
 mod serving;
+mod early;
 mod encrypted;
 mod jwt;
 mod alertmanager;

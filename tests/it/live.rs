@@ -196,11 +196,13 @@ async fn dead_letters_are_listed_shown_sent_again_and_purged() {
     let (status, answer) = process.post("/v1/events", bad).await;
     assert_eq!((status, answer["rejected"].as_array().unwrap().len()), (400, 2), "{answer}");
     let data_dir = process.data_dir().to_str().unwrap().to_owned();
-    let dlq = |arguments: &[&str]| {
+    let ended = |arguments: &[&str], code: i32| {
         let output = causeway(&[&["dlq", "--data-dir", &data_dir], arguments].concat(), b"");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{errors}");
         String::from_utf8(output.stdout).unwrap()
     };
+    let dlq = |arguments: &[&str]| ended(arguments, 0);
     // They are on disk: the answer says that they were refused.
     let listed = dlq(&["list", "--json"]);
     let first: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
@@ -209,7 +211,7 @@ async fn dead_letters_are_listed_shown_sent_again_and_purged() {
     assert!(dlq(&["list"]).contains("E001"), "{}", dlq(&["list"]));
     assert!(bad.starts_with(&dlq(&["show", id, "--payload"])));
     let url = process.url("");
-    let sent = dlq(&["replay", "--url", &url, "--code", "E001"]);
+    let sent = ended(&["replay", "--url", &url, "--code", "E001"], 65);
     assert_eq!(sent, "0 taken, 1 refused again, 0 incomplete, 0 left\n");
     assert_eq!(dlq(&["purge", "--id", id]), "1 dead letters purged\n");
     process.terminate();

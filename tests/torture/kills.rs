@@ -360,10 +360,16 @@ pub(super) fn differ(one: &Again, other: &Again) -> String {
     format!("digests {} {}, lines {lines:?}, first at {place:?}", one.digest, other.digest)
 }
 
+/// Whether a file keeps the number of the last rotated one, or was to: it holds no lines.
+pub(super) fn is_count(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rotated" || extension == "new")
+}
+
 /// The lines of a rotated file, oldest first.
 pub(super) fn logged(directory: &Path) -> String {
     let mut names: Vec<PathBuf> =
         std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.retain(|path| !is_count(path));
     names.sort();
     // The one that grows has the shortest name and the newest lines.
     names.rotate_left(1);

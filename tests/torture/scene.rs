@@ -2,7 +2,7 @@
 
 use super::changes::{changer, compare};
 use super::faults::{self, Pair, Start};
-use super::kills::{self, Left, SENDERS};
+use super::kills::{self, Left, SENDERS, is_count};
 use super::load::{Load, begin};
 use super::receiver::{Mood, Receiver};
 use super::victim::{DEADLINE, Place, Victim};
@@ -307,7 +307,7 @@ fn logged(place: &Place) -> String {
     let of = |directory: &str, wanted: &str| -> Vec<(String, PathBuf)> {
         let all = files(&place.path(directory)).into_iter();
         all.filter(|(name, _)| name.ends_with(".zst") == (wanted == ".zst"))
-            .filter(|(name, _)| !name.ends_with(".part"))
+            .filter(|(name, path)| !name.ends_with(".part") && !is_count(path))
             .map(|(name, path)| (name.trim_end_matches(".zst").to_owned(), path))
             .collect()
     };

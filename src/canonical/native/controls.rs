@@ -41,6 +41,10 @@ const WEIGHTS_MAX: usize = 1_024;
 /// Labels that a rule may group by.
 const GROUP_LABELS_MAX: usize = 16;
 
+/// What is said of a word or number that is no severity.
+const NO_SEVERITY: &str = "it is no severity; write fatal, critical, error, warning, info, debug, \
+                           or a number from 1 to 24";
+
 /// What a text that is an instant looks like.
 const INSTANT: &str = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})|\s*[+-]?[0-9]+\s*)$";
 
@@ -117,7 +121,8 @@ impl SilenceBody {
             None => now_ns,
         };
         let Some(ends) = &self.ends_at else {
-            return Err(Invalid::new("endsAt", "endsAt is missing"));
+            let message = "endsAt is missing; a silence has `startsAt` and `endsAt`, spelled so";
+            return Err(Invalid::new("endsAt", message));
         };
         let (starts, ends) = (seconds_of(starts), seconds_after(ends.nanoseconds("endsAt")?));
         if ends <= starts {
@@ -277,7 +282,7 @@ impl RuleBody {
                     SeverityBody::Word(word) => Severity::parse(word),
                     SeverityBody::Number(number) => Severity::from_number(*number),
                 };
-                let wrong = || Invalid::new("action.severity", "it is no severity");
+                let wrong = || Invalid::new("action.severity", NO_SEVERITY);
                 RuleAction::Severity(severity.ok_or_else(wrong)?)
             }
             Some(ActionBody::GroupBy(labels)) => RuleAction::GroupBy(group_labels(labels)?),

@@ -84,6 +84,7 @@ impl IntervalBody {
     pub fn check(&self) -> Result<TimeInterval, String> {
         let times = self.times.iter().map(times).collect::<Result<_, _>>()?;
         let weekday = |word: &str| position(&WEEKDAYS, word);
+        let days = format!("{}, or from:to of two of them", WEEKDAYS.join(", "));
         let month = |word: &str| match position(&MONTHS, word) {
             Some(at) => Some(at + 1),
             None => word.parse().ok().filter(|month| (1..=12).contains(month)),
@@ -97,10 +98,14 @@ impl IntervalBody {
         }
         Ok(TimeInterval {
             times,
-            weekdays: ranges(&self.weekdays, "weekdays", weekday)?,
-            days_of_month: ranges(&self.days_of_month, "days_of_month", day)?,
-            months: ranges(&self.months, "months", month)?,
-            years: ranges(&self.years, "years", year)?,
+            weekdays: ranges(&self.weekdays, ("weekdays", &days), weekday)?,
+            days_of_month: ranges(
+                &self.days_of_month,
+                ("days_of_month", "1 to 31, or -1 to -31 from the end of the month"),
+                day,
+            )?,
+            months: ranges(&self.months, ("months", "january to december, or 1 to 12"), month)?,
+            years: ranges(&self.years, ("years", "1970 to 9999"), year)?,
             location: SmolStr::new(&self.location),
         })
     }
@@ -133,7 +138,7 @@ fn minutes(text: &str) -> Result<u16, String> {
 
 fn ranges<T: TryFrom<i64>>(
     bodies: &[RangeBody],
-    list: &str,
+    (list, choices): (&str, &str),
     value: impl Fn(&str) -> Option<i64>,
 ) -> Result<Vec<(T, T)>, String> {
     let one = |body: &RangeBody| {
@@ -141,7 +146,7 @@ fn ranges<T: TryFrom<i64>>(
             RangeBody::Text(text) => text.clone(),
             RangeBody::Number(number) => number.to_string(),
         };
-        let wrong = || format!("{text:?} is nothing that {list} can hold");
+        let wrong = || format!("{text:?} is nothing that {list} can hold; write {choices}");
         let (from, to) = text.split_once(':').unwrap_or((&text, &text));
         let from = value(from.trim()).ok_or_else(wrong)?;
         let to = value(to.trim()).ok_or_else(wrong)?;

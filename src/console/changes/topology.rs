@@ -79,6 +79,7 @@ pub async fn delete_topology(
         removed: Some(receipt.counts.accepted),
         rejected: rejected.into_values().take(REJECTS_LISTED_MAX).collect(),
         rejected_omitted: omitted + unrecorded,
+        reason: None,
     }))
 }
 

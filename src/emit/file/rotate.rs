@@ -1,7 +1,11 @@
 //! Setting a full file aside, compressing it, and deleting the oldest.
+//!
+//! A number is given once: whoever moves rotated files to an archive must not find another
+//! file of the same name later. So the last one is kept beside the file, in
+//! `incidents.ndjson.rotated`, and counts even when no rotated file is left.
 
 use super::{FileParams, rotated_path};
-use crate::disk::naming;
+use crate::disk::{naming, write_whole};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
@@ -12,20 +16,47 @@ const LEVEL: i32 = 3;
 
 /// Gives the current file the next number.
 pub(super) fn set_aside(params: &FileParams) -> io::Result<()> {
-    let number = rotated(params)?.last_key_value().map_or(0, |(number, _)| *number) + 1;
-    match fs::rename(&params.path, rotated_path(&params.path, number)) {
-        // An earlier attempt renamed it and could not go on.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.map_err(naming(&params.path)),
+    // An earlier attempt renamed it and could not go on.
+    if !params.path.try_exists().map_err(naming(&params.path))? {
+        return Ok(());
     }
+    let number = last_number(params)?.saturating_add(1);
+    // Before the name is used: a crash in between leaves a number out.
+    write_whole(&count_path(&params.path), format!("{number}\n").as_bytes())?;
+    fs::rename(&params.path, rotated_path(&params.path, number)).map_err(naming(&params.path))
 }
 
-/// Deletes what is beyond `keep` and compresses the rest when asked; also what a crash left.
+/// The number that was given last: as it was kept, or as the files say that lie there.
+fn last_number(params: &FileParams) -> io::Result<u64> {
+    let lying = rotated(params)?.last_key_value().map_or(0, |(number, _)| *number);
+    let path = count_path(&params.path);
+    let kept = match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        // Not text: as good as none.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+        Err(error) => return Err(naming(&path)(error)),
+    };
+    Ok(kept.unwrap_or(0).max(lying))
+}
+
+/// Where the last number is kept.
+fn count_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".rotated");
+    name.into()
+}
+
+/// Deletes what is beyond `keep`, unless all are kept, and compresses the rest when asked; also
+/// what a crash left.
 pub(super) fn tidy(params: &FileParams) -> io::Result<()> {
     let mut all = rotated(params)?;
-    while all.len() > params.keep {
+    let kept_max = if params.keep == 0 { usize::MAX } else { params.keep };
+    while all.len() > kept_max {
         if let Some((_, path)) = all.pop_first() {
             fs::remove_file(&path).map_err(naming(&path))?;
+            let (path, keep) = (path.display(), params.keep);
+            tracing::info!(%path, keep, "a rotated file was deleted: its sink keeps no more");
         }
     }
     for path in all.into_values().filter(|_| params.compress) {

@@ -80,7 +80,8 @@ fn a_file_is_rotated_before_it_grows_too_large() {
             "incidents.ndjson",
             "incidents.ndjson.000001",
             "incidents.ndjson.000002",
-            "incidents.ndjson.000003"
+            "incidents.ndjson.000003",
+            "incidents.ndjson.rotated"
         ]
     );
     let all: String = (1..=3)
@@ -103,9 +104,56 @@ fn the_oldest_rotated_files_go_and_numbers_grow() {
     carry(&mut carrier, &(1..=5).map(|number| at(number, 0)).collect::<Vec<_>>());
     assert_eq!(
         names(&params),
-        ["incidents.ndjson", "incidents.ndjson.000003", "incidents.ndjson.000004"]
+        [
+            "incidents.ndjson",
+            "incidents.ndjson.000003",
+            "incidents.ndjson.000004",
+            "incidents.ndjson.rotated"
+        ]
     );
     assert_eq!(fs::read_to_string(&params.path).unwrap(), text(&[at(5, 0)]));
+}
+
+#[test]
+fn a_number_is_given_once_whatever_is_moved_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut params = params(directory.path());
+    params.rotate_bytes = Some(1);
+    let mut carrier = FileCarrier::open(params.clone()).unwrap();
+    carry(&mut carrier, &[at(1, 0), at(2, 0), at(3, 0)]);
+    let archive = |number| {
+        fs::rename(rotated_path(&params.path, number), directory.path().join(number.to_string()))
+    };
+    archive(1).unwrap();
+    archive(2).unwrap();
+    carry(&mut carrier, &[at(4, 0)]);
+    archive(3).unwrap();
+    drop(carrier);
+    let mut carrier = FileCarrier::open(params.clone()).unwrap();
+    carry(&mut carrier, &[at(5, 0)]);
+    archive(4).unwrap();
+    for number in 1..=4 {
+        let archived = fs::read_to_string(directory.path().join(number.to_string())).unwrap();
+        assert_eq!(archived, text(&[at(number, 0)]));
+    }
+    // What makes no sense is as good as nothing: then what lies there counts.
+    fs::write(rotated_path(&params.path, 9), "older\n").unwrap();
+    fs::write(params.path.with_file_name("incidents.ndjson.rotated"), [b'x', 0xff]).unwrap();
+    carry(&mut carrier, &[at(6, 0)]);
+    assert_eq!(fs::read_to_string(rotated_path(&params.path, 10)).unwrap(), text(&[at(5, 0)]));
+}
+
+#[test]
+fn to_keep_none_keeps_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut params = params(directory.path());
+    (params.rotate_bytes, params.keep) = (Some(1), 0);
+    let mut carrier = FileCarrier::open(params.clone()).unwrap();
+    carry(&mut carrier, &(1..=5).map(|number| at(number, 0)).collect::<Vec<_>>());
+    let rotated: String = (1..=4)
+        .map(|number| fs::read_to_string(rotated_path(&params.path, number)).unwrap())
+        .collect();
+    assert_eq!(rotated, text(&(1..=4).map(|number| at(number, 0)).collect::<Vec<_>>()));
 }
 
 #[test]
@@ -149,7 +197,8 @@ fn rotated_files_are_compressed_and_an_interrupted_one_finished() {
             "incidents.ndjson",
             "incidents.ndjson.000001.zst",
             "incidents.ndjson.000002.zst",
-            "incidents.ndjson.bak"
+            "incidents.ndjson.bak",
+            "incidents.ndjson.rotated"
         ]
     );
 }

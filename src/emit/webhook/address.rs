@@ -122,6 +122,17 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Whether a URL leads to an address that is not public, as far as it says so itself: other names
+/// are resolved when they are posted to.
+pub fn is_private(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    match name.parse::<IpAddr>() {
+        Ok(address) => !is_public(address),
+        Err(_) => name == "localhost" || name.ends_with(".localhost"),
+    }
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, d] = address.octets();
     let special = match (a, b, c, d) {
@@ -163,6 +174,21 @@ mod tests {
 
     fn policy(ranges: &[&str], encrypted: bool) -> AddressPolicy {
         AddressPolicy::new(ranges.iter().map(|range| range.parse().unwrap()).collect(), encrypted)
+    }
+
+    #[test]
+    fn a_url_says_whether_it_leads_to_a_private_address() {
+        for (url, expected) in [
+            ("http://127.0.0.1:9000/hook", true),
+            ("http://[::1]/hook", true),
+            ("http://10.1.2.3/hook", true),
+            ("http://localhost/hook", true),
+            ("http://pager.localhost/hook", true),
+            ("http://8.8.8.8/hook", false),
+            ("http://pager.example/hook", false),
+        ] {
+            assert_eq!(is_private(&url.parse().unwrap()), expected, "{url}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use super::{Chunk, Chunker, CutLine};
 use crate::canonical::Framing;
-use crate::canonical::frame::{ElementScan, line_feeds, trim_start};
+use crate::canonical::frame::{ElementScan, closes_on_its_line, line_feeds, trim_start};
 use std::io::{self, Read};
 
 /// What some editors begin a text with.
@@ -130,7 +130,7 @@ impl<R: Read> Chunker<R> {
                 self.done += end;
                 Some(self.chunk(lines, Vec::new()))
             }
-            Some(b'[') if !self.closes_on_its_line(&text[blank..]) => {
+            Some(b'[') if !closes_on_its_line(self.at_most_a_line(&text[blank..])) => {
                 self.consume(mark + blank + 1);
                 self.shape = Shape::Array(Place::before(1));
                 None
@@ -144,17 +144,9 @@ impl<R: Read> Chunker<R> {
         }
     }
 
-    fn closes_on_its_line(&self, text: &[u8]) -> bool {
-        let line = &text[1..text.len().min(self.limits.line_bytes_max)];
-        let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
-        let (mut scan, mut rest) = (ElementScan::default(), &line[..end]);
-        while let Some(at) = scan.stop(rest) {
-            if rest[at] == b']' {
-                return true;
-            }
-            rest = &rest[at + 1..];
-        }
-        false
+    /// No more of a text than a line may have: more need not be looked at.
+    fn at_most_a_line<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[..text.len().min(self.limits.line_bytes_max)]
     }
 
     /// All elements that end within what is in hand.

@@ -27,6 +27,9 @@ pub struct Answer {
     /// Refused events beyond those listed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rejected_omitted: u64,
+    /// Why nothing was taken, where no refused event says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// One refused event.
@@ -66,7 +69,18 @@ impl Answer {
             removed: None,
             rejected_omitted: receipt.counts.rejected.saturating_sub(rejected.len() as u64),
             rejected,
+            reason: None,
         }
+    }
+
+    /// The same with a reason, when there was nothing to take or to refuse.
+    #[must_use]
+    pub fn with_reason(mut self) -> Self {
+        if self.is_refusal() && self.rejected.is_empty() && self.rejected_omitted == 0 {
+            let reason = "the body holds no event; send a JSON object a line, or an array of them";
+            self.reason = Some(reason.to_owned());
+        }
+        self
     }
 
     /// Whether no event was taken, now or before.

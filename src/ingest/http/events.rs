@@ -205,7 +205,7 @@ async fn answered_once(http: &Http, key: Option<Key>, mut job: Job) -> Result<Re
 }
 
 fn answer_of(receipt: &Receipt) -> Remembered {
-    let answer = Answer::of(receipt);
+    let answer = Answer::of(receipt).with_reason();
     let body = Bytes::from(serde_json::to_vec(&answer).unwrap_or_default());
     Remembered { status: answer.status(), body }
 }

@@ -6,6 +6,7 @@
 
 use super::Http;
 use super::answer::Problem;
+use super::rest::Rest;
 use super::room::{Place, Room};
 use super::route::{Route, route_of};
 use crate::clock::{Clock, NANOS};
@@ -94,6 +95,7 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
     let method = method_word(request.method().as_str());
     let id = http.gate.request_id(request.headers().get(&REQUEST_ID));
     request.headers_mut().insert(REQUEST_ID, id.clone());
+    let (request, rest) = Rest::of(request);
     let under_way = http.metrics.http.request();
     let mut response = match limited {
         true if !http.gate.is_open.load(Ordering::Acquire) => {
@@ -106,6 +108,9 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
         false => next.run(request).await,
     };
     drop(under_way);
+    if let Some(rest) = rest {
+        rest.discard();
+    }
     let seconds = (http.clock.monotonic_ns() - began_ns) as f64 / NANOS as f64;
     let status = response.status();
     http.metrics.http.finished(template, method, status.as_u16(), seconds);

@@ -143,6 +143,29 @@ fn what_a_directory_holds_of_a_journal_is_told_from_the_rest() {
 }
 
 #[test]
+fn a_journal_that_is_removed_while_it_is_written_takes_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal");
+    let (mut writer, _) = Writer::open(&path, options(10_000)).unwrap();
+    let empty = |epoch| FrameRef { epoch, now: 0, flags: 0, parts: &[] };
+    writer.append(&empty(0)).unwrap();
+    writer.sync().unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    writer.append(&empty(1)).unwrap();
+    let error = writer.sync().unwrap_err();
+    assert!(matches!(error, JournalError::Removed { .. }) && !error.is_passing(), "{error}");
+    assert!(error.to_string().contains("00000000000000000000.log was removed"), "{error}");
+    assert_eq!(writer.durable(), 1);
+    assert!(matches!(writer.append(&empty(2)), Err(JournalError::Poisoned { .. })));
+    // The simulated disk knows the same.
+    let sim = journal(0..3, 10_000);
+    let (mut writer, _) = open(&sim, 10_000);
+    append(&mut writer, &frame(3)).unwrap();
+    sim.put("00000000000000000000.log", None);
+    assert!(matches!(writer.sync(), Err(JournalError::Removed { .. })));
+}
+
+#[test]
 fn a_real_disk_does_as_it_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Disk::at(directory.path());

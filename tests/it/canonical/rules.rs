@@ -251,6 +251,44 @@ fn an_object_over_several_lines_is_one_event_only_in_a_body() {
 }
 
 #[test]
+fn a_body_of_several_lines_is_judged_line_by_line_whatever_its_first_line_is() {
+    const GOOD: &str = r#"{"kind":"heartbeat"}"#;
+    for (first, signals, rejected) in [
+        ("null", 2, 1),
+        ("nonsense", 2, 1),
+        ("Infinity", 2, 1),
+        ("1", 2, 1),
+        ("\"text\"", 2, 1),
+        ("true", 2, 1),
+        ("[]", 2, 0),
+        ("[1]", 2, 1),
+        ("[] 1", 2, 1),
+        (r#"[{"kind":"heartbeat"},{"kind":"heartbeat"}]"#, 4, 0),
+        ("{\"kind\":", 2, 1),
+        ("{\"kind\":NaN}", 2, 1),
+    ] {
+        let mut bench = Bench::native();
+        bench.framing = Framing::Body;
+        for text in [format!("{first}\n{GOOD}\n{GOOD}\n"), format!("\n {first} \r\n{GOOD}\n{GOOD}")]
+        {
+            let counts = bench.text(&text).counts;
+            assert_eq!((counts.signals, counts.rejected), (signals, rejected), "{text}");
+        }
+    }
+    // One array stays one, however its lines are broken.
+    for array in [
+        format!("[{GOOD},\n{GOOD}]\n"),
+        format!("[\n{GOOD}, {GOOD}\n]"),
+        format!("\n[{GOOD},{GOOD}]\n\n"),
+    ] {
+        let mut bench = Bench::native();
+        bench.framing = Framing::Body;
+        let counts = bench.text(&array).counts;
+        assert_eq!((counts.signals, counts.rejected), (2, 0), "{array}");
+    }
+}
+
+#[test]
 fn tables_have_no_ticks() {
     let mut bench = Bench::new(Source::named("topology"), Format::Native, Mode::Rows);
     let decoded = bench.text(concat!(

@@ -47,6 +47,23 @@ async fn good_lines_are_taken_and_bad_ones_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_line_that_is_no_event_costs_itself_only() {
+    let server = Server::start().await;
+    for (number, first) in ["null", "1", "\"x\"", "true"].into_iter().enumerate() {
+        let good = alert(&format!("e-{number}"), "service:shop/cart");
+        let answer = server.events(&format!("{first}\n{good}")).await;
+        let answer = answer.is(200, "\"accepted\":1").json();
+        assert_eq!(answer["rejected"][0]["line"], 1, "{first}");
+    }
+    let good = alert("e-last", "service:shop/cart");
+    server
+        .events(&format!("[]\n{good}"))
+        .await
+        .is(200, "\"accepted\":1,\"duplicate\":0,\"rejected\":[]");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn arrays_and_single_objects_are_events_too() {
     let server = Server::start().await;
     let one = alert("a", "service:shop/cart");
@@ -67,6 +84,9 @@ async fn a_body_without_a_good_event_is_a_bad_request() {
         let answer = server.events(body).await;
         assert_eq!(answer.status, 400, "{body:?}");
         assert_eq!(answer.json()["accepted"], 0, "{body:?}");
+        // Either an event is told of, or why there is none.
+        let is_told = !answer.json()["rejected"].as_array().unwrap().is_empty();
+        assert_eq!(answer.text.contains("the body holds no event"), !is_told, "{body:?}");
     }
     server.stop().await;
 }

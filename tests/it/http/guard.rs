@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 /// Three callers of one server.
-const CALLERS: &str = "\
+pub(super) const CALLERS: &str = "\
 server:
   tokens:
     - {name: sender, token: '${env:TOKEN}', tenant: shop, sources: [a]}

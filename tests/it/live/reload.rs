@@ -162,6 +162,29 @@ async fn a_wrong_configuration_changes_nothing_and_every_mistake_is_named() {
 }
 
 #[tokio::test]
+async fn a_file_of_topology_that_lost_its_rows_takes_nothing_back() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    topology(elsewhere.path(), &[("service:a", "service:b")]);
+    let path = elsewhere.path().join("topology.ndjson");
+    let process = Process::start(&format!("{QUICK}topology: {}\n", path.display()));
+    for nothing in ["", "\n  \n", "[]"] {
+        std::fs::write(&path, nothing).unwrap();
+        let (status, answer) = reload(&process).await;
+        assert_eq!(status, 422, "{answer}");
+        let mistake = &answer["mistakes"][0];
+        assert!(mistake["key"].as_str().unwrap().starts_with("topology"), "{answer}");
+        for part in ["topology.ndjson` has no row", "remove the file from `topology`"] {
+            assert!(mistake.to_string().contains(part), "{answer}");
+        }
+        assert_eq!(relations(&process).await, ["service:b"]);
+    }
+    // A start takes the files as they are.
+    let process = process.killed().start();
+    assert_eq!(relations(&process).await, [""; 0]);
+    process.terminate();
+}
+
+#[tokio::test]
 async fn a_hangup_reads_the_configuration_again() {
     let process = Process::start(QUICK);
     let hangup = || {

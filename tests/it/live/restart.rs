@@ -78,6 +78,43 @@ async fn what_was_acknowledged_outlives_kills_and_counts_once() {
 }
 
 #[tokio::test]
+async fn a_journal_that_is_gone_is_no_new_beginning() {
+    let mut process = Process::start(QUICK);
+    assert_eq!(process.post("/v1/events", &batch(1)).await.0, 200);
+    process.until(|revision| revision["event"] == "opened");
+    let (_, stopped) = process.drained();
+    std::fs::remove_dir_all(stopped.path("journal")).unwrap();
+    let (code, told) = stopped.copy(&[]).refused();
+    assert_eq!(code, Some(74), "{told}");
+    for part in ["`journal` holds nothing", "stdout.position", "remove the whole data directory"] {
+        assert!(told.contains(part), "{told}");
+    }
+
+    // Under a process nothing more is acknowledged from then on.
+    let process = Process::start(QUICK);
+    assert_eq!(process.post("/v1/events", &batch(1)).await.0, 200);
+    std::fs::remove_dir_all(process.data_dir()).unwrap();
+    let request = process.client().post(process.url("/v1/events")).body(batch(2));
+    // It may have ended before it could answer.
+    if let Ok(answer) = request.send().await {
+        assert_ne!(answer.status(), 200);
+    }
+    let log = process.failed(74);
+    assert!(log.contains("was removed while it was in use"), "{log}");
+}
+
+#[tokio::test]
+async fn the_rate_of_a_run_is_that_of_what_it_received_itself() {
+    let process = Process::start(QUICK);
+    assert_eq!(process.post("/v1/events", &batch(1)).await.0, 200);
+    let (summary, _) = process.killed().start().terminated();
+    assert_eq!(
+        (&summary["ledger"]["received"], &summary["events_per_second"]),
+        (&json!(3), &json!(0.0))
+    );
+}
+
+#[tokio::test]
 async fn lists_come_back_and_what_the_configuration_dropped_is_taken_back() {
     let silences = "silences: [{id: own, matchers: ['alertname=\"HighErrorRate\"'], \
                     startsAt: 2020-01-01T00:00:00Z, endsAt: 2100-01-01T00:00:00Z}]\n";

@@ -1,0 +1,99 @@
+//! What is left of a request's body when its answer is there already.
+//!
+//! A request may be refused before its body is read. Over HTTP/1.1 its sender hears the answer
+//! and is cut off. Over HTTP/2 letting go of the body resets the stream, and a sender that is
+//! still writing takes the reset for a failure and throws the answer away. So what comes behind
+//! the answer is read and thrown away, within bounds: whoever would never end is reset after all,
+//! and has long had the answer then.
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::Version;
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Bytes that are thrown away; further ones are not asked for.
+const DISCARDED_BYTES_MAX: usize = 1 << 20;
+/// How long the stream stays open behind the answer.
+const LINGER_MAX: Duration = Duration::from_secs(1);
+
+/// Where a body is put that was let go of before its end.
+type Slot = Arc<Mutex<Option<Body>>>;
+
+/// The rest of a body that was lent to a handler.
+pub(super) struct Rest(Slot);
+
+impl Rest {
+    /// Lends the body of a request out, where letting go of it would cost the answer.
+    pub(super) fn of(request: Request) -> (Request, Option<Rest>) {
+        if request.version() != Version::HTTP_2 || request.body().is_end_stream() {
+            return (request, None);
+        }
+        let slot = Slot::default();
+        let rest = Rest(Arc::clone(&slot));
+        (request.map(|body| Body::new(Lent { body, slot })), Some(rest))
+    }
+
+    /// Throws away what still comes, on a task of its own: the answer is not to wait for it.
+    pub(super) fn discard(self) {
+        let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(body) = body {
+            tokio::spawn(timeout(LINGER_MAX, discard(body)));
+        }
+    }
+}
+
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED_BYTES_MAX;
+    while left > 0 {
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            }
+            // It has ended, or its sender has gone.
+            _ => return,
+        }
+    }
+    // Without room its sender pauses, and finds the answer.
+    std::future::pending().await
+}
+
+/// A body that comes back when it is let go of before its end.
+struct Lent {
+    body: Body,
+    slot: Slot,
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            let body = std::mem::take(&mut self.body);
+            *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Where file sinks write: each to a file of its own, and to none of the process.
+
+use super::checker::Checker;
+use crate::backup::POSITIONS;
+use crate::config::Config;
+use crate::config::sink::Sink;
+use crate::{dlq, journal, snapshot};
+use std::path::{Component, Path, PathBuf};
+
+/// What the process keeps in the data directory, and nobody else may write to.
+const OWN: [&str; 4] = [journal::DIRECTORY, snapshot::DIRECTORY, POSITIONS, dlq::DIRECTORY];
+
+pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
+    let own = OWN.map(|name| (name, plain(&config.data_dir.0.join(name))));
+    let mut before: Vec<(&str, &Path, PathBuf)> = Vec::new();
+    for (name, sink) in &config.sinks {
+        let Sink::File(file) = sink else { continue };
+        if file.path.0.as_os_str().is_empty() {
+            continue;
+        }
+        let (key, path) = (format!("sinks.{name}.path"), plain(&file.path.0));
+        if let Some((directory, _)) = own.iter().find(|(_, own)| path.starts_with(own)) {
+            let message = format!(
+                "`{}` lies in `{directory}` of `data_dir`, which is `{}` and the process's own",
+                file.path.0.display(),
+                config.data_dir.0.display()
+            );
+            checker.wrong(&key, message, "name a file elsewhere");
+        }
+        // Two that are spelled alike are told of with the sinks.
+        let rival = before
+            .iter()
+            .find(|(_, spelled, resolved)| *resolved == path && *spelled != file.path.0.as_path());
+        if let Some((rival, spelled, _)) = rival {
+            let message = format!(
+                "`{}` is the file of sink `{rival}`, where it is spelled `{}`",
+                file.path.0.display(),
+                spelled.display()
+            );
+            checker.wrong(&key, message, "keep one of the two, with the conditions of both");
+        }
+        before.push((name, &file.path.0, path));
+    }
+}
+
+/// A path from the root on, without detours. Links are followed as far as they lead anywhere:
+/// the directory of a sink's file may not be there yet.
+fn plain(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut found = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                found.pop();
+            }
+            part => found.push(part),
+        }
+        if let Ok(there) = found.canonicalize() {
+            found = there;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Surroundings, load_text};
+    use crate::settings::Settings;
+
+    fn wrong(text: &str) -> String {
+        let around = Surroundings::of_process();
+        let written = load_text("c.yaml", text, &around).unwrap();
+        Settings::check(&written).err().map_or(String::new(), |error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_is_the_same_however_it_is_spelled() {
+        for other in ["./out/../out/i.ndjson", "out/./i.ndjson", "none/../out/i.ndjson"] {
+            let text = format!(
+                "version: 1\nsinks:\n  a: {{type: file, path: out/i.ndjson}}\n  \
+                 b: {{type: file, path: {other}}}\n"
+            );
+            let wrong = wrong(&text);
+            assert!(wrong.contains("c.yaml:4") && wrong.contains("sink `a`"), "{other}: {wrong}");
+        }
+        let two = "version: 1\nsinks:\n  a: {type: file, path: i}\n  b: {type: file, path: j}\n";
+        assert_eq!(wrong(two), "");
+    }
+
+    #[test]
+    fn links_lead_to_the_same_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::create_dir(at("real")).unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        assert_eq!(plain(&at("link/new/i")), plain(&at("real/new/i")));
+    }
+
+    #[test]
+    fn what_the_process_keeps_is_no_place_for_a_sink() {
+        let text = |path: &str| {
+            format!("version: 1\ndata_dir: data\nsinks:\n  a: {{type: file, path: {path}}}\n")
+        };
+        for path in ["data/journal/i.ndjson", "./data/x/../sinks/a", "data/snapshots/i"] {
+            let wrong = wrong(&text(path));
+            assert!(wrong.contains("sinks.a.path") && wrong.contains("`data_dir`"), "{wrong}");
+        }
+        assert_eq!(wrong(&text("data/incidents.ndjson")), "");
+    }
+}

@@ -1,0 +1,113 @@
+//! Answers that are there before the request is: whoever still sends must get to read them.
+
+use super::guard::CALLERS;
+use super::harness::Server;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const ACK: u8 = 1;
+
+/// A frame of HTTP/2: its type, its flags, its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Frame(u8, u8, u32);
+
+/// A client that sends frames one by one, as no library does.
+struct Slow(TcpStream);
+
+impl Slow {
+    fn connect(server: &Server) -> Slow {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        let mut slow = Slow(stream);
+        slow.send(Frame(SETTINGS, 0, 0), &[]);
+        slow
+    }
+
+    fn send(&mut self, Frame(kind, flags, stream): Frame, payload: &[u8]) {
+        let length = (payload.len() as u32).to_be_bytes();
+        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
+        self.0.write_all(&[&head, payload].concat()).unwrap();
+    }
+
+    /// Begins a request that has a body.
+    fn post(&mut self, server: &Server, path: &str, others: &[(&str, &str)]) {
+        let authority = server.address.to_string();
+        let own = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", authority.as_str()),
+            (":path", path),
+        ];
+        let mut block = Vec::new();
+        for (name, value) in own.iter().chain(others) {
+            // Written out, and not to be remembered.
+            block.push(0);
+            for text in [name, value] {
+                block.push(text.len() as u8);
+                block.extend_from_slice(text.as_bytes());
+            }
+        }
+        self.send(Frame(HEADERS, END_HEADERS, 1), &block);
+    }
+
+    fn receive(&mut self) -> (Frame, Vec<u8>) {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head).unwrap();
+        let [a, b, c, kind, flags, stream @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        self.0.read_exact(&mut payload).unwrap();
+        (Frame(kind, flags, u32::from_be_bytes(stream)), payload)
+    }
+
+    /// Every frame of the stream up to one that `ends`.
+    fn until(&mut self, ends: impl Fn(Frame) -> bool) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        loop {
+            let (frame, _) = self.receive();
+            frames.push(frame);
+            if ends(frame) {
+                return frames.into_iter().filter(|Frame(_, _, stream)| *stream == 1).collect();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_is_refused_may_end_what_it_began() {
+    let server = Server::with(CALLERS).await;
+    let sender = [("authorization", "Bearer a-token-of-sixteen-or-more")];
+    let typed = [sender[0], ("content-type", "text/plain")];
+    let long = [sender[0], ("content-length", "999999999")];
+    for (path, headers) in [
+        ("/v1/events", &[][..]),
+        ("/v1/nowhere", &[]),
+        ("/b/v1/events", &sender),
+        ("/v1/events", &typed),
+        ("/v1/events", &long),
+    ] {
+        let (answered, behind) = tokio::task::block_in_place(|| {
+            let mut slow = Slow::connect(&server);
+            slow.post(&server, path, headers);
+            slow.send(Frame(DATA, 0, 1), &[b' '; 1000]);
+            let is_end = |Frame(kind, flags, stream)| {
+                stream == 1 && matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0
+            };
+            let answered = slow.until(is_end);
+            // Only now, when the answer is complete, comes more of the request.
+            slow.send(Frame(DATA, 0, 1), &[b' '; 1000]);
+            slow.send(Frame(PING, 0, 0), &[0; 8]);
+            (answered, slow.until(|Frame(kind, flags, _)| kind == PING && flags & ACK != 0))
+        });
+        assert_eq!(answered[0].0, HEADERS, "{path}");
+        let frames = [answered, behind].concat();
+        assert!(!frames.iter().any(|Frame(kind, ..)| *kind == RST_STREAM), "{path}: {frames:?}");
+    }
+    server.stop().await;
+}
