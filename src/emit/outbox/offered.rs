@@ -146,7 +146,6 @@ impl Outbox {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the lock goes back to who has to try again")]
     fn push<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
