@@ -72,7 +72,7 @@ pub(super) fn away(seed: u64, lengths: Lengths) -> Away {
 async fn torture(seed: u64, lengths: Lengths) -> Away {
     let mut rng = Rng::stream(seed, "away");
     let receiver = Receiver::start(Mood::Slow, seed).await;
-    // A long absence first fills a longer queue.
+    // A long absence first fills a longer queue, and what it may take on disk.
     let queue = 20 + 10 * lengths.away.as_secs();
     let place = Place::new(&mut rng, |path| {
         format!(
@@ -84,7 +84,7 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
              quiet: 4h}}\n\
              sinks:\n  hook: {{type: webhook, url: \"http://{}/\", \
              allow_private: [127.0.0.0/8], timeout: 1m, backoff_max: 20ms, \
-             queue: {{revisions: {queue}, full: block}}}}\n",
+             queue: {{revisions: {queue}, disk: 1MiB}}}}\n",
             limit(MEMORY_LIMIT_BYTES),
             path.display(),
             receiver.address,
