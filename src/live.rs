@@ -181,7 +181,7 @@ impl Live {
         let (stop_server, server) = listeners.serve(&http, app, &settings, &receptions);
         let (stop, stopped) = mpsc::unbounded_channel();
         let known = tokio::task::block_in_place(|| {
-            let others = cluster::gather(&settings, shape, &clock)?;
+            let others = cluster::gather(&settings, shape, &clock, &health)?;
             go_on(&settings, data_dir, &core, &store, (&receptions, &http), (others, &stop))
         })?;
         let GoneOn { engine, sinks, journal, journal_name, positions, snapshots, orders } = known;

@@ -8,7 +8,8 @@ use super::LiveError;
 use super::start::Core;
 use crate::clock::SharedClock;
 use crate::cluster::{self, Role, Seated, Shape, Table};
-use crate::console::Registry;
+use crate::console::health::Condition;
+use crate::console::{Health, Registry};
 use crate::epoch::Order;
 use crate::runtime::Mesh;
 use crate::settings::Settings;
@@ -21,14 +22,21 @@ use tokio::sync::mpsc::UnboundedSender;
 /// Context that is told at once.
 const CONTEXT_MAX: usize = 1_000;
 
-/// Waits for the others, if there are any.
+/// Waits for the others, if there are any, and says so meanwhile.
 pub(super) fn gather(
     settings: &Settings,
     shape: Option<&Shape>,
     clock: &SharedClock,
+    health: &Health,
 ) -> Result<(Option<Mesh>, Option<Table>), LiveError> {
-    let gathered = shape.map(|shape| cluster::connect(shape, &settings.cluster, clock));
-    Ok(gathered.transpose()?.unzip())
+    let Some(shape) = shape else { return Ok((None, None)) };
+    let (process, processes) = (shape.process, shape.processes());
+    health.set("processes", Condition::Unwell(format!("not all {processes} have met yet")));
+    tracing::info!(process, processes, "waiting for the other processes");
+    let (mesh, table) = cluster::connect(shape, &settings.cluster, clock)?;
+    tracing::info!(process, processes, "all processes have met");
+    health.set("processes", Condition::Well);
+    Ok((Some(mesh), Some(table)))
 }
 
 /// Lists context where it is read back: here, or in the process that readers ask.
