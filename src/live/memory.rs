@@ -6,6 +6,8 @@
 
 use super::LiveError;
 use super::start::Core;
+use crate::emit::outbox::OutboxLimits;
+use crate::emit::store::StoreLimits;
 use crate::epoch::Queue;
 use crate::settings::Settings;
 use crate::telemetry::memory::{MemoryBooks, limit_of_group};
@@ -23,6 +25,38 @@ const ROOM_MIN: u64 = 48 << 20;
 /// An eighth of the limit is left free, or that: at the mark a snapshot takes a tenth of what is
 /// held beside it, and what comes within a look or two has to fit as well.
 const ROOM_SHARE: u64 = 8;
+
+/// What is kept for readers and for sinks has bounds of its own, and may have no more than these
+/// shares of the limit: earlier revisions, the live stream, the queue of one sink. Lines count,
+/// and a revision that has one takes three times as much beside it.
+const EARLIER_SHARE: u64 = 16;
+const STREAM_SHARE: u64 = 64;
+const SINK_SHARE: u64 = 64;
+
+/// The limit of the settings, or that of the control group, if there is one.
+pub(super) fn limit_of(settings: &Settings) -> Option<u64> {
+    settings.memory_limit_bytes.or_else(limit_of_group)
+}
+
+/// Bounds that leave room for what has none.
+pub(super) fn bounded(limit: Option<u64>, limits: StoreLimits) -> StoreLimits {
+    let Some(limit) = limit else { return limits };
+    StoreLimits {
+        revision_bytes_max: least(limits.revision_bytes_max, limit / EARLIER_SHARE),
+        stream_bytes_max: least(limits.stream_bytes_max, limit / STREAM_SHARE),
+        ..limits
+    }
+}
+
+/// The same for the queue of a sink, which goes on on disk.
+pub(super) fn bounded_queue(limit: Option<u64>, limits: OutboxLimits) -> OutboxLimits {
+    let Some(limit) = limit else { return limits };
+    OutboxLimits { bytes_max: least(limits.bytes_max, limit / SINK_SHARE), ..limits }
+}
+
+fn least(bytes: usize, share: u64) -> usize {
+    bytes.min(usize::try_from(share).unwrap_or(usize::MAX))
+}
 
 /// Whether memory is short; it is until there is some way to the mark, so that senders are not
 /// turned away and called back in turns.
@@ -44,7 +78,7 @@ impl Mark {
 
 /// Keeps to the limit of the settings, or to that of the control group, if there is one.
 pub(super) fn limit(settings: &Settings, core: &Core) -> Result<(), LiveError> {
-    let Some(limit) = settings.memory_limit_bytes.or_else(limit_of_group) else { return Ok(()) };
+    let Some(limit) = limit_of(settings) else { return Ok(()) };
     let books = MemoryBooks::new(limit);
     core.metrics.add(Box::new(books.clone()));
     watch(&core.queue, limit, books)
@@ -78,6 +112,18 @@ fn watch(queue: &Arc<Queue>, limit: u64, books: MemoryBooks) -> Result<(), LiveE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_bounds_leaves_room_for_what_has_none() {
+        let (store, queue) = (StoreLimits::default(), OutboxLimits::default());
+        let of_256_mib = bounded(Some(256 << 20), store);
+        assert_eq!(of_256_mib.revision_bytes_max, 16 << 20);
+        assert_eq!(of_256_mib.stream_bytes_max, 4 << 20);
+        assert_eq!(bounded_queue(Some(256 << 20), queue).bytes_max, 4 << 20);
+        for limit in [None, Some(64 << 30)] {
+            assert_eq!((bounded(limit, store), bounded_queue(limit, queue)), (store, queue));
+        }
+    }
 
     #[test]
     fn memory_is_short_until_there_is_some_way_to_the_mark() {

@@ -11,6 +11,7 @@
 //! taken; the others cannot fail.
 
 use super::Given;
+use super::memory::limit_of;
 use super::sinks::{Sinks, limits_of};
 use super::standing::{self, Empty, Held};
 use super::start::{Core, letter_limits};
@@ -188,7 +189,7 @@ impl Reloader {
                 continue;
             };
             let open = || self.store.told_and_standing();
-            outbox.reconfigure(sink.wanted.clone(), limits_of(sink), open);
+            outbox.reconfigure(sink.wanted.clone(), limits_of(sink, limit_of(settings)), open);
         }
         let mut without_effect = Vec::new();
         for key in changed.iter().filter(|key| *key == "logging.filter") {

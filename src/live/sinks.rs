@@ -1,6 +1,7 @@
 //! The sinks of a configuration, each with its queue and whoever carries it.
 
 use super::data_dir::DataDir;
+use super::memory::bounded_queue;
 use crate::backup::POSITIONS;
 use crate::clock::SharedClock;
 use crate::emit::file::{FileCarrier, FileError, FileParams};
@@ -73,6 +74,7 @@ impl Sinks {
     /// Starts every sink; must be called inside the tokio runtime, which carries webhooks.
     pub(super) fn start(
         settings: &[SinkSettings],
+        memory: Option<u64>,
         data_dir: &DataDir,
         journal: &str,
         clock: &SharedClock,
@@ -81,7 +83,7 @@ impl Sinks {
         for sink in settings {
             let name = sink.name.clone();
             let route = Route::new(sink.wanted.clone());
-            let outbox = Outbox::new(name.clone(), route, limits_of(sink));
+            let outbox = Outbox::new(name.clone(), route, limits_of(sink, memory));
             let directory = data_dir.path().join(POSITIONS);
             let spool = Spool::at(directory.clone(), &name, !journal.is_empty());
             let refused = Refused::at(directory.join(format!("{name}.refused.ndjson")));
@@ -139,14 +141,15 @@ impl Sinks {
     }
 }
 
-/// How much may wait before a sink.
-pub(super) fn limits_of(sink: &SinkSettings) -> OutboxLimits {
-    OutboxLimits {
+/// How much may wait before a sink, in a process that may have so much memory.
+pub(super) fn limits_of(sink: &SinkSettings, memory: Option<u64>) -> OutboxLimits {
+    let limits = OutboxLimits {
         messages_max: sink.queue_max,
         disk_bytes_max: sink.queue_disk_bytes,
         when_full: if sink.blocks { WhenFull::Block } else { WhenFull::DropOldest },
         ..OutboxLimits::default()
-    }
+    };
+    bounded_queue(memory, limits)
 }
 
 #[cfg(feature = "kafka")]

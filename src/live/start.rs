@@ -4,6 +4,7 @@ use super::cluster::{Listing, seat};
 use super::data_dir::DataDir;
 use super::emitter::{Emitter, Kept};
 use super::journal::Opened;
+use super::memory;
 use super::positions::{Confirmed, Positions};
 use super::serving::Addresses;
 use super::sinks::Sinks;
@@ -210,7 +211,7 @@ pub(super) fn go_on(
     let role = core.listing.role();
     let name = sinks_journal(opened.name(), data_dir)?;
     let told = if role.tells() { settings.sinks.as_slice() } else { &[] };
-    let sinks = Sinks::start(told, data_dir, &name, clock)?;
+    let sinks = Sinks::start(told, memory::limit_of(settings), data_dir, &name, clock)?;
     core.metrics.add(Box::new(SinkBooks::new(sinks.outboxes.clone())));
     let (positions, outboxes) = opened.positions(data_dir, &sinks)?;
     let snapshots = opened.snapshots(settings, &http.keys, core)?;
@@ -371,11 +372,12 @@ pub(super) fn letter_limits(settings: &DeadLetterSettings) -> dlq::LetterLimits 
 
 pub(super) fn store_limits(settings: &Settings) -> StoreLimits {
     let resolved_for = settings.emission.resolved_for.as_millis();
-    StoreLimits {
+    let limits = StoreLimits {
         resolved_max: settings.emission.resolved_incidents_max,
         resolved_age_ms: i64::try_from(resolved_for).unwrap_or(i64::MAX),
         ..StoreLimits::default()
-    }
+    };
+    memory::bounded(memory::limit_of(settings), limits)
 }
 
 pub(super) fn announce(settings: &Settings, addresses: &Addresses, data_dir: &DataDir) {
