@@ -296,7 +296,7 @@ impl Live {
         let (fed, tally) = joined.map_err(stopped)?;
         fed.map_err(|_| RuntimeError::Stopped)??;
         let tally = tally.map_err(|_| RuntimeError::Stopped)?;
-        self.sinks.drain().await;
+        self.sinks.drain(self.positions.is_some()).await;
         // An answer never comes: the channel closes, or the time is up.
         let _ = tokio::task::spawn_blocking(move || left.recv_timeout(LEAVE_MAX)).await;
         let (positions, snapshots) = (self.positions, self.snapshots);

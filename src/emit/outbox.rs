@@ -122,6 +122,8 @@ struct State {
     refused: Option<Refused>,
     /// The last number that the queue had.
     in_memory_upto: u64,
+    /// Whether the disk would not keep what waits when it was tried last.
+    is_disk_refusing: bool,
     /// Whether what is offered was told once before: nobody waits for a sink then.
     is_recovering: bool,
     offered_up_to: u64,
@@ -155,6 +157,7 @@ impl Outbox {
             spool: None,
             refused: None,
             in_memory_upto: 0,
+            is_disk_refusing: false,
             is_recovering: false,
             offered_up_to: 0,
             holds_up: false,

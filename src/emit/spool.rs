@@ -24,6 +24,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What is said of a line that cannot be read any more.
+const LOST: &str = "what waited for the sink is damaged and will not be told; the journal has it, \
+                    and `causeway verify` names it";
+
 /// What the names of its files end with.
 pub const ENDING: &str = segment::ENDING;
 
@@ -31,11 +35,22 @@ pub const ENDING: &str = segment::ENDING;
 const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// The part of a spool that a snapshot builds on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// A number below those of all lines that wait.
     pub after: u64,
     /// The number of the last line that waits.
+    pub last: u64,
+    /// The files in which they are, so that it can be told how many are missing.
+    pub parts: Vec<Part>,
+}
+
+/// Lines that wait in one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// A number that none of them is below.
+    pub first: u64,
+    /// The number of the last.
     pub last: u64,
     /// How many there are.
     pub count: u64,
@@ -168,8 +183,18 @@ impl Spool {
                     taken.lines.push((number, line));
                 }
                 Err(error) => {
-                    let (path, at, lines) = (segment.path.display(), self.at, self.left);
-                    tracing::error!(%path, at, lines, %error, "what waited for a sink is lost");
+                    let (sink, path) = (&self.name, segment.path.display());
+                    if let Some(bytes) = segment.passed(self.at) {
+                        tracing::error!(sink, %path, at = self.at, %error, "{LOST}");
+                        self.at += bytes;
+                        self.left -= 1;
+                        self.count -= 1;
+                        self.bytes -= bytes;
+                        taken.lost += 1;
+                        continue;
+                    }
+                    let lines = self.left;
+                    tracing::error!(sink, %path, at = self.at, lines, %error, "{LOST}");
                     self.bytes -= segment.len.saturating_sub(self.at);
                     self.count -= self.left;
                     taken.lost += self.left;
@@ -211,7 +236,13 @@ impl Spool {
     pub fn mark(&self) -> Option<(Mark, Unsynced)> {
         let last = self.segments.back()?.last;
         let files = self.segments.iter().skip(self.reading).filter_map(Segment::unsynced).collect();
-        let mark = Mark { after: self.taken, last, count: self.count };
+        let parts = self.segments.iter().enumerate().skip(self.reading).map(|(at, segment)| {
+            let (first, last) = (segment.first.max(self.taken + 1), segment.last);
+            let count = if at == self.reading { self.left } else { segment.count };
+            Part { first, last, count }
+        });
+        let parts = parts.filter(|part| part.count > 0).collect();
+        let mark = Mark { after: self.taken, last, parts };
         let unsynced = Unsynced { directory: self.directory.clone(), files };
         (self.count > 0).then_some((mark, unsynced))
     }
@@ -225,22 +256,27 @@ impl Spool {
     }
 
     /// Goes on with what waited when the mark was made and is not settled since, which is
-    /// everything up to `settled`; returns how many lines of it are not there.
+    /// everything up to `settled`; returns how many lines of it are not there. Of a file that is
+    /// missing and was settled in part that is too many, as nobody knows where in it that was.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn resume(&mut self, mark: Mark, settled: u64) -> io::Result<u64> {
+    pub fn resume(&mut self, mark: &Mark, settled: u64) -> io::Result<u64> {
         self.open(Some(mark), settled)?;
-        if settled <= mark.after {
-            return Ok(mark.count.saturating_sub(self.count));
+        let mut missing = 0;
+        for part in mark.parts.iter().filter(|part| part.last > settled) {
+            let mut there = 0;
+            for segment in &self.segments {
+                let upto = |number| segment.after(number).map(|(_, lines)| lines);
+                there += upto(part.last)? - upto(part.first - 1)?;
+            }
+            missing += part.count.saturating_sub(there);
         }
-        // How many of them are settled nobody knows, but the last one is there or is settled.
-        let last = self.segments.back().map_or(0, |segment| segment.last);
-        Ok(u64::from(last.max(settled) < mark.last))
+        Ok(missing)
     }
 
     /// Looks at the files: those behind the mark go, and lines up to `settled` count as taken.
-    fn open(&mut self, mark: Option<Mark>, settled: u64) -> io::Result<()> {
+    fn open(&mut self, mark: Option<&Mark>, settled: u64) -> io::Result<()> {
         *self = Spool {
             segment_bytes: self.segment_bytes,
             ..Spool::at(std::mem::take(&mut self.directory), &self.name, self.keeps)

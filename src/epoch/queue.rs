@@ -50,6 +50,8 @@ pub struct Queue {
     /// Submissions that are on disk; `None` when none are kept there.
     durable: Option<watch::Sender<u64>>,
     /// The disk has no room: nothing is taken until it has.
+    /// The same, as far as memory allows.
+    room: AtomicUsize,
     full: AtomicBool,
     /// The process holds about as much memory as it may.
     short: AtomicBool,
@@ -78,6 +80,7 @@ impl Queue {
             bytes_max: AtomicUsize::new(bytes_max),
             books,
             durable: journaled.then(|| watch::Sender::new(0)),
+            room: AtomicUsize::new(usize::MAX),
             full: AtomicBool::new(false),
             short: AtomicBool::new(false),
         })
@@ -147,6 +150,11 @@ impl Queue {
     /// The same, for who wants to know.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Acquire)
+    }
+
+    /// Holds at most so much while memory is what it is; never less than one batch.
+    pub fn set_room(&self, bytes: usize) {
+        self.room.store(bytes, Ordering::Release);
     }
 
     /// Whether there is hardly any memory left.
@@ -220,7 +228,8 @@ impl Intake for Queue {
         }
         let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
         // One batch always fits an empty queue, however large: it has been read already.
-        if before > 0 && before + bytes > self.bytes_max.load(Ordering::Acquire) {
+        let most = self.bytes_max.load(Ordering::Acquire).min(self.room.load(Ordering::Acquire));
+        if before > 0 && before + bytes > most {
             self.bytes.fetch_sub(bytes, Ordering::AcqRel);
             return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Full });
         }

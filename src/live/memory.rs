@@ -26,6 +26,10 @@ const ROOM_MIN: u64 = 48 << 20;
 /// held beside it, and what comes within a look or two has to fit as well.
 const ROOM_SHARE: u64 = 8;
 
+/// What input may become when it is worked off: an alert of 400 bytes that is an incident of its
+/// own takes 15 to 20 KB in all. So no more waits than what becomes of it has room for.
+const GROWTH: u64 = 48;
+
 /// What is kept for readers and for sinks has bounds of its own, and may have no more than these
 /// shares of the limit: earlier revisions, the live stream, the queue of one sink. Lines count,
 /// and a revision that has one takes three times as much beside it.
@@ -74,6 +78,11 @@ impl Mark {
         self.short = held > self.limit - room - way;
         self.short
     }
+
+    /// How much input may wait when so many bytes are held.
+    fn room(self, held: u64) -> usize {
+        least(usize::MAX, self.limit.saturating_sub(held) / GROWTH)
+    }
 }
 
 /// Keeps to the limit of the settings, or to that of the control group, if there is one.
@@ -93,6 +102,7 @@ fn watch(queue: &Arc<Queue>, limit: u64, books: MemoryBooks) -> Result<(), LiveE
             let held = resident_bytes().unwrap_or(0);
             let was = mark.short;
             let short = mark.at(held);
+            queue.set_room(mark.room(held));
             if short != was {
                 queue.set_short(short);
                 books.set_short(short);
@@ -130,6 +140,7 @@ mod tests {
         let mut mark = Mark { limit: 1_000, short: false };
         let answers = [700, 750, 751, 730, 701, 700, 750].map(|held| mark.at(held));
         assert_eq!(answers, [false, false, true, true, true, false, false]);
+        assert_eq!([40, 520, 2_000].map(|held| mark.room(held)), [20, 10, 0]);
         let mut mark = Mark { limit: 10_000 << 20, short: false };
         assert_eq!([8_750 << 20, 8_751 << 20].map(|held| mark.at(held)), [false, true]);
     }

@@ -17,7 +17,11 @@ use crate::settings::{KafkaSinkSettings, SinkKind, SinkSettings, WebhookSettings
 use smol_str::SmolStr;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
+
+/// How long a drain waits for a sink that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a sink cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -126,9 +130,16 @@ impl Sinks {
         Ok(sinks)
     }
 
-    /// Closes the queues and waits until everything in them is settled.
-    pub(super) async fn drain(self) {
+    /// Closes the queues and waits until everything in them is settled; where there is a journal,
+    /// not for sinks that take nothing, because they are told after the next start.
+    pub(super) async fn drain(self, is_journaled: bool) {
         self.outboxes.iter().for_each(|outbox| outbox.close());
+        let outboxes = self.outboxes.clone();
+        let leaving = tokio::spawn(async move {
+            if is_journaled {
+                leave(outboxes).await;
+            }
+        });
         for task in self.tasks {
             // A panic of the task is in the log; what it had stays unsettled.
             let _ = task.await;
@@ -138,6 +149,25 @@ impl Sinks {
             threads.into_iter().for_each(SinkThread::join);
         })
         .await;
+        leaving.abort();
+    }
+}
+
+/// Lets go of sinks that have taken nothing for a while and say why.
+async fn leave(outboxes: Vec<Arc<Outbox>>) {
+    let delivered = |outbox: &Outbox| outbox.counts().delivered;
+    let mut before: Vec<u64> = outboxes.iter().map(|outbox| delivered(outbox)).collect();
+    loop {
+        tokio::time::sleep(PATIENCE).await;
+        for (outbox, before) in outboxes.iter().zip(&mut before) {
+            let (sink, waiting) = (outbox.name(), outbox.counts().waiting);
+            let was = std::mem::replace(before, delivered(outbox));
+            if let Some(problem) = outbox.problem().filter(|_| waiting > 0 && was == *before) {
+                let then = "the sink takes nothing; what waits is told after the next start";
+                tracing::warn!(%sink, waiting, problem, "{then}");
+                outbox.stop();
+            }
+        }
     }
 }
 

@@ -117,7 +117,8 @@ fn note(sink: &Outbox) -> Option<String> {
             "sink `{name}` is full and holds everything up, {waiting} wait{problem}"
         ));
     }
-    problem.map(|problem| format!("{waiting} wait for sink `{name}`: {problem}"))
+    let problem = problem.filter(|_| waiting > 0)?;
+    Some(format!("{waiting} wait for sink `{name}`: {problem}"))
 }
 
 /// Whether what senders bring can be kept.

@@ -72,14 +72,32 @@ impl Acked {
     /// A delivery that the journal holds.
     pub fn meet(&mut self, head: &Head, body: &[u8]) {
         if let Some(headers) = &head.headers {
-            // A CloudEvent in binary mode has its name in its headers.
-            let value = |wanted: &str| {
-                let is_it = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(wanted);
-                headers.iter().find(is_it).map(|(_, value)| Cow::Borrowed(value.as_str()))
-            };
-            self.named(&Name { id: value("ce-id"), source: value("ce-source") });
+            self.attributed(headers);
         }
-        match head.framing {
+        let mut rest = body;
+        for message in &head.messages {
+            // Each is a body of its own, and they lie one behind the other.
+            let (own, behind) = rest.split_at((message.bytes as usize).min(rest.len()));
+            rest = behind;
+            self.attributed(&message.attributes);
+            self.body(Framing::Body, own);
+        }
+        if head.messages.is_empty() {
+            self.body(head.framing, body);
+        }
+    }
+
+    /// A CloudEvent in binary mode, which has its name in its headers.
+    fn attributed(&mut self, headers: &[(String, String)]) {
+        let value = |wanted: &str| {
+            let is_it = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(wanted);
+            headers.iter().find(is_it).map(|(_, value)| Cow::Borrowed(value.as_str()))
+        };
+        self.named(&Name { id: value("ce-id"), source: value("ce-source") });
+    }
+
+    fn body(&mut self, framing: Framing, body: &[u8]) {
+        match framing {
             // What a longer array was cut into lacks its opening bracket.
             Framing::Elements { .. } => self.array(&[b"[", body].concat()),
             Framing::Body if body.trim_ascii_start().starts_with(b"[") => {

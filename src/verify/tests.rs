@@ -1,7 +1,7 @@
 //! The checker against sinks whose faults are known.
 
 use super::{Acked, Checker, Expected, Found, Report};
-use crate::canonical::{Format, Framing, Mode, Origin};
+use crate::canonical::{Format, Framing, Message, Mode, Origin};
 use crate::emit::wire::sample;
 use crate::ingest::record::Head;
 use proptest::prelude::*;
@@ -296,5 +296,18 @@ fn what_was_acknowledged_is_found_however_it_was_sent() {
     let named = [("ce-id", "e-1"), ("ce-source", "a")];
     let named = named.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     assert_eq!(unmet(lines, &[(head(body, Some(named)), "")]), [2, 3, 5]);
+    // Messages of a log lie one behind the other, whatever parts them.
+    let message = |bytes, attributes: &[(&str, &str)]| Message {
+        bytes,
+        attributes: attributes.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect(),
+        ..Message::default()
+    };
+    let messages = vec![
+        message(12, &[]),
+        message(2, &[("ce-id", "e-1"), ("ce-source", "a")]),
+        message(16, &[]),
+    ];
+    let head = Head { messages, ..head(body, None) };
+    assert_eq!(unmet(lines, &[(head, "{\"id\":\"e-3\"}{}[{\"id\":\"e-4\"}]\n")]), [2]);
     assert_eq!(Acked::read("e-1\ne-1\n".as_bytes()).unwrap().count(), 2);
 }

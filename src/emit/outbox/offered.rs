@@ -161,6 +161,8 @@ impl Outbox {
             state.keep_in_memory(sequence, message);
         } else if let Err(error) = state.keep_on_disk(sequence, message) {
             return Err((state, error));
+        } else if std::mem::take(&mut state.is_disk_refusing) {
+            tracing::info!(sink = %self.name(), "what waits for the sink is kept on disk again");
         }
         state.offered_up_to = sequence;
         drop(state);
@@ -177,11 +179,10 @@ impl Outbox {
         sequence: u64,
         error: &io::Error,
     ) -> Option<MutexGuard<'a, State>> {
-        let problem = format!("what waits cannot be kept: {error}");
-        if state.problem.as_ref() != Some(&problem) {
+        if !std::mem::replace(&mut state.is_disk_refusing, true) {
             tracing::error!(sink = %self.name(), %error, "what waits for the sink cannot be kept");
         }
-        state.problem = Some(problem);
+        state.problem = Some(format!("what waits cannot be kept on disk: {error}"));
         match (state.limits.when_full, state.phase) {
             (WhenFull::DropOldest, _) => {
                 state.counts.dropped += 1;

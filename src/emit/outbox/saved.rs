@@ -39,6 +39,12 @@ impl SavedOutbox {
         self.unsynced.as_ref().map_or(Ok(()), Unsynced::sync)
     }
 
+    /// How many revisions wait.
+    pub fn waiting(&self) -> u64 {
+        let parts = self.spooled.iter().flat_map(|mark| &mark.parts);
+        self.waiting.len() as u64 + parts.map(|part| part.count).sum::<u64>()
+    }
+
     /// The incidents of which the sink was told.
     pub fn told(&self) -> &[SmolStr] {
         &self.told
@@ -85,7 +91,7 @@ impl Outbox {
         }
         if let Some(spool) = &mut state.spool {
             let missing = match saved.spooled {
-                Some(mark) => spool.resume(mark, confirmed)?,
+                Some(mark) => spool.resume(&mark, confirmed)?,
                 None => spool.clear().map(|()| 0)?,
             };
             let there = spool.count();

@@ -248,6 +248,15 @@ impl Segment {
         Ok(Frame { number: header.number, line: line.into(), bytes: header.frame_bytes() })
     }
 
+    /// How long the line is that begins there and cannot be read, if another one follows it or
+    /// the file ends with it.
+    pub(super) fn passed(&self, at: u64) -> Option<u64> {
+        let header = self.header(at, self.len).ok()?;
+        let next = at + header.frame_bytes();
+        let follows = || self.header(next, self.len).is_ok_and(|next| next.number > header.number);
+        (next == self.len || follows()).then(|| header.frame_bytes())
+    }
+
     /// What of it a crash of the machine could take, if anything.
     pub(super) fn unsynced(&self) -> Option<Unsynced> {
         if self.synced.load(Ordering::Acquire) >= self.len {

@@ -128,8 +128,9 @@ impl Emitter {
             let saved = saved.remove(outbox.name()).unwrap_or_else(empty);
             outbox.resume(saved, self.sequence, confirmed.number())?;
         }
-        for sink in saved.keys() {
-            tracing::warn!(%sink, "is configured no more; what waited for it is left out");
+        for (sink, outbox) in &saved {
+            let revisions = outbox.waiting();
+            tracing::warn!(%sink, revisions, "is configured no more; what waited for it is lost");
         }
         Ok(())
     }

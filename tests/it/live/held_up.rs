@@ -120,7 +120,7 @@ async fn a_start_ends_before_a_sink_that_is_away() {
         if disk != "0" {
             // A copy holds what waits as well.
             process.until_counted("causeway_snapshots_written_total", 1.0).await;
-            let (killed, place) = (process.killed(), tempfile::tempdir().unwrap());
+            let ((_, killed), place) = (process.drained(), tempfile::tempdir().unwrap());
             let copy = place.path().join("copy");
             let manifest = listed(&backup(&killed.path(""), &copy));
             let files = manifest["files"].as_array().unwrap().iter();

@@ -118,7 +118,7 @@ fn a_disk_that_refuses_makes_some_wait_and_costs_others_the_newest() {
     let outbox = on_disk(directory.path(), limits(1, WhenFull::DropOldest));
     offer(&outbox, 1..=3);
     assert_eq!((outbox.counts().dropped, outbox.settled()), (2, 0));
-    assert!(outbox.problem().unwrap().contains("cannot be kept"));
+    assert!(outbox.problem().unwrap().contains("cannot be kept on disk"));
     assert_eq!(drained(&outbox), [1]);
     assert_eq!(outbox.settled(), 3);
     offer(&outbox, 4..=4);
