@@ -27,8 +27,9 @@ const ROOM_MIN: u64 = 48 << 20;
 const ROOM_SHARE: u64 = 8;
 
 /// What input may become when it is worked off: an alert of 400 bytes that is an incident of its
-/// own takes 15 to 20 KB in all. So no more waits than what becomes of it has room for.
-const GROWTH: u64 = 48;
+/// own takes 15 to 20 KB in all, and as much as waits may be in each of two epochs under way. So
+/// no more waits than what becomes of all that has room for.
+const GROWTH: u64 = 144;
 
 /// What is kept for readers and for sinks has bounds of its own, and may have no more than these
 /// shares of the limit: earlier revisions, the live stream, the queue of one sink. Lines count,
@@ -140,7 +141,7 @@ mod tests {
         let mut mark = Mark { limit: 1_000, short: false };
         let answers = [700, 750, 751, 730, 701, 700, 750].map(|held| mark.at(held));
         assert_eq!(answers, [false, false, true, true, true, false, false]);
-        assert_eq!([40, 520, 2_000].map(|held| mark.room(held)), [20, 10, 0]);
+        assert_eq!([40, 520, 2_000].map(|held| mark.room(held)), [6, 3, 0]);
         let mut mark = Mark { limit: 10_000 << 20, short: false };
         assert_eq!([8_750 << 20, 8_751 << 20].map(|held| mark.at(held)), [false, true]);
     }
