@@ -20,7 +20,7 @@ use tokio::time::timeout;
 /// Bytes that are thrown away; further ones are not asked for.
 const DISCARDED_BYTES_MAX: usize = 1 << 20;
 /// How long the stream stays open behind the answer.
-const LINGER_MAX: Duration = Duration::from_secs(1);
+const LINGER_MAX: Duration = Duration::from_secs(5);
 
 /// Where a body is put that was let go of before its end.
 type Slot = Arc<Mutex<Option<Body>>>;
