@@ -35,13 +35,17 @@ impl State {
     pub(super) fn bring(&mut self) {
         while !self.is_in_memory() && !self.is_full(0) {
             let room = self.limits.messages_max.max(1) - self.queue.len();
-            self.bring_some(room.min(BROUGHT_MAX));
+            if !self.bring_some(room.min(BROUGHT_MAX)) {
+                break;
+            }
         }
     }
 
-    fn bring_some(&mut self, max: usize) {
-        let Some(spool) = &mut self.spool else { return };
+    /// Brings up to so many; whether there were any.
+    fn bring_some(&mut self, max: usize) -> bool {
+        let Some(spool) = &mut self.spool else { return false };
         let taken = spool.take(max);
+        let were_any = taken.lost > 0 || !taken.lines.is_empty();
         self.counts.failed += taken.lost;
         for (number, line) in taken.lines {
             match Message::of_line(line) {
@@ -56,6 +60,7 @@ impl State {
                 }
             }
         }
+        were_any
     }
 
     /// Drops the oldest message that is not being carried; whether there was one.
