@@ -1,9 +1,9 @@
 //! Making a copy.
 
 use super::manifest::{Manifest, listed};
-use super::{BackupError, DIRECTORIES, FILES, POSITIONS, is_empty, sync_directory};
+use super::{BackupError, DIRECTORIES, FILES, SINKS, is_empty, sync_directory};
 use crate::dlq::{self, StoreLimits};
-use crate::emit::spool;
+use crate::emit::{refused, spool};
 use crate::epoch::first_run;
 use crate::journal::{self, MARK, Reader};
 use crate::snapshot::{self, Folder};
@@ -52,7 +52,7 @@ pub fn take(data: &Path, to: &Path, created_at: String) -> Result<Manifest, Back
 
 /// Copies until nothing that was to be copied was forgotten meanwhile.
 fn copy(data: &Path, to: &Path) -> Result<Past, BackupError> {
-    let (sinks, copies) = (data.join(POSITIONS), to.join(POSITIONS));
+    let (sinks, copies) = (data.join(SINKS), to.join(SINKS));
     for _ in 0..TRIES_MAX {
         // Opened before the positions are copied, by which it could be deleted, and read after the
         // snapshots, which build on what is added meanwhile.
@@ -68,7 +68,7 @@ fn copy(data: &Path, to: &Path) -> Result<Past, BackupError> {
             for (name, file) in opened(&sinks, waits)? {
                 copy_rest(file, &copies.join(name))?;
             }
-            copy_directory(&sinks, &copies, |name| name.ends_with(".refused.ndjson"))?;
+            copy_directory(&sinks, &copies, |name| name.ends_with(refused::ENDING))?;
             copy_letters(data, to)?;
             return Ok(past);
         }

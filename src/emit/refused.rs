@@ -7,7 +7,10 @@ use super::wire::Message;
 use crate::disk::naming;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What the name of such a file ends with.
+pub const ENDING: &str = ".refused.ndjson";
 
 /// A larger file is set aside, and replaces the one that was before.
 const BYTES_MAX: u64 = 64 << 20;
@@ -20,8 +23,9 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// That of a path, made once something is refused.
-    pub fn at(path: PathBuf) -> Refused {
+    /// That of a sink in a directory, made once something is refused.
+    pub fn at(directory: &Path, sink: &str) -> Refused {
+        let path = directory.join(format!("{sink}{ENDING}"));
         Refused { path, bytes_max: BYTES_MAX, file: None }
     }
 
@@ -78,12 +82,13 @@ mod tests {
     #[test]
     fn lines_are_kept_as_they_are_within_bounds() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("sinks/pager.refused.ndjson");
+        let sinks = directory.path().join("sinks");
+        let path = sinks.join("pager.refused.ndjson");
         let lines: Vec<_> = (1..=5).map(|number| sample::message("inc-1", number)).collect();
         let keep = |refused: &mut Refused, message| refused.keep("pager", message);
-        let mut refused = Refused::at(path.clone());
+        let mut refused = Refused::at(&sinks, "pager");
         keep(&mut refused, &lines[0]);
-        let mut again = Refused { bytes_max: 1, ..Refused::at(path.clone()) };
+        let mut again = Refused { bytes_max: 1, ..Refused::at(&sinks, "pager") };
         keep(&mut again, &lines[1]);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, format!("{}\n{}\n", lines[0].line, lines[1].line));
@@ -94,6 +99,6 @@ mod tests {
         assert_eq!(fs::read_to_string(&aside).unwrap(), format!("{}\n", lines[2].line));
         fs::remove_dir_all(directory.path()).unwrap();
         fs::write(directory.path(), "a file").unwrap();
-        keep(&mut Refused::at(path), &lines[4]);
+        keep(&mut Refused::at(&sinks, "pager"), &lines[4]);
     }
 }

@@ -1,6 +1,7 @@
 //! The directory of everything that outlasts the process, used by one process at a time.
 
-use crate::backup::{POSITIONS, RESTORED, RESTORING, Restored, SUMMARY};
+use super::positions::says_told;
+use crate::backup::{RESTORED, RESTORING, Restored, SINKS, SUMMARY};
 use crate::cluster::{Membership, Shape};
 use crate::disk::write_whole;
 use crate::emit::summary::Summary;
@@ -130,7 +131,7 @@ impl DataDir {
         if is_journal(&journal).map_err(refuse(&journal))? {
             return Ok(());
         }
-        let directory = self.path.join(POSITIONS);
+        let directory = self.path.join(SINKS);
         let entries = match fs::read_dir(&directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(refuse(&directory))?,
@@ -217,13 +218,6 @@ impl DataDir {
     }
 }
 
-/// Whether a position, which begins with a number, says that any revision was told.
-fn says_told(position: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(position);
-    let number = text.split(' ').next().and_then(|word| word.parse::<u64>().ok());
-    number.is_some_and(|number| number > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,7 +258,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let data = DataDir::open(&directory.path().join("data")).unwrap();
         assert!(data.has_what_was_told().is_ok());
-        let sinks = data.path().join(POSITIONS);
+        let sinks = data.path().join(SINKS);
         fs::create_dir(&sinks).unwrap();
         fs::write(sinks.join("new.position"), "00000000000000000000 00000000000000000007 a x\n")
             .unwrap();

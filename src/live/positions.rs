@@ -4,7 +4,7 @@
 //! position means something for one journal only, and names it.
 
 use super::data_dir::{DataDir, DataDirError};
-use crate::backup::POSITIONS as DIRECTORY;
+use crate::backup::SINKS as DIRECTORY;
 use crate::disk::sync_directory;
 use crate::emit::outbox::Outbox;
 use std::fs::{self, File};
@@ -189,6 +189,14 @@ impl Position {
 fn text(Confirmed { number, since }: Confirmed, journal: &str) -> String {
     let words = format!("{number:020} {since:020} {journal}");
     format!("{words} {:016x}\n", xxh3_64(words.as_bytes()))
+}
+
+/// Whether a position, which begins with a number, says that any revision was told, also when it is
+/// damaged further on.
+pub(super) fn says_told(position: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(position);
+    let number = text.split(' ').next().and_then(|word| word.parse::<u64>().ok());
+    number.is_some_and(|number| number > 0)
 }
 
 /// What a position's file says.

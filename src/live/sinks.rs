@@ -2,7 +2,7 @@
 
 use super::data_dir::DataDir;
 use super::memory::bounded_queue;
-use crate::backup::POSITIONS;
+use crate::backup::SINKS;
 use crate::clock::SharedClock;
 use crate::emit::file::{FileCarrier, FileError, FileParams};
 #[cfg(feature = "kafka")]
@@ -88,10 +88,9 @@ impl Sinks {
             let name = sink.name.clone();
             let route = Route::new(sink.wanted.clone());
             let outbox = Outbox::new(name.clone(), route, limits_of(sink, memory));
-            let directory = data_dir.path().join(POSITIONS);
-            let spool = Spool::at(directory.clone(), &name, !journal.is_empty());
-            let refused = Refused::at(directory.join(format!("{name}.refused.ndjson")));
-            outbox.on_disk(spool, refused);
+            let directory = data_dir.path().join(SINKS);
+            let refused = Refused::at(&directory, &name);
+            outbox.on_disk(Spool::at(directory, &name, !journal.is_empty()), refused);
             sinks.outboxes.push(Arc::clone(&outbox));
             let mut confirmed = 0;
             let thread = |started: io::Result<SinkThread>| {

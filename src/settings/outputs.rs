@@ -1,51 +1,37 @@
-//! Where file sinks write: each to a file of its own, and to none of the process.
+//! Where file sinks write: to no file of the process, and each to its own, however it is spelled.
 
 use super::checker::Checker;
-use crate::backup::POSITIONS;
+use crate::backup::SINKS;
 use crate::config::Config;
 use crate::config::sink::Sink;
 use crate::{dlq, journal, snapshot};
 use std::path::{Component, Path, PathBuf};
 
 /// What the process keeps in the data directory, and nobody else may write to.
-const OWN: [&str; 4] = [journal::DIRECTORY, snapshot::DIRECTORY, POSITIONS, dlq::DIRECTORY];
+const OWN: [&str; 4] = [journal::DIRECTORY, snapshot::DIRECTORY, SINKS, dlq::DIRECTORY];
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
     let own = OWN.map(|name| (name, plain(&config.data_dir.0.join(name))));
-    let mut before: Vec<(&str, &Path, PathBuf)> = Vec::new();
     for (name, sink) in &config.sinks {
         let Sink::File(file) = sink else { continue };
         if file.path.0.as_os_str().is_empty() {
             continue;
         }
-        let (key, path) = (format!("sinks.{name}.path"), plain(&file.path.0));
+        let path = plain(&file.path.0);
         if let Some((directory, _)) = own.iter().find(|(_, own)| path.starts_with(own)) {
             let message = format!(
                 "`{}` lies in `{directory}` of `data_dir`, which is `{}` and the process's own",
                 file.path.0.display(),
                 config.data_dir.0.display()
             );
-            checker.wrong(&key, message, "name a file elsewhere");
+            checker.wrong(&format!("sinks.{name}.path"), message, "name a file elsewhere");
         }
-        // Two that are spelled alike are told of with the sinks.
-        let rival = before
-            .iter()
-            .find(|(_, spelled, resolved)| *resolved == path && *spelled != file.path.0.as_path());
-        if let Some((rival, spelled, _)) = rival {
-            let message = format!(
-                "`{}` is the file of sink `{rival}`, where it is spelled `{}`",
-                file.path.0.display(),
-                spelled.display()
-            );
-            checker.wrong(&key, message, "keep one of the two, with the conditions of both");
-        }
-        before.push((name, &file.path.0, path));
     }
 }
 
 /// A path from the root on, without detours. Links are followed as far as they lead anywhere:
 /// the directory of a sink's file may not be there yet.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut found = PathBuf::new();
     for part in path.components() {

@@ -7,7 +7,7 @@ use std::path::Path;
 fn on_disk(directory: &Path, limits: OutboxLimits) -> Arc<Outbox> {
     let outbox = outbox(limits);
     let spool = Spool::at(directory.join("sinks"), "test", true);
-    outbox.on_disk(spool, Refused::at(directory.join("test.refused.ndjson")));
+    outbox.on_disk(spool, Refused::at(directory, "test"));
     outbox
 }
 
