@@ -183,24 +183,21 @@ impl Spool {
                     taken.lines.push((number, line));
                 }
                 Err(error) => {
+                    let (bytes, lines) = match segment.passed(self.at) {
+                        Some(bytes) => (bytes, 1),
+                        None => {
+                            segment.close();
+                            segment.set_aside();
+                            (segment.len.saturating_sub(self.at), self.left)
+                        }
+                    };
                     let (sink, path) = (&self.name, segment.path.display());
-                    if let Some(bytes) = segment.passed(self.at) {
-                        tracing::error!(sink, %path, at = self.at, %error, "{LOST}");
-                        self.at += bytes;
-                        self.left -= 1;
-                        self.count -= 1;
-                        self.bytes -= bytes;
-                        taken.lost += 1;
-                        continue;
-                    }
-                    let lines = self.left;
                     tracing::error!(sink, %path, at = self.at, lines, %error, "{LOST}");
-                    self.bytes -= segment.len.saturating_sub(self.at);
-                    self.count -= self.left;
-                    taken.lost += self.left;
-                    self.left = 0;
-                    segment.close();
-                    segment.set_aside();
+                    self.at += bytes;
+                    self.left -= lines;
+                    self.count -= lines;
+                    self.bytes -= bytes;
+                    taken.lost += lines;
                 }
             }
         }
@@ -212,12 +209,8 @@ impl Spool {
 
     /// Whether something could be deleted if everything up to this number is settled for good.
     pub fn can_forget(&self, upto: u64) -> bool {
-        self.segments.front().is_some_and(|first| self.is_spent(first, upto))
-    }
-
-    fn is_spent(&self, first: &Segment, upto: u64) -> bool {
         let is_taken = self.reading > 0 || self.left == 0;
-        is_taken && first.last <= upto
+        is_taken && self.segments.front().is_some_and(|first| first.last <= upto)
     }
 
     /// Everything up to this number is settled for good: deletes what holds nothing else.

@@ -53,11 +53,10 @@ impl Summary {
         workers: usize,
         ledger: Books,
     ) -> Summary {
-        let rate = if seconds > 0.0 { ledger.received as f64 / seconds } else { 0.0 };
         Summary {
             digest: digest.to_string(),
             seconds: round(seconds, 1e6),
-            events_per_second: round(rate, 10.0),
+            events_per_second: rate(ledger.received, seconds),
             peak_rss_bytes,
             workers,
             ledger,
@@ -69,9 +68,8 @@ impl Summary {
     /// The same for a run that went on from books in which so many events were received already.
     #[must_use]
     pub fn after(self, received: u64) -> Summary {
-        let own = self.ledger.received.saturating_sub(received) as f64;
-        let rate = if self.seconds > 0.0 { own / self.seconds } else { 0.0 };
-        Summary { events_per_second: round(rate, 10.0), ..self }
+        let own = self.ledger.received.saturating_sub(received);
+        Summary { events_per_second: rate(own, self.seconds), ..self }
     }
 
     /// The same for a run whose drain was cut short.
@@ -85,6 +83,10 @@ impl Summary {
         // `round` keeps every number finite, and there are no maps: writing cannot fail.
         serde_json::to_string(self).unwrap_or_else(|error| unreachable!("summary: {error}"))
     }
+}
+
+fn rate(received: u64, seconds: f64) -> f64 {
+    round(if seconds > 0.0 { received as f64 / seconds } else { 0.0 }, 10.0)
 }
 
 fn round(value: f64, parts: f64) -> f64 {

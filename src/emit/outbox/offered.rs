@@ -49,11 +49,7 @@ impl State {
         self.counts.failed += taken.lost;
         for (number, line) in taken.lines {
             match Message::of_line(line) {
-                Ok(message) => {
-                    self.bytes += message.line.len();
-                    self.in_memory_upto = number;
-                    self.queue.push_back((number, message));
-                }
+                Ok(message) => self.keep_in_memory(number, message),
                 Err(error) => {
                     tracing::error!(number, %error, "what waited for a sink is no revision");
                     self.counts.failed += 1;
@@ -75,10 +71,10 @@ impl State {
         true
     }
 
-    fn keep_in_memory(&mut self, sequence: u64, message: &Message) {
+    pub(super) fn keep_in_memory(&mut self, number: u64, message: Message) {
         self.bytes += message.line.len();
-        self.in_memory_upto = sequence;
-        self.queue.push_back((sequence, message.clone()));
+        self.in_memory_upto = number;
+        self.queue.push_back((number, message));
     }
 
     fn keep_on_disk(&mut self, sequence: u64, message: &Message) -> io::Result<()> {
@@ -163,7 +159,7 @@ impl Outbox {
         }
         let bytes = message.line.len();
         if state.is_in_memory() && (!state.is_full(bytes) || !state.disk_has_room()) {
-            state.keep_in_memory(sequence, message);
+            state.keep_in_memory(sequence, message.clone());
         } else if let Err(error) = state.keep_on_disk(sequence, message) {
             return Err((state, error));
         } else if std::mem::take(&mut state.is_disk_refusing) {

@@ -85,9 +85,7 @@ impl Outbox {
             let message = Message::of_line(line)?;
             state.counts.offered += 1;
             state.counts.matched += 1;
-            state.bytes += message.line.len();
-            state.in_memory_upto = sequence;
-            state.queue.push_back((sequence, message));
+            state.keep_in_memory(sequence, message);
         }
         if let Some(spool) = &mut state.spool {
             let missing = match saved.spooled {
