@@ -26,7 +26,7 @@ use crate::cluster::Membership;
 use crate::{disk, dlq, journal, snapshot};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 
 /// Directory of what is known of sinks in the data directory: how far each is, what waits for it,
 /// what it refused.
@@ -140,26 +140,13 @@ impl BackupError {
 /// When the system refuses, or what is there is damaged; then nothing is left of the copy.
 pub fn take(data: &Path, to: &Path, created_at: String) -> Result<Manifest, BackupError> {
     let has_data = journal::is_journal(&data.join(journal::DIRECTORY)).is_ok_and(|is_one| is_one);
-    if has_data && resolved(to)?.starts_with(resolved(data)?) {
+    if has_data && disk::resolved(to).starts_with(disk::resolved(data)) {
         return Err(BackupError::Within { to: to.to_owned(), data: data.to_owned() });
     }
     take::take(data, to, created_at).map_err(|error| match error {
         BackupError::Damaged(text) => BackupError::Damaged(of_original(text, data, to)),
         other => other,
     })
-}
-
-/// Where a path leads, as far as it leads anywhere yet.
-fn resolved(path: &Path) -> Result<PathBuf, BackupError> {
-    let path = absolute(path).map_err(BackupError::io("find", path))?;
-    for there in path.ancestors() {
-        match there.canonicalize() {
-            Ok(found) => return Ok(found.join(path.strip_prefix(there).unwrap_or(Path::new("")))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(BackupError::io("find", there)(error)),
-        }
-    }
-    Ok(path)
 }
 
 /// What is read is the copy, which is removed then; what is damaged is what it was made of.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// Gives a file that content, whole or not at all.
 ///
@@ -32,6 +32,25 @@ pub fn naming(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
+/// A path from the root on, without detours. Links are followed as far as they lead anywhere:
+/// its end may not be there yet.
+pub fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut found = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                found.pop();
+            }
+            part => found.push(part),
+        }
+        if let Ok(there) = found.canonicalize() {
+            found = there;
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +66,14 @@ mod tests {
         sync_directory(directory.path()).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         assert!(write_whole(&directory.path().join("none/books.json"), b"").is_err());
+    }
+
+    #[test]
+    fn links_lead_to_the_same_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("real")).unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        assert_eq!(resolved(&at("link/new/i")), resolved(&at("real/new/i")));
     }
 }

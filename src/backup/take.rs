@@ -7,7 +7,6 @@ use crate::emit::{refused, spool};
 use crate::epoch::first_run;
 use crate::journal::{self, MARK, Reader};
 use crate::snapshot::{self, Folder};
-
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, File};

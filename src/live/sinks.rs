@@ -133,12 +133,7 @@ impl Sinks {
     /// not for sinks that take nothing, because they are told after the next start.
     pub(super) async fn drain(self, is_journaled: bool) {
         self.outboxes.iter().for_each(|outbox| outbox.close());
-        let outboxes = self.outboxes.clone();
-        let leaving = tokio::spawn(async move {
-            if is_journaled {
-                leave(outboxes).await;
-            }
-        });
+        let leaving = is_journaled.then(|| tokio::spawn(leave(self.outboxes.clone())));
         for task in self.tasks {
             // A panic of the task is in the log; what it had stays unsettled.
             let _ = task.await;
@@ -148,7 +143,9 @@ impl Sinks {
             threads.into_iter().for_each(SinkThread::join);
         })
         .await;
-        leaving.abort();
+        if let Some(leaving) = leaving {
+            leaving.abort();
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::checker::Checker;
 use super::kafka::{KafkaSinkSettings, check_sink};
-use super::outputs::plain;
 use crate::config::Config;
 use crate::config::sink::{Match, Sink, WebhookSink, WhenFull};
 use crate::config::units::Secret;
+use crate::disk::resolved;
 use crate::emit::matcher::{LabelMatcher, Matcher};
 use crate::emit::webhook::address::is_private;
 use crate::emit::wire::{RevisionEvent, SeverityWord};
@@ -220,7 +220,7 @@ fn unique(checker: &mut Checker<'_>, key: &str, kind: Option<&SinkKind>, others:
         (SinkKind::Stdout, Some(SinkKind::Stdout)) => true,
         // What has no path is told of already.
         (SinkKind::File { path: a, .. }, Some(SinkKind::File { path: b, .. })) => {
-            !a.as_os_str().is_empty() && !b.as_os_str().is_empty() && plain(a) == plain(b)
+            !a.as_os_str().is_empty() && !b.as_os_str().is_empty() && resolved(a) == resolved(b)
         }
         _ => false,
     });
