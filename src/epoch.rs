@@ -26,7 +26,7 @@ pub use order::{Order, Others, orders_from};
 pub use queue::Queue;
 pub use recover::{Listeners, RecoverError, Recovered, first_run, recover, recover_from};
 
-use crate::ingest::Reservation;
+use crate::ingest::{Reservation, Share};
 use crate::runtime::{EpochInput, Feeder, RuntimeError};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::Sender;
@@ -42,6 +42,21 @@ pub struct Formed {
     save: bool,
 }
 
+/// What the emitting side hears of an epoch that the engine is handed.
+#[derive(Debug)]
+pub struct Fed {
+    /// When it is.
+    pub tick: Tick,
+    /// Given back when everybody has been told what became of it.
+    pub under_way: Vec<Share>,
+}
+
+impl From<Tick> for Fed {
+    fn from(tick: Tick) -> Fed {
+        Fed { tick, under_way: Vec::new() }
+    }
+}
+
 /// Hands epochs to the engine in order until a draining one, or until nobody forms any more.
 ///
 /// `notes` tells the emitting side the tick of every epoch, before the epoch is fed.
@@ -52,7 +67,7 @@ pub fn feed(
     queue: &Queue,
     formed: Behind,
     mut feeder: Feeder,
-    notes: &Sender<Tick>,
+    notes: &Sender<Fed>,
 ) -> Result<(), RuntimeError> {
     for epoch in formed {
         if !feed_one(queue, epoch, &mut feeder, notes)? {
@@ -70,10 +85,11 @@ pub fn feed_one(
     queue: &Queue,
     formed: Formed,
     feeder: &mut Feeder,
-    notes: &Sender<Tick>,
+    notes: &Sender<Fed>,
 ) -> Result<bool, RuntimeError> {
-    let Formed { tick, input, rooms, save } = formed;
-    notes.send(tick).map_err(|_| RuntimeError::Stopped)?;
+    let Formed { tick, input, mut rooms, save } = formed;
+    let under_way = rooms.iter_mut().filter_map(Reservation::until_told).collect();
+    notes.send(Fed { tick, under_way }).map_err(|_| RuntimeError::Stopped)?;
     // Waits while two epochs are under way; what arrives meanwhile are the next ones.
     if save {
         feeder.submit_and_save(tick, input)?;

@@ -22,6 +22,7 @@ pub mod reception;
 pub mod receptions;
 mod decoders;
 pub mod durable;
+mod reservation;
 pub mod record;
 pub mod reached;
 pub mod http;
@@ -34,11 +35,11 @@ use crate::dlq::Refusal;
 use causeway_dataflows::model::SourceIndex;
 use reception::Receipt;
 use record::Record;
-use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
 pub use durable::Durable;
+pub use reservation::{Reservation, Share};
 
 /// What one request or one chunk of a file became.
 #[derive(Debug)]
@@ -83,28 +84,6 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// When there is no room now.
     fn submit(&self, batch: Submission) -> Result<Durable, Busy>;
-}
-
-/// Room in a queue, given back when dropped.
-#[derive(Default)]
-pub struct Reservation(Option<Box<dyn Any + Send>>);
-
-impl Reservation {
-    /// No room, none needed.
-    pub fn none() -> Self {
-        Reservation(None)
-    }
-
-    /// Room that `guard` gives back when it is dropped.
-    pub fn held(guard: impl Any + Send) -> Self {
-        Reservation(Some(Box::new(guard)))
-    }
-}
-
-impl fmt::Debug for Reservation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Reservation(held)" } else { "Reservation(none)" })
-    }
 }
 
 /// There is no room now.

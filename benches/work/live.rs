@@ -7,7 +7,7 @@ use super::ndjson::toggle;
 use crate::harness::RowDigest;
 use causeway::canonical::{Format, Framing, Origin};
 use causeway::clock::{ManualClock, SharedClock, WallClock};
-use causeway::epoch::{AheadLimits, Continued, Keeping, Queue, Run, ahead, feed};
+use causeway::epoch::{AheadLimits, Continued, Fed, Keeping, Queue, Run, ahead, feed};
 use causeway::ingest::Intake;
 use causeway::ingest::chunk::Chunk;
 use causeway::ingest::reception::{Reception, Surroundings};
@@ -83,7 +83,7 @@ impl Live {
         // What an epoch takes is measured as in the process.
         let wall: SharedClock = Arc::new(WallClock);
         let (next, formed) = ahead(AheadLimits::default(), &wall);
-        let (notes, ticks) = unbounded();
+        let (notes, fed) = unbounded();
         let waiting = Arc::clone(&queue);
         let keeper = std::thread::spawn(move || {
             let keeping = Keeping { queue: waiting, journal, letters: None, clock: shared, next };
@@ -96,7 +96,7 @@ impl Live {
         let answered = books.clone();
         let answers = std::thread::spawn(move || {
             let mut answers = Answers::default();
-            while let (Some(output), Ok(tick)) = (collector.next_epoch(), ticks.recv()) {
+            while let (Some(output), Ok(Fed { tick, .. })) = (collector.next_epoch(), fed.recv()) {
                 for (row, _) in &output.rows {
                     toggle(&mut answers.alerts, &row.alert);
                 }

@@ -31,8 +31,10 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+mod batch;
 mod transaction;
 
+use batch::{BATCH_SIZE, BatchLimit};
 pub use transaction::TransactionCarrier;
 
 /// What the value is.
@@ -53,6 +55,7 @@ pub struct KafkaCarrier {
     settings: KafkaSinkSettings,
     producer: ThreadedProducer<Context>,
     reports: Receiver<Report>,
+    batch: BatchLimit,
     /// The messages at the front of the outbox, as far as they were seen.
     sent: VecDeque<Sent>,
     /// The number of the first of those.
@@ -91,12 +94,14 @@ impl KafkaCarrier {
     /// # Errors
     /// When a setting cannot be used, or a certificate cannot be read.
     pub fn new(name: &SmolStr, settings: &KafkaSinkSettings) -> KafkaResult<KafkaCarrier> {
-        let (producer, reports) = producer(name, &settings.client)?;
+        let batch = BatchLimit::of(settings);
+        let (producer, reports) = producer(name, &settings.client, batch.bytes)?;
         Ok(KafkaCarrier {
             name: name.clone(),
             settings: settings.clone(),
             producer,
             reports,
+            batch,
             sent: VecDeque::new(),
             first: 0,
         })
@@ -160,8 +165,13 @@ impl KafkaCarrier {
     fn renew(&mut self) -> Result<(), CarryError> {
         let Some((code, reason)) = self.producer.client().fatal_error() else { return Ok(()) };
         tracing::error!(sink = %self.name, %code, reason, "Kafka's client is begun anew");
+        self.begin_anew()
+    }
+
+    /// Another client sends what has not been delivered.
+    fn begin_anew(&mut self) -> Result<(), CarryError> {
         let (producer, reports) =
-            producer(&self.name, &self.settings.client).map_err(|error| later(&error))?;
+            producer(&self.name, &self.settings.client, self.batch.bytes).map_err(|e| later(&e))?;
         (self.producer, self.reports) = (producer, reports);
         for sent in &mut self.sent {
             if !matches!(sent.state, State::Delivered) {
@@ -169,6 +179,23 @@ impl KafkaCarrier {
             }
         }
         Ok(())
+    }
+
+    /// What became of the first message that was not delivered, if that is known.
+    fn failed(&mut self, line: &str) -> Option<CarryError> {
+        let Some(Sent { state: state @ State::Failed(_), .. }) = self.sent.front_mut() else {
+            return None;
+        };
+        let State::Failed(error) = std::mem::replace(state, State::Waiting) else { return None };
+        if !is_refusal(&error) {
+            return Some(later(&error));
+        }
+        if is_too_large(&error) && self.batch.doubt(line.len(), &self.name, &self.settings) {
+            // It was in a batch that the topic does not take.
+            return Some(self.begin_anew().err().unwrap_or_else(|| later(&error)));
+        }
+        self.settle();
+        Some(CarryError::Refused(io::Error::other(error.to_string())))
     }
 
     /// Why nothing moves, if the client has said so.
@@ -181,7 +208,9 @@ impl KafkaCarrier {
 
 impl Carrier for KafkaCarrier {
     fn carry(&mut self, messages: &[Message]) -> Carried {
-        if let Err(error) = self.renew() {
+        let smaller = self.batch.find_out(&self.name, &self.settings);
+        let renewed = if smaller { self.begin_anew() } else { self.renew() };
+        if let Err(error) = renewed {
             return Carried { done: 0, error: Some(error) };
         }
         for message in messages.iter().skip(self.sent.len()) {
@@ -197,20 +226,11 @@ impl Carrier for KafkaCarrier {
             self.settle();
             done += 1;
         }
-        let error = match self.sent.front_mut() {
-            Some(Sent { state: State::Failed(error), .. }) if is_refusal(error) => {
-                let error = CarryError::Refused(io::Error::other(error.to_string()));
-                self.settle();
-                Some(error)
+        let error = match messages.get(done) {
+            Some(first) => {
+                self.failed(&first.line).or_else(|| self.problem().filter(|_| done == 0))
             }
-            Some(Sent { state: state @ State::Failed(_), .. }) => {
-                let State::Failed(error) = std::mem::replace(state, State::Waiting) else {
-                    unreachable!("it was matched as failed");
-                };
-                Some(later(&error))
-            }
-            Some(_) if done == 0 => self.problem(),
-            _ => None,
+            None => None,
         };
         Carried { done, error }
     }
@@ -223,14 +243,15 @@ impl Carrier for KafkaCarrier {
 /// Whether the brokers will never take the message.
 fn is_refusal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
-    let refusals = [
-        Code::MessageSizeTooLarge,
-        Code::InvalidMessageSize,
-        Code::MessageBatchTooLarge,
-        Code::InvalidMessage,
-        Code::InvalidRecord,
-    ];
-    error.rdkafka_error_code().is_some_and(|code| refusals.contains(&code))
+    let refusals = [Code::InvalidMessageSize, Code::InvalidMessage, Code::InvalidRecord];
+    is_too_large(error) || error.rdkafka_error_code().is_some_and(|code| refusals.contains(&code))
+}
+
+/// Whether it or the batch that it was in is larger than they take.
+fn is_too_large(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let too_large = [Code::MessageSizeTooLarge, Code::MessageBatchTooLarge];
+    error.rdkafka_error_code().is_some_and(|code| too_large.contains(&code))
 }
 
 fn later(error: &KafkaError) -> CarryError {
@@ -247,12 +268,14 @@ fn headers(message: &Message) -> OwnedHeaders {
 fn producer(
     name: &SmolStr,
     cluster: &KafkaClient,
+    batch_bytes: usize,
 ) -> KafkaResult<(ThreadedProducer<Context>, Receiver<Report>)> {
     let (reports, received) = unbounded();
     let context = Context { name: name.clone(), reports, problem: Arc::default() };
     let mut config = producer_config(cluster);
     // For ever: who gives a message up after a time can no longer keep the order.
     config.set("message.timeout.ms", "0");
+    config.set(BATCH_SIZE, batch_bytes.to_string());
     Ok((config.create_with_context(context)?, received))
 }
 

@@ -9,6 +9,7 @@
 mod claims;
 mod saved;
 mod track;
+mod unannounced;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use track::Track;
+use unannounced::Unannounced;
 
 pub use saved::{LedgerState, SavedLedger};
 
@@ -63,6 +65,7 @@ pub struct Ledger {
     counts: Table<AlertKey, AlertCount>,
     /// Tracks that have something to say, by when.
     due: BTreeSet<(Seconds, IncidentKey)>,
+    unannounced: Unannounced,
     /// Revisions told so far.
     pub told: u64,
     /// The same when the snapshot under way began.
@@ -78,6 +81,7 @@ impl Ledger {
             homes: BTreeMap::new(),
             counts: Table::default(),
             due: BTreeSet::new(),
+            unannounced: Unannounced::default(),
             told: 0,
             told_then: 0,
         }
@@ -86,6 +90,11 @@ impl Ledger {
     /// When the next revision is due, if the inputs stay as they are.
     pub fn next_due(&self) -> Option<Seconds> {
         self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Alerts of incidents of which nobody has heard yet.
+    pub fn unannounced(&self) -> usize {
+        self.unannounced.alerts()
     }
 
     /// The exact count of an alert, if it has been published.
@@ -106,11 +115,41 @@ impl Ledger {
     /// Applies an epoch; returns the revisions to send, in order.
     pub fn apply(&mut self, output: &EpochOutput, tick: Tick) -> Vec<Message> {
         let mut told = Vec::new();
-        self.take_counts(output, tick.now);
-        let before = self.identify(output, tick.now);
-        self.settle_claims(before, output, tick.now, &mut told);
+        let ended = self.take_in(output, tick.now);
+        self.tell(ended, output, tick, |message| told.push(message));
+        told
+    }
+
+    /// Takes an epoch in without a word; what it ended is told by [`Ledger::tell`].
+    pub fn take_in(&mut self, output: &EpochOutput, now: Seconds) -> Vec<Ended> {
+        self.take_counts(output, now);
+        let before = self.identify(output, now);
+        let ended = self.settle_claims(before, output, now);
+        for (incident, _) in &output.incidents {
+            self.unannounced.note(incident.key, self.tracks.get(&incident.key));
+        }
+        ended
+    }
+
+    /// Tells what an epoch that was taken in makes due, one revision after another in order:
+    /// when everything changes at once, all of it need not be in memory twice.
+    pub fn tell(
+        &mut self,
+        ended: Vec<Ended>,
+        output: &EpochOutput,
+        tick: Tick,
+        mut tell: impl FnMut(Message),
+    ) {
+        let mut told = 0;
+        let mut tell = |message| {
+            told += 1;
+            tell(message);
+        };
+        for end in ended {
+            end.close(tick.now).into_iter().for_each(&mut tell);
+        }
         for key in &output.sealed {
-            self.seal(*key, tick.now, &mut told);
+            self.seal(*key, tick.now).into_iter().for_each(&mut tell);
         }
         let upto = if tick.drain { Seconds::MAX } else { tick.now };
         while let Some((at, key)) = self.due.first().copied() {
@@ -118,9 +157,14 @@ impl Ledger {
                 break;
             }
             self.due.pop_first();
-            self.speak(key, tick.now, &mut told);
+            self.speak(key, tick.now).into_iter().for_each(&mut tell);
         }
-        // A count goes when its alert goes; a replaced row keeps it.
+        self.told += told;
+        self.forget_counts(output);
+    }
+
+    /// A count goes when its alert goes; a replaced row keeps it.
+    fn forget_counts(&mut self, output: &EpochOutput) {
         let stays: BTreeSet<AlertKey> =
             output.rows.iter().filter(|(_, diff)| *diff > 0).map(|(r, _)| r.alert.key).collect();
         for (row, _) in output.rows.iter().filter(|(_, diff)| *diff < 0) {
@@ -128,8 +172,6 @@ impl Ledger {
                 self.counts.remove(&row.alert.key);
             }
         }
-        self.told += told.len() as u64;
-        told
     }
 
     /// Counts reach a revision when it is next told; a last count of a closed alert makes one due.
@@ -195,8 +237,8 @@ impl Ledger {
         claimants: Vec<claims::Claimant>,
         output: &EpochOutput,
         now: Seconds,
-        told: &mut Vec<Message>,
-    ) {
+    ) -> Vec<Ended> {
+        let mut ended = Vec::new();
         let decided = claims::decide(claimants, &self.homes);
         for (key, winner) in decided.winners {
             let Some(slot) = self.tracks.get_mut(&key) else { continue };
@@ -215,10 +257,11 @@ impl Ledger {
                 winner.note_change(now, true);
             }
             let lineage = Lineage { merged_into: into_id, ..Lineage::default() };
-            close(track, RevisionEvent::Merged, lineage, now, told);
+            ended.push(Ended { track, event: RevisionEvent::Merged, lineage });
         }
         for track in decided.homeless {
-            close(track, RevisionEvent::Withdrawn, Lineage::default(), now, told);
+            let lineage = Lineage::default();
+            ended.push(Ended { track, event: RevisionEvent::Withdrawn, lineage });
         }
         let fresh: Vec<IncidentKey> = output
             .incidents
@@ -234,28 +277,31 @@ impl Ledger {
             }
             self.due.extend(track.schedule(key, &self.emission, now));
         }
+        ended
     }
 
     /// The incident left the horizon: its last word is told if it has not been, then it is
     /// let go of. That is no withdrawal.
-    fn seal(&mut self, key: IncidentKey, now: Seconds, told: &mut Vec<Message>) {
+    fn seal(&mut self, key: IncidentKey, now: Seconds) -> Option<Message> {
         if let Some(track) = self.tracks.get(&key) {
             self.due.remove(&(track.scheduled, key));
         }
-        self.speak(key, now, told);
+        let last = self.speak(key, now);
+        self.unannounced.note(key, None);
         if let Some(track) = self.tracks.remove(&key) {
             for member in track.now.iter().flat_map(|incident| &incident.members) {
                 self.homes.remove(&member.key);
             }
         }
+        last
     }
 
-    /// Sends the next revision of an incident, if it has something new to say.
-    fn speak(&mut self, key: IncidentKey, now: Seconds, told: &mut Vec<Message>) {
-        let Some(track) = self.tracks.get_mut(&key) else { return };
-        let Some(incident) = track.now.clone() else { return };
+    /// The next revision of an incident, if it has something new to say.
+    fn speak(&mut self, key: IncidentKey, now: Seconds) -> Option<Message> {
+        let track = self.tracks.get_mut(&key)?;
+        let incident = track.now.clone()?;
         if !track.dirty {
-            return;
+            return None;
         }
         track.dirty = false;
         track.scheduled = Seconds::MAX;
@@ -274,11 +320,13 @@ impl Ledger {
         if event == RevisionEvent::Updated
             && track.last.as_deref().is_some_and(|last| last.says_the_same(&revision))
         {
-            return;
+            return None;
         }
         track.revision += 1;
-        track.sent(now, &incident, Arc::new(revision));
-        told.extend(track.last.clone().map(Message::new));
+        let revision = Arc::new(revision);
+        track.sent(now, &incident, Arc::clone(&revision));
+        self.unannounced.note(key, Some(track));
+        Some(Message::new(revision))
     }
 
     /// The standing incidents as they would be told now, in order of key.
@@ -295,16 +343,18 @@ fn whole_seconds(period: Duration) -> Seconds {
     Seconds::try_from(whole).unwrap_or(Seconds::MAX / 4).min(Seconds::MAX / 4)
 }
 
-/// Ends an id that people have heard of.
-fn close(
+/// An id that stands for nothing any more.
+pub struct Ended {
     track: Track,
     event: RevisionEvent,
     lineage: Lineage,
-    now: Seconds,
-    told: &mut Vec<Message>,
-) {
-    if let Some(last) = &track.last {
-        let revision = convert::closing(last, event, Time::from_seconds(now), lineage);
-        told.push(Message::new(revision));
+}
+
+impl Ended {
+    /// The last revision of an id that people have heard of.
+    fn close(self, now: Seconds) -> Option<Message> {
+        let last = self.track.last?;
+        let revision = convert::closing(&last, self.event, Time::from_seconds(now), self.lineage);
+        Some(Message::new(revision))
     }
 }

@@ -1,6 +1,6 @@
 //! What waits between sources and engine, bounded.
 
-use crate::ingest::{Busy, BusyReason, Durable, Intake, Reservation, Submission};
+use crate::ingest::{Busy, BusyReason, Durable, Intake, Reservation, Share, Submission};
 use crate::telemetry::EngineBooks;
 use causeway_dataflows::model::ContextEvent;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,29 +44,19 @@ impl Waiting {
 pub struct Queue {
     waiting: Mutex<Waiting>,
     wake: Condvar,
+    /// What the engine does not have yet.
     bytes: Arc<AtomicUsize>,
     bytes_max: AtomicUsize,
+    /// What not everybody has been told of yet, which is in memory in one form or another.
+    under_way: Arc<AtomicUsize>,
+    under_way_max: AtomicUsize,
     books: EngineBooks,
     /// Submissions that are on disk; `None` when none are kept there.
     durable: Option<watch::Sender<u64>>,
     /// The disk has no room: nothing is taken until it has.
-    /// The same, as far as memory allows.
-    room: AtomicUsize,
     full: AtomicBool,
     /// The process holds about as much memory as it may.
     short: AtomicBool,
-}
-
-/// Gives room back when the submission is through.
-struct Room {
-    bytes: Arc<AtomicUsize>,
-    taken: usize,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.bytes.fetch_sub(self.taken, Ordering::AcqRel);
-    }
 }
 
 impl Queue {
@@ -78,9 +68,10 @@ impl Queue {
             wake: Condvar::new(),
             bytes: books.queue_bytes(),
             bytes_max: AtomicUsize::new(bytes_max),
+            under_way: Arc::default(),
+            under_way_max: AtomicUsize::new(usize::MAX),
             books,
             durable: journaled.then(|| watch::Sender::new(0)),
-            room: AtomicUsize::new(usize::MAX),
             full: AtomicBool::new(false),
             short: AtomicBool::new(false),
         })
@@ -129,7 +120,7 @@ impl Queue {
         true
     }
 
-    /// Bytes that wait or are under way.
+    /// Bytes that the engine does not have yet.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Acquire)
     }
@@ -152,9 +143,9 @@ impl Queue {
         self.full.load(Ordering::Acquire)
     }
 
-    /// Holds at most so much while memory is what it is; never less than one batch.
+    /// Has at most so much under way while memory is what it is; never less than one batch.
     pub fn set_room(&self, bytes: usize) {
-        self.room.store(bytes, Ordering::Release);
+        self.under_way_max.store(bytes, Ordering::Release);
     }
 
     /// Whether there is hardly any memory left.
@@ -226,15 +217,16 @@ impl Intake for Queue {
         if self.short.load(Ordering::Acquire) {
             return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Memory });
         }
-        let before = self.bytes.fetch_add(bytes, Ordering::AcqRel);
-        // One batch always fits an empty queue, however large: it has been read already.
-        let most = self.bytes_max.load(Ordering::Acquire).min(self.room.load(Ordering::Acquire));
-        if before > 0 && before + bytes > most {
-            self.bytes.fetch_sub(bytes, Ordering::AcqRel);
-            return Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Full });
+        // One batch always fits where nothing is, however large: it has been read already.
+        let fits = |before: usize, most: &AtomicUsize| {
+            before == 0 || before + bytes <= most.load(Ordering::Acquire)
+        };
+        let (waiting, waits) = Share::take(&self.bytes, bytes);
+        let (under_way, are) = Share::take(&self.under_way, bytes);
+        if fits(waits, &self.bytes_max) && fits(are, &self.under_way_max) {
+            return Ok(Reservation::held(waiting, under_way));
         }
-        let room = Room { bytes: self.bytes.clone(), taken: bytes };
-        Ok(Reservation::held(room))
+        Err(Busy { retry_after: RETRY_AFTER, reason: BusyReason::Full })
     }
 
     fn keeps_records(&self) -> bool {

@@ -9,6 +9,7 @@
 //! One thread. It waits when a sink that must not lose anything is full, and with it the
 //! engine waits, and the senders once the queue is full.
 
+mod outlets;
 mod saved;
 
 use super::cluster::Listing;
@@ -17,7 +18,8 @@ use crate::emit::ledger::Ledger;
 use crate::emit::outbox::Outbox;
 use crate::emit::standing::{Standing, Tally};
 use crate::emit::store::Store;
-use crate::emit::wire::{Home, Message, Time, alert_row};
+use crate::emit::wire::{Home, Time, alert_row};
+use crate::epoch::Fed;
 use crate::runtime::{Collector, EpochOutput};
 use crate::snapshot::writer::Part;
 use crate::telemetry::EngineBooks;
@@ -25,6 +27,7 @@ use crate::telemetry::engine::Shown;
 use causeway_dataflows::model::{AlertKey, AlertRow, Disposition, Seconds, Status};
 use causeway_dataflows::ops::epochs::Tick;
 use crossbeam_channel::{Receiver, Sender};
+use outlets::Outlets;
 use saved::Saving;
 use smol_str::ToSmolStr;
 use std::collections::BTreeSet;
@@ -55,14 +58,9 @@ impl Kept {
 /// What the emitting side works with.
 pub(super) struct Emitter {
     ledger: Ledger,
-    store: Store,
-    outboxes: Vec<(Arc<Outbox>, Confirmed)>,
-    /// Epochs that were answered, which is the number of the next one in the journal.
-    answered: u64,
-    books: EngineBooks,
+    outlets: Outlets,
     kept: Kept,
     shown: Shown,
-    sequence: u64,
     pruned: Seconds,
     /// Where what is remembered goes when a snapshot is wanted.
     parts: Option<Sender<Part>>,
@@ -84,13 +82,9 @@ impl Emitter {
     ) -> Self {
         Emitter {
             ledger,
-            store,
-            outboxes,
-            answered: 0,
-            books,
+            outlets: Outlets::new(store, outboxes, books),
             kept: Kept(Arc::new(Mutex::new((Standing::new(horizon), Tally::default())))),
             shown: Shown::default(),
-            sequence: 0,
             pruned: Seconds::MIN,
             parts,
             saving: None,
@@ -104,14 +98,15 @@ impl Emitter {
     }
 
     /// Runs until the engine has answered its last epoch; returns the books of everything.
-    pub(super) fn run(mut self, mut collector: Collector, ticks: &Receiver<Tick>) -> Tally {
+    pub(super) fn run(mut self, mut collector: Collector, fed: &Receiver<Fed>) -> Tally {
         while let Some(output) = self.next(&mut collector) {
-            // The tick of an epoch is sent before the epoch is.
-            let Ok(tick) = ticks.recv() else { break };
+            // It is sent before the epoch is.
+            let Ok(Fed { tick, under_way }) = fed.recv() else { break };
             self.apply(&output, tick);
             if output.is_cut {
                 self.begin_saving(output.epoch, tick.now);
             }
+            drop((output, under_way));
             while let Some((epoch, engine)) = collector.saved() {
                 self.hand_on(Part::Engine { epoch, engine: Box::new(engine) });
             }
@@ -139,7 +134,7 @@ impl Emitter {
     }
 
     fn apply(&mut self, output: &EpochOutput, tick: Tick) {
-        let told = self.ledger.apply(output, tick);
+        let ended = self.ledger.take_in(output, tick.now);
         self.count(output);
         {
             // Let go before sinks are told, which may take any time.
@@ -149,41 +144,24 @@ impl Emitter {
             self.show_alerts(standing, output, &taken_back);
             self.shown.incidents = standing.incidents.len() as u64;
         }
-        for message in told {
-            self.tell(&message);
-        }
+        let Emitter { ledger, outlets, .. } = self;
+        ledger.tell(ended, output, tick, |message| outlets.tell(&message));
         if self.pruned < tick.now {
             self.pruned = tick.now;
-            self.store.prune(Time::from_seconds(tick.now));
+            self.outlets.store.prune(Time::from_seconds(tick.now));
         }
-        self.answered += 1;
-        self.books.done(tick.now, self.shown);
-        self.books.watched(&output.watched);
+        self.shown.unannounced = self.ledger.unannounced() as u64;
+        self.outlets.answered += 1;
+        self.outlets.books.done(tick.now, self.shown);
+        self.outlets.books.watched(&output.watched);
         self.listing.hear_all(output.discovered.iter().cloned());
-    }
-
-    fn tell(&mut self, message: &Message) {
-        self.sequence += 1;
-        self.books.told(message.revision.event);
-        self.store.publish(message);
-        for row in &message.revision.alerts {
-            let home = Home::Incident(message.revision.incident_id.clone());
-            self.store.put_alert(crate::emit::wire::AlertRow { incident_id: home, ..row.clone() });
-        }
-        for (outbox, confirmed) in &self.outboxes {
-            if confirmed.holds(self.sequence, self.answered) {
-                outbox.restore(self.sequence, &message.revision);
-            } else {
-                outbox.offer(self.sequence, message);
-            }
-        }
     }
 
     /// Rows that changed, for readers; members of an incident that nobody has heard of yet
     /// are shown without it.
     fn show_alerts(&self, standing: &Standing, output: &EpochOutput, taken_back: &[AlertKey]) {
         for key in taken_back {
-            self.store.remove_alert(&key.to_smolstr());
+            self.outlets.store.remove_alert(&key.to_smolstr());
         }
         let changed = output.rows.iter().filter(|(_, diff)| *diff > 0);
         let keys: BTreeSet<AlertKey> = changed
@@ -197,7 +175,7 @@ impl Emitter {
                 Disposition::Suppressed(_) | Disposition::Standalone => None,
             };
             let home = home.map_or(Home::None, Home::Incident);
-            self.store.put_alert(alert_row(row, home, standing.counts.get(&key).copied()));
+            self.outlets.store.put_alert(alert_row(row, home, standing.counts.get(&key).copied()));
         }
     }
 

@@ -10,6 +10,7 @@ use crate::emit::outbox::OutboxLimits;
 use crate::emit::store::StoreLimits;
 use crate::epoch::Queue;
 use crate::settings::Settings;
+use crate::telemetry::EngineBooks;
 use crate::telemetry::memory::{MemoryBooks, limit_of_group};
 use crate::telemetry::process::resident_bytes;
 use std::sync::Arc;
@@ -26,10 +27,13 @@ const ROOM_MIN: u64 = 48 << 20;
 /// held beside it, and what comes within a look or two has to fit as well.
 const ROOM_SHARE: u64 = 8;
 
-/// What input may become when it is worked off: an alert of 400 bytes that is an incident of its
-/// own takes 15 to 20 KB in all, and as much as waits may be in each of two epochs under way. So
-/// no more waits than what becomes of all that has room for.
-const GROWTH: u64 = 144;
+/// What input may become until everybody has been told: an alert of 400 bytes that is an incident
+/// of its own takes 18 KB in all, and half as much again for a while. So no more is under way than
+/// what becomes of it has room for below the mark.
+const GROWTH: u64 = 64;
+
+/// What an alert takes more once its incident is announced: its part of a revision and of the line.
+const ANNOUNCED: u64 = 6 << 10;
 
 /// What is kept for readers and for sinks has bounds of its own, and may have no more than these
 /// shares of the limit: earlier revisions, the live stream, the queue of one sink. Lines count,
@@ -74,15 +78,19 @@ struct Mark {
 impl Mark {
     /// Whether it is short when so many bytes are held.
     fn at(&mut self, held: u64) -> bool {
-        let room = (self.limit / ROOM_SHARE).max(ROOM_MIN.min(self.limit / 4));
         let way = if self.short { self.limit / 20 } else { 0 };
-        self.short = held > self.limit - room - way;
+        self.short = held > self.bytes() - way;
         self.short
     }
 
-    /// How much input may wait when so many bytes are held.
+    /// How much may be held before anything is short.
+    fn bytes(self) -> u64 {
+        self.limit - (self.limit / ROOM_SHARE).max(ROOM_MIN.min(self.limit / 4))
+    }
+
+    /// How much input may be under way when so many bytes are held.
     fn room(self, held: u64) -> usize {
-        least(usize::MAX, self.limit.saturating_sub(held) / GROWTH)
+        least(usize::MAX, self.bytes().saturating_sub(held) / GROWTH)
     }
 }
 
@@ -91,16 +99,22 @@ pub(super) fn limit(settings: &Settings, core: &Core) -> Result<(), LiveError> {
     let Some(limit) = limit_of(settings) else { return Ok(()) };
     let books = MemoryBooks::new(limit);
     core.metrics.add(Box::new(books.clone()));
-    watch(&core.queue, limit, books)
+    watch(&core.queue, core.engine.clone(), limit, books)
 }
 
 /// Watches until the queue is gone.
-fn watch(queue: &Arc<Queue>, limit: u64, books: MemoryBooks) -> Result<(), LiveError> {
+fn watch(
+    queue: &Arc<Queue>,
+    engine: EngineBooks,
+    limit: u64,
+    books: MemoryBooks,
+) -> Result<(), LiveError> {
     let queue = Arc::downgrade(queue);
     let mut mark = Mark { limit, short: false };
     std::thread::Builder::new().name("memory".to_owned()).spawn(move || {
         while let Some(queue) = queue.upgrade() {
-            let held = resident_bytes().unwrap_or(0);
+            let resident = resident_bytes().unwrap_or(0);
+            let held = resident + ANNOUNCED * engine.unannounced();
             let was = mark.short;
             let short = mark.at(held);
             queue.set_room(mark.room(held));
@@ -108,9 +122,9 @@ fn watch(queue: &Arc<Queue>, limit: u64, books: MemoryBooks) -> Result<(), LiveE
                 queue.set_short(short);
                 books.set_short(short);
                 if short {
-                    tracing::warn!(held, limit, "memory is short: sources wait");
+                    tracing::warn!(resident, limit, "memory is short: sources wait");
                 } else {
-                    tracing::info!(held, limit, "there is memory again");
+                    tracing::info!(resident, limit, "there is memory again");
                 }
             }
             drop(queue);
@@ -141,7 +155,7 @@ mod tests {
         let mut mark = Mark { limit: 1_000, short: false };
         let answers = [700, 750, 751, 730, 701, 700, 750].map(|held| mark.at(held));
         assert_eq!(answers, [false, false, true, true, true, false, false]);
-        assert_eq!([40, 520, 2_000].map(|held| mark.room(held)), [6, 3, 0]);
+        assert_eq!([40, 520, 750, 2_000].map(|held| mark.room(held)), [11, 3, 0, 0]);
         let mut mark = Mark { limit: 10_000 << 20, short: false };
         assert_eq!([8_750 << 20, 8_751 << 20].map(|held| mark.at(held)), [false, true]);
     }

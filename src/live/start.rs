@@ -20,7 +20,7 @@ use crate::emit::ledger::{Emission, Ledger};
 use crate::emit::outbox::{Outbox, SinkBooks};
 use crate::emit::standing::Tally;
 use crate::emit::store::{Store, StoreLimits};
-use crate::epoch::{self, AheadLimits, Keeping, Order, Queue, feed};
+use crate::epoch::{self, AheadLimits, Fed, Keeping, Order, Queue, feed};
 use crate::ingest::Intake;
 use crate::ingest::http::{Http, routes};
 use crate::ingest::reception::{Held, Reception, Surroundings};
@@ -34,7 +34,6 @@ use crate::telemetry::snapshots::SnapshotBooks;
 use crate::telemetry::{EngineBooks, Metrics, ReloadBooks};
 use axum::Router;
 use causeway_dataflows::model::{ContextEvent, Seconds};
-use causeway_dataflows::ops::epochs::Tick;
 use causeway_dataflows::ops::tap::Tap;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use smol_str::SmolStr;
@@ -124,7 +123,7 @@ impl Core {
 /// Workers and the emitting thread; who feeds them comes later.
 pub(super) struct Engine {
     pub(super) feeder: Feeder,
-    pub(super) notes: Sender<Tick>,
+    pub(super) notes: Sender<Fed>,
     pub(super) emitter: JoinHandle<Tally>,
     pub(super) kept: Kept,
 }
@@ -277,7 +276,7 @@ fn named(name: &str) -> std::thread::Builder {
 pub(super) fn feeding(
     core: &mut Core,
     clock: &SharedClock,
-    (feeder, notes): (Feeder, Sender<Tick>),
+    (feeder, notes): (Feeder, Sender<Fed>),
     (journal, last): (Option<epoch::Continued>, Option<Seconds>),
     orders: Option<Receiver<Order>>,
 ) -> Result<JoinHandle<Result<(), RuntimeError>>, LiveError> {

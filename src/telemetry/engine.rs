@@ -12,6 +12,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+const UNANNOUNCED: &str = "Alerts of incidents that are not announced yet";
+
 /// Numbers that the feeding and the emitting side keep; cloning shares them.
 #[derive(Clone, Default)]
 pub struct EngineBooks(Arc<Inner>);
@@ -29,6 +31,7 @@ struct Inner {
     standalone: AtomicU64,
     in_incidents: AtomicU64,
     incidents: AtomicU64,
+    unannounced: AtomicU64,
     watches: AtomicI64,
     unread: [AtomicU64; Unread::ALL.len()],
     /// Of SLOs, parts per million.
@@ -49,6 +52,8 @@ pub struct Shown {
     pub incidents: u64,
     /// Those alerts, of whatever kind, that fire.
     pub firing: u64,
+    /// Those whose incident nobody has heard of yet.
+    pub unannounced: u64,
 }
 
 impl EngineBooks {
@@ -83,6 +88,7 @@ impl EngineBooks {
         inner.in_incidents.store(shown.in_incidents, Ordering::Relaxed);
         inner.incidents.store(shown.incidents, Ordering::Relaxed);
         inner.firing.store(shown.firing, Ordering::Relaxed);
+        inner.unannounced.store(shown.unannounced, Ordering::Relaxed);
     }
 
     /// Detection was through with an epoch.
@@ -114,6 +120,11 @@ impl EngineBooks {
     /// Epochs answered so far.
     pub fn answered(&self) -> u64 {
         self.0.epochs_done.load(Ordering::Relaxed)
+    }
+
+    /// Alerts whose incident nobody has heard of yet.
+    pub fn unannounced(&self) -> u64 {
+        self.0.unannounced.load(Ordering::Relaxed)
     }
 
     /// Epochs formed and not answered yet.
@@ -151,6 +162,7 @@ impl Collector for EngineBooks {
             ("queue", "Input that the engine has not taken yet", bytes, queue),
             ("disk_full", "1 while the disk has no room", None, read(&inner.disk_full)),
             ("alerts_firing", "Alerts that fire", None, read(&inner.firing)),
+            ("alerts_unannounced", UNANNOUNCED, None, self.unannounced()),
             ("incidents", "Incidents that stand", None, read(&inner.incidents)),
         ] {
             encoder

@@ -6,7 +6,7 @@ use causeway::config::{self, load_text};
 use causeway::emit::ledger::{Emission, Ledger};
 use causeway::emit::standing::{Standing, Tally};
 use causeway::emit::wire::Message;
-use causeway::epoch::{Listeners, RecoverError, Recovered, recover_from};
+use causeway::epoch::{Fed, Listeners, RecoverError, Recovered, recover_from};
 use causeway::ingest::reception::Surroundings;
 use causeway::ingest::receptions::Receptions;
 use causeway::ingest::{Busy, BusyReason, Durable, Intake, Submission};
@@ -18,7 +18,7 @@ use causeway::runtime::{Collector, Feeder};
 use causeway::settings::Settings;
 use causeway::telemetry::Metrics;
 use causeway_dataflows::model::{AlertCount, AlertKey, AlertRow, Disposition};
-use causeway_dataflows::ops::epochs::{Epoch, Tick};
+use causeway_dataflows::ops::epochs::Epoch;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ pub(super) fn feed_again<S: Storage>(
     journal: Reader<S>,
     receptions: &Receptions,
     feeder: &mut Feeder,
-    notes: &Sender<Tick>,
+    notes: &Sender<Fed>,
 ) -> Result<Recovered, RecoverError> {
     let mut listeners = Listeners {
         reception: &|_, name| receptions.named(name),
@@ -157,7 +157,7 @@ fn counted(
 /// Takes answers until there are no more; what they come to. `told` hears of each line.
 pub(super) fn emit(
     collector: &mut Collector,
-    ticks: &Receiver<Tick>,
+    fed: &Receiver<Fed>,
     settings: &Settings,
     told: &mut dyn FnMut(&str),
 ) -> Again {
@@ -166,7 +166,7 @@ pub(super) fn emit(
     let mut tally = Tally::default();
     let mut again = Again::default();
     while let Some(output) = collector.next_epoch() {
-        let tick = ticks.recv().unwrap();
+        let tick = fed.recv().unwrap().tick;
         for message in ledger.apply(&output, tick) {
             told(&message.line);
             again.lines.push(message.line.to_string());

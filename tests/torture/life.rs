@@ -41,12 +41,12 @@ impl Life {
         let (writer, _) = Writer::open(directory, options).unwrap();
         let (mut feeder, mut collector) =
             start(workers, &settings.params, OUTSTANDING_MAX).unwrap();
-        let (notes, ticks) = unbounded();
+        let (notes, fed) = unbounded();
         let (own, told) = (Arc::clone(settings), Arc::new(Mutex::default()));
         let telling: Arc<Mutex<Vec<String>>> = Arc::clone(&told);
         let emitter = std::thread::spawn(move || {
             let mut tell = |line: &str| telling.lock().unwrap().push(line.to_owned());
-            emit(&mut collector, &ticks, &own, &mut tell)
+            emit(&mut collector, &fed, &own, &mut tell)
         });
         let queue = Queue::new(settings.input_queue_bytes, EngineBooks::default(), true);
         let shared: SharedClock = clock.clone();

@@ -17,7 +17,8 @@ use super::witness::Told;
 use causeway::clock::{ManualClock, SharedClock};
 use causeway::emit::ledger::{Emission, Ledger};
 use causeway::epoch::{
-    AheadLimits, Behind, Continued, Keeping, Leading, Queue, RecoverError, Run, ahead, feed_one,
+    AheadLimits, Behind, Continued, Fed, Keeping, Leading, Queue, RecoverError, Run, ahead,
+    feed_one,
 };
 use causeway::ingest::receptions::Receptions;
 use causeway::journal::testing::{Fault, Sim};
@@ -25,7 +26,6 @@ use causeway::journal::{JournalError, Options, Reader, Writer};
 use causeway::runtime::{Collector, Feeder, start, start_paced};
 use causeway::settings::Settings;
 use causeway::telemetry::{EngineBooks, JournalBooks};
-use causeway_dataflows::ops::epochs::Tick;
 use causeway_loadgen::rng::Rng;
 use crossbeam_channel::{Receiver, unbounded};
 use std::collections::BTreeMap;
@@ -78,8 +78,8 @@ struct Life {
     leading: Leading,
     formed: Behind,
     feeder: Feeder,
-    notes: crossbeam_channel::Sender<Tick>,
-    ticks: Receiver<Tick>,
+    notes: crossbeam_channel::Sender<Fed>,
+    fed: Receiver<Fed>,
     collector: Collector,
     ledger: Ledger,
     sequence: u64,
@@ -181,7 +181,7 @@ impl World {
         life.turns.free();
         drop(life.feeder);
         while let Some(output) = life.collector.next_epoch() {
-            let tick = life.ticks.try_recv().map_err(|error| failed(&error))?;
+            let tick = life.fed.try_recv().map_err(|error| failed(&error))?.tick;
             for message in life.ledger.apply(&output, tick) {
                 life.sequence += 1;
                 self.sink.offer(life.sequence, &message.line);
@@ -205,7 +205,7 @@ impl World {
         let pace = Arc::new(turns.clone());
         let (mut feeder, collector) =
             start_paced(workers, &self.settings.params, OUTSTANDING_MAX, pace).unwrap();
-        let (notes, ticks) = unbounded();
+        let (notes, fed) = unbounded();
         let queue = Queue::new(self.settings.input_queue_bytes, EngineBooks::default(), true);
         let clock: SharedClock = self.clock.clone();
         let around = surroundings(Arc::clone(&queue) as _, Arc::clone(&clock), workers);
@@ -236,7 +236,7 @@ impl World {
             formed,
             feeder,
             notes,
-            ticks,
+            fed,
             collector,
             ledger: Ledger::new(Emission::of(&self.settings.emission)),
             sequence: 0,
@@ -264,7 +264,7 @@ impl World {
             4 => life.turns.give(self.rng.below(life.workers)),
             5 => {
                 if let Some(output) = life.collector.poll(Duration::ZERO) {
-                    let tick = life.ticks.try_recv().unwrap();
+                    let tick = life.fed.try_recv().unwrap().tick;
                     for message in life.ledger.apply(&output, tick) {
                         life.sequence += 1;
                         self.sink.offer(life.sequence, &message.line);
@@ -315,14 +315,14 @@ impl World {
     fn read_again(&self) -> Again {
         let settings = &self.settings;
         let (mut feeder, mut collector) = start(2, &settings.params, OUTSTANDING_MAX).unwrap();
-        let (notes, ticks) = unbounded();
+        let (notes, fed) = unbounded();
         let queue = Queue::new(settings.input_queue_bytes, EngineBooks::default(), true);
         let receptions =
             Receptions::new(settings, &surroundings(queue as _, self.clock.clone(), 2));
         let reader = Reader::open_in(self.disk.clone(), None).unwrap();
         feed_again(reader, &receptions, &mut feeder, &notes).unwrap();
         drop(feeder);
-        emit(&mut collector, &ticks, settings, &mut |_| {})
+        emit(&mut collector, &fed, settings, &mut |_| {})
     }
 }
 

@@ -10,7 +10,8 @@ use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
 /// Findings about sources end with the minutes that they look back on, and are found as late: an
-/// incident that began so long before or after is affected, seconds.
+/// alert that began so long before or after is affected, seconds. One that has stood for long is
+/// not: else each finding would revise all that is open, for nothing that it was concluded from.
 const AROUND_SECONDS: Seconds = 300;
 /// What an alert of a source that does badly is worth less, parts per million.
 const WORTH_LESS_PPM: u64 = 500_000;
@@ -37,7 +38,12 @@ impl Stood {
         Stood { name: row.alert.identity.name.clone(), until }
     }
 
-    /// Whether it may concern an incident that began at an instant or later.
+    /// Whether it concerns what began then, when it was found itself at `onset`.
+    fn is_around(&self, onset: Seconds, begin: Seconds) -> bool {
+        onset <= begin.saturating_add(AROUND_SECONDS) && self.lasts_until(begin)
+    }
+
+    /// Whether it may concern what began at an instant or later.
     pub fn lasts_until(&self, begin: Seconds) -> bool {
         self.until >= begin.saturating_sub(AROUND_SECONDS)
     }
@@ -58,27 +64,23 @@ pub fn doubted<'a>(
     incident: &Incident,
     findings: impl Fn(&SmolStr) -> Option<&'a Findings>,
 ) -> Option<Incident> {
-    let end = incident.resolved.unwrap_or(Seconds::MAX);
     let mut sources: BTreeMap<SmolStr, DegradedSource> = BTreeMap::new();
     let own = incident.members.iter().filter(|member| !is_of_source(&member.row));
     for member in own {
         let name = &member.row.alert.identity.source;
-        if let Some(known) = sources.get_mut(name) {
-            known.alerts += 1;
+        let all = findings(name).into_iter().flatten();
+        let around = all.filter(|(key, stood)| stood.is_around(key.onset, member.key.onset));
+        let mut around = around.map(|(_, stood)| &stood.name).peekable();
+        if around.peek().is_none() {
             continue;
         }
-        let Some(of_source) = findings(name) else { continue };
-        let last = end.saturating_add(AROUND_SECONDS);
-        let mut found: Vec<SmolStr> = of_source
-            .iter()
-            .filter(|(key, stood)| key.onset <= last && stood.lasts_until(incident.opened))
-            .map(|(_, stood)| stood.name.clone())
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        if !found.is_empty() {
-            let source = DegradedSource { source: name.clone(), findings: found, alerts: 1 };
-            sources.insert(name.clone(), source);
+        let none = || DegradedSource { source: name.clone(), findings: Vec::new(), alerts: 0 };
+        let known = sources.entry(name.clone()).or_insert_with(none);
+        known.alerts += 1;
+        for found in around {
+            if let Err(at) = known.findings.binary_search(found) {
+                known.findings.insert(at, found.clone());
+            }
         }
     }
     if sources.is_empty() {
@@ -203,7 +205,7 @@ pub(crate) mod tests {
 
     #[test]
     fn alerts_of_a_source_that_does_badly_count_half() {
-        let found = findings(OPENED + 500);
+        let found = findings(OPENED + 200);
         let said = doubted(&incident(), |name| (name == "a").then_some(&found))
             .expect("a source does badly");
         // Two of four members are its own, the finding about it is not.
@@ -217,13 +219,29 @@ pub(crate) mod tests {
         assert!(said.degraded.is_cut());
     }
 
+    /// An incident that grows has alerts on both sides of what is found in the end.
+    #[test]
+    fn an_alert_that_has_stood_for_long_is_not_doubted() {
+        let mut incident = incident();
+        let late = row("DiskFull", "a", &[], OPENED + 480);
+        incident.members[2] =
+            Member { key: late.alert.key, row: late, ..incident.members[2].clone() };
+        let found = findings(OPENED + 500);
+        let said = doubted(&incident, |name| (name == "a").then_some(&found))
+            .expect("the last alert is doubtful");
+        let Degraded::Doubted { factor_ppm, sources, .. } = said.degraded else {
+            panic!("no doubt")
+        };
+        assert_eq!((factor_ppm, sources.len(), sources[0].alerts), (875_000, 1, 1));
+    }
+
     #[test]
     fn what_was_found_long_before_or_after_or_of_another_source_is_no_doubt() {
-        for onset in [OPENED - 361, OPENED + 901] {
+        for onset in [OPENED - 361, OPENED + 301] {
             let found = findings(onset);
             assert_eq!(doubted(&incident(), |name| (name == "a").then_some(&found)), None);
         }
-        for onset in [OPENED - 360, OPENED + 900] {
+        for onset in [OPENED - 360, OPENED + 300] {
             let found = findings(onset);
             assert!(doubted(&incident(), |name| (name == "a").then_some(&found)).is_some());
         }

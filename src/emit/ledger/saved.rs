@@ -155,6 +155,7 @@ impl Ledger {
             if track.scheduled < Seconds::MAX {
                 ledger.due.insert((track.scheduled, key));
             }
+            ledger.unannounced.note(key, Some(&track));
             ledger.tracks.insert(key, track);
         }
         for incident in incidents.values() {

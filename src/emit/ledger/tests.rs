@@ -79,6 +79,9 @@ impl Play {
         let tracks = ledger.tracks.iter();
         let expected = tracks.filter(|(key, track)| queued(track, key)).count();
         assert_eq!(ledger.due.len(), expected, "the queue holds what is of no use");
+        let silent = ledger.tracks.values().filter(|track| track.last.is_none());
+        let alerts: usize = silent.flat_map(|track| &track.now).map(|now| now.members.len()).sum();
+        assert_eq!(ledger.unannounced(), alerts, "of whom nobody has heard");
     }
 }
 

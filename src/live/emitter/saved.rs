@@ -28,16 +28,16 @@ impl Emitter {
     /// of them.
     pub(super) fn begin_saving(&mut self, epoch: u64, now: Seconds) {
         self.go_on_saving(usize::MAX);
-        let mut outboxes = Vec::with_capacity(self.outboxes.len());
-        for (outbox, _) in &self.outboxes {
+        let mut outboxes = Vec::with_capacity(self.outlets.outboxes.len());
+        for (outbox, _) in &self.outlets.outboxes {
             let Some(saved) = outbox.save() else {
                 return self.hand_on(Part::Broken { sink: outbox.name().clone() });
             };
             outboxes.push(saved);
         }
         self.ledger.begin_saving();
-        self.store.begin_saving();
-        let (tally, sequence) = (self.kept.lock().1.clone(), self.sequence);
+        self.outlets.store.begin_saving();
+        let (tally, sequence) = (self.kept.lock().1.clone(), self.outlets.sequence);
         let rest = snapshot::Emission { tally, outboxes, sequence, ..Default::default() };
         self.saving = Some(Saving { epoch, now, ledger: None, store: None, rest });
     }
@@ -50,7 +50,7 @@ impl Emitter {
             saving.ledger = self.ledger.go_on_saving(entries);
         }
         if saving.store.is_none() {
-            saving.store = self.store.go_on_saving(entries);
+            saving.store = self.outlets.store.go_on_saving(entries);
         }
         let whole = self.saving.take_if(|saving| saving.ledger.is_some() && saving.store.is_some());
         let Some(Saving { epoch, now, ledger: Some(ledger), store: Some(store), rest }) = whole
@@ -71,10 +71,10 @@ impl Emitter {
         &mut self,
         past: &mut snapshot::Emission,
     ) -> Result<(), LiveError> {
-        self.sequence = past.sequence;
+        self.outlets.sequence = past.sequence;
         // Before the store forgets what is beyond its bounds now.
         past.put_back()?;
-        self.store.restore(std::mem::take(&mut past.store))?;
+        self.outlets.store.restore(std::mem::take(&mut past.store))?;
         self.resume_outboxes(std::mem::take(&mut past.outboxes))
     }
 
@@ -83,7 +83,7 @@ impl Emitter {
     /// # Errors
     /// When what waits on disk cannot be removed.
     pub(in crate::live) fn begin(&mut self) -> Result<(), LiveError> {
-        self.outboxes.iter().try_for_each(|(outbox, _)| Ok(outbox.begin()?))
+        self.outlets.outboxes.iter().try_for_each(|(outbox, _)| Ok(outbox.begin()?))
     }
 
     /// Goes on after a snapshot that it recalls; `first` is the engine's answer for its epoch,
@@ -98,7 +98,7 @@ impl Emitter {
         tick: Tick,
         past: snapshot::Emission,
     ) -> serde_json::Result<()> {
-        self.answered = first.epoch + 1;
+        self.outlets.answered = first.epoch + 1;
         self.count(first);
         let counts: BTreeMap<_, _> = past.counts.into_iter().map(|c| (c.key, c)).collect();
         let kept = self.kept.clone();
@@ -116,17 +116,17 @@ impl Emitter {
         let (ledger, told) =
             Ledger::resume(emission, past.ledger, past.incidents, &now, counts, at)?;
         self.ledger = ledger;
-        told.iter().for_each(|message| self.tell(message));
+        told.iter().for_each(|message| self.outlets.tell(message));
         Ok(())
     }
 
     fn resume_outboxes(&self, saved: Vec<SavedOutbox>) -> Result<(), LiveError> {
         let mut saved: BTreeMap<SmolStr, SavedOutbox> =
             saved.into_iter().map(|outbox| (outbox.name.clone(), outbox)).collect();
-        for (outbox, confirmed) in &self.outboxes {
+        for (outbox, confirmed) in &self.outlets.outboxes {
             let empty = || SavedOutbox::empty(outbox.name().clone());
             let saved = saved.remove(outbox.name()).unwrap_or_else(empty);
-            outbox.resume(saved, self.sequence, confirmed.number())?;
+            outbox.resume(saved, self.outlets.sequence, confirmed.number())?;
         }
         for (sink, outbox) in &saved {
             let revisions = outbox.waiting();

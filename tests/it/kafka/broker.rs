@@ -1,7 +1,9 @@
 //! A real broker, and what a test asks of it.
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -126,6 +128,16 @@ impl Broker {
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let created = admin.create_topics(&[new], &options).await.unwrap();
         assert_eq!(created, [Ok(topic.to_owned())]);
+    }
+
+    /// Has a topic take batches of so many bytes at most.
+    pub(super) async fn limit(&self, topic: &str, bytes: u32) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let bytes = bytes.to_string();
+        let of = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let altered = admin.alter_configs(&[of], &options).await.unwrap();
+        assert!(altered.iter().all(Result::is_ok), "{altered:?}");
     }
 
     /// Deletes what a partition holds before `offset`.

@@ -75,6 +75,32 @@ async fn every_form_of_message_arrives_and_refused_ones_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_takes_small_batches_only_gets_small_ones() {
+    let broker = Broker::shared();
+    broker.create("small", 1).await;
+    broker.create("small-out", 1).await;
+    // The smallest of them makes some 2,000 bytes, and nothing is compressed below the limit.
+    broker.limit("small-out", 6_000).await;
+    let process = Process::start(&config(&broker.address(), "small", ""));
+    let send = |numbers: std::ops::Range<u32>| {
+        let values: Vec<String> = numbers.map(|number| alert(&format!("s-{number}"))).collect();
+        let message = |value| Sent { topic: "small", value, ..Sent::default() };
+        let all: Vec<Sent<'_>> = values.iter().map(|value| message(value.as_str())).collect();
+        broker.produce(&all);
+    };
+    send(0..200);
+    broker.read("small-out", about(200));
+    // From now on fewer fit into one than when it was asked.
+    broker.limit("small-out", 4_000).await;
+    send(200..400);
+    let counted = counts(values(broker.read("small-out", about(400))));
+    assert_eq!(counted.len(), 400, "{counted:?}");
+    let refused = "causeway_sink_failed_total{sink=\"out\"} 0";
+    process.until_metric(refused).await;
+    process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_wants_tls_and_a_password_is_read_and_written() {
     let broker = Broker::shared();
     broker.create("secure", 1).await;
