@@ -17,8 +17,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// What the process may hold, and how its configuration says so.
-const MEMORY_LIMIT_BYTES: u64 = 1536 << 20;
 /// How many times as much an operator gives it when what fires needs it.
 const MORE: u64 = 4;
 /// Refusals that are waited for while the sink is away.
@@ -28,20 +26,23 @@ const SENDERS: usize = 4;
 const OFFERERS: u32 = 16;
 const OVERLOAD: f64 = 3.0;
 
-/// How long each part lasts.
+/// How long each part lasts, and what the process may hold.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lengths {
+pub(super) struct Terms {
     /// More is offered than is taken.
     pub(super) overload: Duration,
     /// The sink is away, and at least until ten batches were turned away.
     pub(super) away: Duration,
+    /// Bytes.
+    pub(super) memory_limit: u64,
 }
 
-impl Lengths {
+impl Terms {
     /// Of so many minutes of absence, a third of that is overload; a few seconds of each if none.
-    pub(super) fn of_minutes(minutes: Option<u64>) -> Lengths {
+    pub(super) fn of(minutes: Option<u64>, memory_mib: u64) -> Terms {
         let away = Duration::from_secs(60 * minutes.unwrap_or(0));
-        Lengths { overload: (away / 3).max(Duration::from_secs(4)), away }
+        let overload = (away / 3).max(Duration::from_secs(4));
+        Terms { overload, away, memory_limit: memory_mib << 20 }
     }
 }
 
@@ -58,22 +59,23 @@ pub(super) struct Away {
     pub(super) turned_away: u64,
     /// Events of the file that waited because memory was short to the end, until there was more.
     pub(super) unread: u64,
-    /// The most memory that it held, bytes.
+    /// What it might hold, and the most that it held, bytes.
+    pub(super) memory_limit: u64,
     pub(super) resident_bytes: u64,
     pub(super) findings: Vec<String>,
 }
 
 /// Too much comes, the sink goes away, comes back, and everything arrives.
-pub(super) fn away(seed: u64, lengths: Lengths) -> Away {
+pub(super) fn away(seed: u64, terms: Terms) -> Away {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(torture(seed, lengths))
+    runtime.block_on(torture(seed, terms))
 }
 
-async fn torture(seed: u64, lengths: Lengths) -> Away {
+async fn torture(seed: u64, terms: Terms) -> Away {
     let mut rng = Rng::stream(seed, "away");
     let receiver = Receiver::start(Mood::Slow, seed).await;
     // A long absence first fills a longer queue, and what it may take on disk.
-    let queue = 20 + 10 * lengths.away.as_secs();
+    let queue = 20 + 10 * terms.away.as_secs();
     let place = Place::new(&mut rng, |path| {
         format!(
             "input_queue: 64KiB\n{}\
@@ -85,21 +87,21 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
              sinks:\n  hook: {{type: webhook, url: \"http://{}/\", \
              allow_private: [127.0.0.0/8], timeout: 1m, backoff_max: 20ms, \
              queue: {{revisions: {queue}, disk: 1MiB}}}}\n",
-            limit(MEMORY_LIMIT_BYTES),
+            limit(terms.memory_limit),
             path.display(),
             receiver.address,
         )
     });
     let mut process = place.start();
     let load = Load::new(place.url(""), Duration::from_millis(1));
-    let load = Arc::new(load.with_patience(lengths.overload + lengths.away));
+    let load = Arc::new(load.with_patience(terms.overload + terms.away));
     load.answers().await;
     let mut tasks = begin(&load, SENDERS, place.path("events.ndjson"), seed);
 
-    let mut away = Away::default();
-    away.overload(&load, seed, lengths.overload).await;
+    let mut away = Away { memory_limit: terms.memory_limit, ..Away::default() };
+    away.overload(&load, seed, terms.overload).await;
     receiver.set(Mood::Away);
-    away.absence(&load, lengths.away).await;
+    away.absence(&load, terms.away).await;
     receiver.set(Mood::Well);
     // What fires may fill the memory for as long as it does: whoever was turned away stays away.
     load.give_up();
@@ -109,7 +111,7 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
     away.unread = until_read_or_short(&load).await;
     if away.unread > 0 {
         away.ended(process, &place);
-        place.rewrite(&limit(MEMORY_LIMIT_BYTES), &limit(MORE * MEMORY_LIMIT_BYTES));
+        place.rewrite(&limit(terms.memory_limit), &limit(MORE * terms.memory_limit));
         process = place.start();
         load.answers().await;
     }
@@ -120,9 +122,9 @@ async fn torture(seed: u64, lengths: Lengths) -> Away {
     away
 }
 
-impl fmt::Display for Lengths {
+impl fmt::Display for Terms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Lengths { overload, away } = self;
+        let Terms { overload, away, .. } = self;
         write!(f, "{} s of overload, {} s away", overload.as_secs(), away.as_secs())
     }
 }
@@ -139,7 +141,7 @@ impl fmt::Display for Away {
             self.overloaded,
             self.turned_away,
             self.resident_bytes >> 20,
-            MEMORY_LIMIT_BYTES >> 20,
+            self.memory_limit >> 20,
             match self.unread {
                 0 => String::new(),
                 unread => format!(", {unread} events read once it had {MORE} times as much"),
@@ -154,7 +156,7 @@ impl Away {
     fn ended(&mut self, mut process: Victim, place: &Place) {
         if self.resident_bytes == 0 {
             self.resident_bytes = process.resident_bytes_max();
-            if self.resident_bytes > MEMORY_LIMIT_BYTES {
+            if self.resident_bytes > self.memory_limit {
                 self.findings.push(format!("it held {} bytes", self.resident_bytes));
             }
         }

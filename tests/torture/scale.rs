@@ -28,6 +28,8 @@ pub(super) struct Scale {
     pub(super) floods: u64,
     /// Minutes that it is away, after a third as many of overload; seconds of both if none (R12).
     pub(super) away: Option<u64>,
+    /// MiB that the process may hold then (R12).
+    pub(super) memory: u64,
     /// Spoilt inputs for each reader of bytes (R6).
     pub(super) inputs: u64,
     /// Minutes of each reader instead, with as many as fit (R6).
@@ -65,6 +67,7 @@ impl Scale {
             histories: number("TORTURE_HISTORIES").unwrap_or(50),
             floods: number("TORTURE_FLOODS").unwrap_or(1),
             away: number("TORTURE_AWAY"),
+            memory: number("TORTURE_MEMORY").unwrap_or(1536),
             inputs: number("TORTURE_INPUTS").unwrap_or(10_000),
             fuzz: number("TORTURE_FUZZ"),
             simulations: number("TORTURE_SIMULATIONS").unwrap_or(2_000),

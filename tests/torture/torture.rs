@@ -31,7 +31,7 @@ mod together;
 mod victim;
 mod witness;
 
-use away::Lengths;
+use away::Terms;
 use damage::Taken;
 use fuzz::{Fuzzed, Share};
 use kills::Round;
@@ -210,10 +210,10 @@ fn damage_is_named_or_harmless() {
 #[test]
 fn too_much_and_a_sink_that_goes_away_cost_nothing() {
     let scale = Scale::of_environment();
-    let lengths = Lengths::of_minutes(scale.away);
+    let terms = Terms::of(scale.away, scale.memory);
     let sum = Mutex::new((Vec::new(), Vec::new()));
     let done = several(&scale, 1, scale.floods, |number| {
-        let away = away::away(scale.seed + number, lengths);
+        let away = away::away(scale.seed + number, terms);
         println!("seed {}: {away}", scale.seed + number);
         let mut sum = sum.lock().unwrap();
         sum.0.push(away.to_string());
@@ -224,7 +224,7 @@ fn too_much_and_a_sink_that_goes_away_cost_nothing() {
         requirement: "R12",
         seeds: (scale.seed, done),
         count: done,
-        detail: format!("{lengths}: {}", details.join("; ")),
+        detail: format!("{terms}: {}", details.join("; ")),
         passed: findings.is_empty(),
     };
     conclude(row, &findings);
