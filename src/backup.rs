@@ -23,14 +23,11 @@ pub use manifest::{Listed, Manifest, schema};
 pub use restore::{Damage, restore};
 
 use crate::cluster::Membership;
-use crate::{disk, dlq, journal, snapshot};
+use crate::{disk, dlq, emit, journal, snapshot};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Directory of what is known of sinks in the data directory: how far each is, what waits for it,
-/// what it refused.
-pub const SINKS: &str = "sinks";
 /// The books of the last drain.
 pub const SUMMARY: &str = "summary.json";
 /// Name of the list of a copy's files; written last, so that a copy without it is none.
@@ -54,7 +51,8 @@ pub struct Restored {
 /// Files that are copied where they are.
 const FILES: [&str; 2] = [SUMMARY, Membership::FILE];
 /// Directories that are copied.
-const DIRECTORIES: [&str; 4] = [SINKS, snapshot::DIRECTORY, journal::DIRECTORY, dlq::DIRECTORY];
+const DIRECTORIES: [&str; 4] =
+    [emit::DIRECTORY, snapshot::DIRECTORY, journal::DIRECTORY, dlq::DIRECTORY];
 
 /// Why nothing was copied, or put back.
 #[derive(Debug, thiserror::Error)]

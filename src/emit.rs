@@ -26,3 +26,7 @@ pub mod kafka;
 pub mod digest;
 pub mod summary;
 pub mod schema;
+
+/// Name of the directory in the data directory of what is known of sinks: how far each is, what
+/// waits for it, what it refused.
+pub const DIRECTORY: &str = "sinks";

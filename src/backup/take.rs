@@ -1,9 +1,9 @@
 //! Making a copy.
 
 use super::manifest::{Manifest, listed};
-use super::{BackupError, DIRECTORIES, FILES, SINKS, is_empty, sync_directory};
+use super::{BackupError, DIRECTORIES, FILES, is_empty, sync_directory};
 use crate::dlq::{self, StoreLimits};
-use crate::emit::{refused, spool};
+use crate::emit::{self, refused, spool};
 use crate::epoch::first_run;
 use crate::journal::{self, MARK, Reader};
 use crate::snapshot::{self, Folder};
@@ -51,7 +51,7 @@ pub fn take(data: &Path, to: &Path, created_at: String) -> Result<Manifest, Back
 
 /// Copies until nothing that was to be copied was forgotten meanwhile.
 fn copy(data: &Path, to: &Path) -> Result<Past, BackupError> {
-    let (sinks, copies) = (data.join(SINKS), to.join(SINKS));
+    let (sinks, copies) = (data.join(emit::DIRECTORY), to.join(emit::DIRECTORY));
     for _ in 0..TRIES_MAX {
         // Opened before the positions are copied, by which it could be deleted, and read after the
         // snapshots, which build on what is added meanwhile.

@@ -1,9 +1,10 @@
 //! The directory of everything that outlasts the process, used by one process at a time.
 
 use super::positions::says_told;
-use crate::backup::{RESTORED, RESTORING, Restored, SINKS, SUMMARY};
+use crate::backup::{RESTORED, RESTORING, Restored, SUMMARY};
 use crate::cluster::{Membership, Shape};
 use crate::disk::write_whole;
+use crate::emit;
 use crate::emit::summary::Summary;
 use crate::journal::{self, is_journal};
 use std::fs::{self, File, TryLockError};
@@ -131,7 +132,7 @@ impl DataDir {
         if is_journal(&journal).map_err(refuse(&journal))? {
             return Ok(());
         }
-        let directory = self.path.join(SINKS);
+        let directory = self.path.join(emit::DIRECTORY);
         let entries = match fs::read_dir(&directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(refuse(&directory))?,
@@ -258,7 +259,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let data = DataDir::open(&directory.path().join("data")).unwrap();
         assert!(data.has_what_was_told().is_ok());
-        let sinks = data.path().join(SINKS);
+        let sinks = data.path().join(emit::DIRECTORY);
         fs::create_dir(&sinks).unwrap();
         fs::write(sinks.join("new.position"), "00000000000000000000 00000000000000000007 a x\n")
             .unwrap();

@@ -4,8 +4,8 @@
 //! position means something for one journal only, and names it.
 
 use super::data_dir::{DataDir, DataDirError};
-use crate::backup::SINKS as DIRECTORY;
 use crate::disk::sync_directory;
+use crate::emit::DIRECTORY;
 use crate::emit::outbox::Outbox;
 use std::fs::{self, File};
 use std::io;

@@ -2,8 +2,8 @@
 
 use super::data_dir::DataDir;
 use super::memory::bounded_queue;
-use crate::backup::SINKS;
 use crate::clock::SharedClock;
+use crate::emit;
 use crate::emit::file::{FileCarrier, FileError, FileParams};
 #[cfg(feature = "kafka")]
 use crate::emit::kafka::{KafkaCarrier, TransactionCarrier};
@@ -88,7 +88,7 @@ impl Sinks {
             let name = sink.name.clone();
             let route = Route::new(sink.wanted.clone());
             let outbox = Outbox::new(name.clone(), route, limits_of(sink, memory));
-            let directory = data_dir.path().join(SINKS);
+            let directory = data_dir.path().join(emit::DIRECTORY);
             let refused = Refused::at(&directory, &name);
             outbox.on_disk(Spool::at(directory, &name, !journal.is_empty()), refused);
             sinks.outboxes.push(Arc::clone(&outbox));

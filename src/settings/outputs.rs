@@ -1,14 +1,13 @@
 //! Where file sinks write: to no file of the process, and each to its own, however it is spelled.
 
 use super::checker::Checker;
-use crate::backup::SINKS;
 use crate::config::Config;
 use crate::config::sink::Sink;
 use crate::disk::resolved;
-use crate::{dlq, journal, snapshot};
+use crate::{dlq, emit, journal, snapshot};
 
 /// What the process keeps in the data directory, and nobody else may write to.
-const OWN: [&str; 4] = [journal::DIRECTORY, snapshot::DIRECTORY, SINKS, dlq::DIRECTORY];
+const OWN: [&str; 4] = [journal::DIRECTORY, snapshot::DIRECTORY, emit::DIRECTORY, dlq::DIRECTORY];
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
     let own = OWN.map(|name| (name, resolved(&config.data_dir.0.join(name))));
