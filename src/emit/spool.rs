@@ -74,6 +74,8 @@ pub struct Spool {
     taken: u64,
     count: u64,
     bytes: u64,
+    /// Whether the system would not have it read when that was tried last.
+    is_refused: bool,
 }
 
 /// Lines that were taken.
@@ -81,8 +83,10 @@ pub struct Spool {
 pub struct Taken {
     /// With their numbers.
     pub lines: Vec<(u64, Arc<str>)>,
-    /// Lines that could not be read any more.
+    /// Lines that are damaged.
     pub lost: u64,
+    /// Why there are no more, when the system refuses: they stay, and may be taken later.
+    pub refused: Option<io::Error>,
 }
 
 /// What a snapshot needs on disk before it counts.
@@ -122,6 +126,7 @@ impl Spool {
             taken: 0,
             count: 0,
             bytes: 0,
+            is_refused: false,
         }
     }
 
@@ -175,6 +180,10 @@ impl Spool {
             }
             match segment.read(self.at) {
                 Ok(Frame { number, line, bytes }) => {
+                    if std::mem::take(&mut self.is_refused) {
+                        let (sink, path) = (&self.name, segment.path.display());
+                        tracing::info!(sink, %path, "what waits can be read again");
+                    }
                     self.at += bytes;
                     self.left -= 1;
                     self.count -= 1;
@@ -183,21 +192,14 @@ impl Spool {
                     taken.lines.push((number, line));
                 }
                 Err(error) => {
-                    let (bytes, lines) = match segment.passed(self.at) {
-                        Some(bytes) => (bytes, 1),
-                        None => {
-                            segment.close();
-                            segment.set_aside();
-                            (segment.len.saturating_sub(self.at), self.left)
+                    let is_damage = segment::is_damage(&error);
+                    match if is_damage { self.pass(&error) } else { Err(error) } {
+                        Ok(lines) => taken.lost += lines,
+                        Err(error) => {
+                            taken.refused = Some(self.refused(error));
+                            break;
                         }
-                    };
-                    let (sink, path) = (&self.name, segment.path.display());
-                    tracing::error!(sink, %path, at = self.at, lines, %error, "{LOST}");
-                    self.at += bytes;
-                    self.left -= lines;
-                    self.count -= lines;
-                    self.bytes -= bytes;
-                    taken.lost += lines;
+                    }
                 }
             }
         }
@@ -205,6 +207,39 @@ impl Spool {
             self.forget(u64::MAX);
         }
         taken
+    }
+
+    /// Passes over what is damaged at the place that is read; returns how many lines that costs.
+    fn pass(&mut self, error: &io::Error) -> io::Result<u64> {
+        let Some(segment) = self.segments.get_mut(self.reading) else { return Ok(0) };
+        let (bytes, lines) = match segment.passed(self.at)? {
+            Some(bytes) => (bytes, 1),
+            None => {
+                segment.close();
+                segment.set_aside();
+                (segment.len.saturating_sub(self.at), self.left)
+            }
+        };
+        let (sink, path) = (&self.name, segment.path.display());
+        tracing::error!(sink, %path, at = self.at, lines, %error, "{LOST}");
+        self.at += bytes;
+        self.left -= lines;
+        self.count -= lines;
+        self.bytes -= bytes;
+        Ok(lines)
+    }
+
+    /// The system would not have the place read.
+    fn refused(&mut self, error: io::Error) -> io::Error {
+        let error = match self.segments.get(self.reading) {
+            Some(segment) => naming(&segment.path)(error),
+            None => error,
+        };
+        if !std::mem::replace(&mut self.is_refused, true) {
+            let sink = &self.name;
+            tracing::error!(sink, %error, "what waits cannot be read; it stays and is tried again");
+        }
+        error
     }
 
     /// Whether something could be deleted if everything up to this number is settled for good.

@@ -6,8 +6,8 @@ use std::io;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Between two tries to write to a disk that refuses.
-const AGAIN: Duration = Duration::from_secs(1);
+/// Between two tries on a disk that refuses.
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 /// Lines that are brought into memory at a time.
 const BROUGHT_MAX: usize = 64;
 
@@ -18,7 +18,7 @@ impl State {
     }
 
     /// Whether all that waits is in memory.
-    fn is_in_memory(&self) -> bool {
+    pub(super) fn is_in_memory(&self) -> bool {
         self.spool.as_ref().is_none_or(|spool| spool.count() == 0)
     }
 
@@ -46,6 +46,9 @@ impl State {
         let Some(spool) = &mut self.spool else { return false };
         let taken = spool.take(max);
         let were_any = taken.lost > 0 || !taken.lines.is_empty();
+        if let Some(error) = taken.refused {
+            self.problem = Some(format!("what waits on disk cannot be read: {error}"));
+        }
         self.counts.failed += taken.lost;
         for (number, line) in taken.lines {
             match Message::of_line(line) {

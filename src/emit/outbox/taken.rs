@@ -1,30 +1,49 @@
 //! The carrier's side.
 
+use super::offered::AGAIN;
 use super::{Outbox, Phase, SinkCounts, State};
 use crate::emit::wire::Message;
 use std::sync::PoisonError;
 use std::time::Duration;
+
+impl State {
+    /// How long whoever takes has to wait at most before it looks again, if there is nothing to
+    /// take: for as long as nobody calls, unless the disk would not have read what is there.
+    fn idle(&mut self) -> Option<Duration> {
+        if self.phase != Phase::Open || !self.queue.is_empty() {
+            return None;
+        }
+        self.bring();
+        let longest = if self.is_in_memory() { Duration::MAX } else { AGAIN };
+        self.queue.is_empty().then_some(longest)
+    }
+}
 
 impl Outbox {
     /// Waits for messages and takes up to `max` of them; `None` when there will be none.
     ///
     /// They stay in the queue until they are settled.
     pub fn take(&self, max: usize) -> Option<Vec<Message>> {
-        let idle = |state: &mut State| state.phase == Phase::Open && state.queue.is_empty();
-        let state = self.ready.wait_while(self.lock(), idle);
-        Self::front(&mut state.unwrap_or_else(PoisonError::into_inner), max)
+        let mut state = self.lock();
+        while let Some(longest) = state.idle() {
+            let waited = self.ready.wait_timeout(state, longest);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Self::front(&mut state, max)
     }
 
     /// The same for a task. Dropping the future takes nothing.
     pub async fn take_async(&self, max: usize) -> Option<Vec<Message>> {
         loop {
-            {
+            let longest = {
                 let mut state = self.lock();
-                if state.phase != Phase::Open || !state.queue.is_empty() {
-                    return Self::front(&mut state, max);
+                match state.idle() {
+                    Some(longest) => longest,
+                    None => return Self::front(&mut state, max),
                 }
-            }
-            self.ready_task.notified().await;
+            };
+            // Whether it was called or waited for long enough, it looks.
+            let _ = tokio::time::timeout(longest, self.ready_task.notified()).await;
         }
     }
 

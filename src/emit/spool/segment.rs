@@ -101,6 +101,12 @@ fn damaged(problem: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem)
 }
 
+/// Whether something was read that makes no sense; else the system refused, and may not the next
+/// time.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
 /// The segments of a sink in a directory, in order; none where there is no directory.
 pub(super) fn listed(directory: &Path, sink: &str) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(directory) {
@@ -151,18 +157,7 @@ impl Segment {
         let end = file.metadata().map_err(naming(path))?.len();
         let mut segment = Segment::of(path.to_owned(), file, 0);
         segment.synced.store(end, Ordering::Release);
-        while let Ok(header) = segment.header(segment.len, end) {
-            let is_next = segment.count == 0 || header.number > segment.last;
-            if !is_next || header.number > last {
-                break;
-            }
-            if segment.count == 0 {
-                segment.first = header.number;
-            }
-            segment.last = header.number;
-            segment.count += 1;
-            segment.len += header.frame_bytes();
-        }
+        segment.look_through(last, end).map_err(naming(path))?;
         if segment.count == 0 {
             segment.delete();
             return Ok(None);
@@ -171,6 +166,23 @@ impl Segment {
             segment.file.set_len(segment.len).map_err(naming(path))?;
         }
         Ok(Some(segment))
+    }
+
+    /// Finds the lines up to that number, as far as they can be understood.
+    pub(super) fn look_through(&mut self, last: u64, end: u64) -> io::Result<()> {
+        while let Some(header) = self.sound(self.len, end)? {
+            let is_next = self.count == 0 || header.number > self.last;
+            if !is_next || header.number > last {
+                break;
+            }
+            if self.count == 0 {
+                self.first = header.number;
+            }
+            self.last = header.number;
+            self.count += 1;
+            self.len += header.frame_bytes();
+        }
+        Ok(())
     }
 
     /// Where the first line after that number begins, and how many are before it.
@@ -185,6 +197,12 @@ impl Segment {
             taken += 1;
         }
         Ok((at, taken))
+    }
+
+    /// Goes on through another descriptor of the same file.
+    #[cfg(test)]
+    pub(super) fn read_through(&mut self, file: File) {
+        self.file = Arc::new(file);
     }
 
     /// Nothing is added any more.
@@ -235,6 +253,14 @@ impl Segment {
         Ok(header)
     }
 
+    /// The same; nothing where it is damaged.
+    fn sound(&self, at: u64, end: u64) -> io::Result<Option<Header>> {
+        match self.header(at, end) {
+            Err(error) if is_damage(&error) => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
     /// Reads the line that begins there.
     pub(super) fn read(&self, at: u64) -> io::Result<Frame> {
         let header = self.header(at, self.len)?;
@@ -243,18 +269,20 @@ impl Segment {
         if header.checksum_of(&stored) != header.checksum {
             return Err(damaged("the checksum does not hold"));
         }
-        let raw = zstd::bulk::decompress(&stored, header.raw as usize)?;
+        let raw = zstd::bulk::decompress(&stored, header.raw as usize);
+        let raw = raw.map_err(|error| damaged(&error.to_string()))?;
         let line = String::from_utf8(raw).map_err(|_| damaged("it is no text"))?;
         Ok(Frame { number: header.number, line: line.into(), bytes: header.frame_bytes() })
     }
 
     /// How long the line is that begins there and cannot be read, if another one follows it or
     /// the file ends with it.
-    pub(super) fn passed(&self, at: u64) -> Option<u64> {
-        let header = self.header(at, self.len).ok()?;
+    pub(super) fn passed(&self, at: u64) -> io::Result<Option<u64>> {
+        let Some(header) = self.sound(at, self.len)? else { return Ok(None) };
         let next = at + header.frame_bytes();
-        let follows = || self.header(next, self.len).is_ok_and(|next| next.number > header.number);
-        (next == self.len || follows()).then(|| header.frame_bytes())
+        let is_followed = next == self.len
+            || self.sound(next, self.len)?.is_some_and(|next| next.number > header.number);
+        Ok(is_followed.then(|| header.frame_bytes()))
     }
 
     /// What of it a crash of the machine could take, if anything.

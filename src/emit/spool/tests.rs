@@ -54,6 +54,47 @@ fn lines_come_in_order_and_spent_files_go() {
     assert_eq!(take(&mut spool, 9), [21]);
 }
 
+impl Spool {
+    /// Has the system refuse to read what waits, or no longer.
+    pub(crate) fn refuse_to_read(&mut self, refuse: bool) {
+        for segment in &mut self.segments {
+            let file = File::options().read(!refuse).write(true).open(&segment.path);
+            segment.read_through(file.unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_now_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut spool = spool(directory.path(), 100, true);
+    append(&mut spool, 1..=6);
+    assert_eq!(take(&mut spool, 2), [1, 2]);
+    spool.refuse_to_read(true);
+    for _ in 0..2 {
+        let refused = spool.take(9);
+        assert!(refused.lines.is_empty() && refused.lost == 0, "{refused:?}");
+        let problem = refused.refused.unwrap().to_string();
+        assert!(problem.contains("pager.") && problem.contains(".spool: "), "{problem}");
+    }
+    assert_eq!(spool.count(), 4);
+    spool.refuse_to_read(false);
+    assert_eq!(take(&mut spool, 9), [3, 4, 5, 6]);
+    assert!(!spool.is_refused);
+}
+
+/// What is not read is no end of a file, behind which everything would be cut off.
+#[test]
+fn a_start_that_cannot_read_what_waits_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    append(&mut spool(directory.path(), 1000, true), 1..=6);
+    let file = files(directory.path()).remove(0);
+    let mut segment = segment::Segment::open(&file, 3).unwrap().unwrap();
+    assert_eq!((segment.count, segment.last), (3, 3));
+    segment.read_through(File::options().write(true).open(&file).unwrap());
+    assert!(segment.look_through(6, u64::MAX).is_err());
+}
+
 #[test]
 fn without_a_journal_nothing_stays() {
     let directory = tempfile::tempdir().unwrap();

@@ -42,6 +42,51 @@ fn what_is_beyond_memory_waits_on_disk_and_comes_in_order() {
     assert_eq!(numbers(&outbox.take(9).unwrap()), [11]);
 }
 
+fn refuse_to_read(outbox: &Outbox, refuse: bool) {
+    outbox.lock().spool.as_mut().unwrap().refuse_to_read(refuse);
+}
+
+#[test]
+fn what_the_disk_does_not_give_is_asked_for_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = on_disk(directory.path(), limits(2, WhenFull::Block));
+    outbox.begin().unwrap();
+    outbox.recovered();
+    offer(&outbox, 1..=9);
+    refuse_to_read(&outbox, true);
+    assert_eq!(numbers(&outbox.take(9).unwrap()), [1, 2]);
+    outbox.delivered(2);
+    let counts = outbox.counts();
+    assert_eq!((counts.waiting, counts.failed, outbox.settled()), (7, 0, 2));
+    let problem = outbox.problem().unwrap();
+    assert!(problem.starts_with("what waits on disk cannot be read: "), "{problem}");
+    // Whoever takes waits and looks again, without anybody calling.
+    let taker = Arc::clone(&outbox);
+    let taken = std::thread::spawn(move || numbers(&taker.take(9).unwrap()));
+    refuse_to_read(&outbox, false);
+    assert_eq!(taken.join().unwrap(), [3, 4]);
+    outbox.delivered(2);
+    assert_eq!(drained(&outbox), [5, 6, 7, 8, 9]);
+    balance(outbox.counts());
+}
+
+#[tokio::test]
+async fn a_task_asks_again_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = on_disk(directory.path(), limits(1, WhenFull::Block));
+    outbox.begin().unwrap();
+    outbox.recovered();
+    offer(&outbox, 1..=3);
+    assert_eq!(numbers(&outbox.take_async(9).await.unwrap()), [1]);
+    refuse_to_read(&outbox, true);
+    outbox.delivered(1);
+    let taker = Arc::clone(&outbox);
+    let taken = tokio::spawn(async move { numbers(&taker.take_async(9).await.unwrap()) });
+    tokio::task::yield_now().await;
+    refuse_to_read(&outbox, false);
+    assert_eq!(taken.await.unwrap(), [2]);
+}
+
 #[test]
 fn a_start_goes_on_with_what_waited_in_memory_and_on_disk() {
     let directory = tempfile::tempdir().unwrap();
