@@ -32,6 +32,8 @@ mod files;
 mod journal;
 mod lines;
 mod report;
+#[cfg(feature = "kafka")]
+mod topic;
 #[cfg(test)]
 mod tests;
 
@@ -41,3 +43,5 @@ pub use expected::Expected;
 pub use files::{SinkFile, SinkFileError, open as open_files, rotated};
 pub use journal::{Asked, Led, lead};
 pub use report::{Finding, Found, Report, schema};
+#[cfg(feature = "kafka")]
+pub use topic::{TopicError, open as open_topic};

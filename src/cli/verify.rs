@@ -6,9 +6,10 @@ use super::output::put;
 use super::{Failure, exit};
 use crate::emit::matcher::Matcher;
 use crate::replay::journal::find_all;
-use crate::settings::{Settings, SinkKind, SinkSettings};
+use crate::settings::{KafkaClient, Settings, SinkKind, SinkSettings};
 use crate::verify::{Acked, Asked, Checker, Report, SinkFile, lead, open_files, rotated};
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ Examples:
   causeway verify -c causeway.yaml --name archive
   causeway verify --journal /var/lib/causeway -c causeway.yaml --sink 'incidents.ndjson*' --json
   causeway verify --journal causeway-data --sink told.ndjson --acked sent.ndjson
+  causeway verify --journal causeway-data --sink kafka://127.0.0.1:9092/incidents
 
 Exit codes: 0 clean, 3 something is lost, duplicate, phantom, reordered or malformed, 65 the
 journal means nothing to this program, 74 it is damaged or something cannot be read, 78 the
@@ -36,8 +38,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     journal: Vec<PathBuf>,
     /// Lines of the sink: NDJSON, plain, .gz or .zst, or a glob for a rotated set, or `-`; may
-    /// be given more than once, in the order of writing. Those of --name without it.
-    #[arg(long, value_name = "FILE")]
+    /// be given more than once, in the order of writing. Or its topic, as
+    /// `kafka://BROKERS/TOPIC`. Without it those of --name, a sink of files or of a topic, which
+    /// is read with the TLS and SASL of the configuration.
+    #[arg(long, value_name = "FILE|TOPIC")]
     sink: Vec<PathBuf>,
     /// The configured sink: only what its matchers admit is expected.
     #[arg(long, value_name = "SINK")]
@@ -70,7 +74,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let settings = settings(&args.config)?;
     let sink = args.name.as_deref().map(|name| named(&settings, name)).transpose()?;
     // Opened before the journal is read: whatever was told by now is in it.
-    let files = files(args, sink)?;
+    let (files, gone) = lines(args, sink)?;
     let mut acked = args.acked.as_deref().map(acknowledged).transpose()?;
     let directories = match args.journal.as_slice() {
         [] => std::slice::from_ref(&settings.data_dir),
@@ -87,10 +91,11 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         acked: acked.as_mut(),
     };
     let led = lead(&paths, asked).map_err(refuse)?;
-    let (epochs, doubts) = (led.recovered.epochs, doubts(&led.recovered, &settings));
+    let epochs = led.recovered.epochs;
+    let doubts = [doubts(&led.recovered, &settings), gone].concat();
     let digest = led.digest;
     if let (Some(from), Some(_)) = (led.from, &args.acked) {
-        let error = anyhow::anyhow!(
+        let error = anyhow!(
             "--acked: the journal begins with epoch {from}, so what was taken before cannot be \
              found in it; `journal: {{forget: false}}` keeps all of it"
         );
@@ -122,29 +127,69 @@ fn tell(report: &Report, json: bool) -> Result<ExitCode, Failure> {
 fn named<'a>(settings: &'a Settings, name: &str) -> Result<&'a SinkSettings, Failure> {
     settings.sinks.iter().find(|sink| sink.name == name).ok_or_else(|| {
         let known: Vec<&str> = settings.sinks.iter().map(|sink| sink.name.as_str()).collect();
-        let error = anyhow::anyhow!(
-            "--name: the configuration has no sink `{name}`; it has {}",
-            known.join(", ")
-        );
+        let error =
+            anyhow!("--name: the configuration has no sink `{name}`; it has {}", known.join(", "));
         Failure { code: exit::CONFIG, error }
     })
 }
 
-/// The lines of the sink, opened.
-fn files(args: &Args, sink: Option<&SinkSettings>) -> Result<Vec<SinkFile>, Failure> {
+/// The lines of the sink, opened, and what can no longer be read of them.
+fn lines(
+    args: &Args,
+    sink: Option<&SinkSettings>,
+) -> Result<(Vec<SinkFile>, Vec<String>), Failure> {
     let unreadable = |error: crate::verify::SinkFileError| Failure::with(exit::IO)(error.into());
-    let patterns = match (args.sink.as_slice(), sink.map(|sink| &sink.kind)) {
-        ([], Some(SinkKind::File { path, .. })) => {
+    let kind = sink.map(|sink| &sink.kind);
+    let given: Vec<Option<&str>> =
+        args.sink.iter().map(|sink| sink.to_str()?.strip_prefix("kafka://")).collect();
+    let patterns = match (args.sink.as_slice(), given.as_slice(), kind) {
+        ([], _, Some(SinkKind::Kafka(kafka))) => return topic(&kafka.client, &kafka.topic),
+        ([], _, Some(SinkKind::File { path, .. })) => {
             let found = rotated(path).map_err(unreadable)?;
             if found.is_empty() { vec![path.clone()] } else { found }
         }
-        ([], _) => {
-            let error = anyhow::anyhow!("give the lines with --sink, or --name a sink of files");
+        ([], ..) => {
+            let error = anyhow!("give the lines with --sink, or --name a sink of files or a topic");
             return Err(Failure { code: exit::USAGE, error });
         }
-        (patterns, _) => patterns.to_vec(),
+        (_, [Some(address)], _) => {
+            let (client, name) = addressed(address)?;
+            return topic(&client, &name);
+        }
+        (patterns, given, _) if given.iter().all(Option::is_none) => patterns.to_vec(),
+        _ => {
+            let error = anyhow!("--sink: a topic is given alone");
+            return Err(Failure { code: exit::USAGE, error });
+        }
     };
-    open_files(&patterns).map_err(unreadable)
+    Ok((open_files(&patterns).map_err(unreadable)?, Vec::new()))
+}
+
+/// Brokers and topic of `BROKERS/TOPIC`.
+fn addressed(address: &str) -> Result<(KafkaClient, String), Failure> {
+    match address.split_once('/') {
+        Some((brokers, topic)) if !brokers.is_empty() && !topic.is_empty() => {
+            let brokers = brokers.split(',').map(str::to_owned).collect();
+            let client =
+                KafkaClient { brokers, tls: None, sasl: None, properties: BTreeMap::new() };
+            Ok((client, topic.to_owned()))
+        }
+        _ => {
+            let error = anyhow!("--sink: write a topic as kafka://HOST:PORT,HOST:PORT/TOPIC");
+            Err(Failure { code: exit::USAGE, error })
+        }
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn topic(client: &KafkaClient, topic: &str) -> Result<(Vec<SinkFile>, Vec<String>), Failure> {
+    crate::verify::open_topic(client, topic).map_err(|error| Failure::with(exit::IO)(error.into()))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn topic(_: &KafkaClient, _: &str) -> Result<(Vec<SinkFile>, Vec<String>), Failure> {
+    let error = anyhow!("--sink: this program was built without Kafka");
+    Err(Failure { code: exit::CONFIG, error })
 }
 
 fn acknowledged(path: &Path) -> Result<Acked, Failure> {

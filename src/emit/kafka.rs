@@ -170,8 +170,8 @@ impl KafkaCarrier {
 
     /// Another client sends what has not been delivered.
     fn begin_anew(&mut self) -> Result<(), CarryError> {
-        let (producer, reports) =
-            producer(&self.name, &self.settings.client, self.batch.bytes).map_err(|e| later(&e))?;
+        let (producer, reports) = producer(&self.name, &self.settings.client, self.batch.bytes)
+            .map_err(|error| self.later(&error))?;
         (self.producer, self.reports) = (producer, reports);
         for sent in &mut self.sent {
             if !matches!(sent.state, State::Delivered) {
@@ -181,6 +181,11 @@ impl KafkaCarrier {
         Ok(())
     }
 
+    /// What went wrong, and where.
+    fn later(&self, error: &KafkaError) -> CarryError {
+        later(&self.settings.topic, error)
+    }
+
     /// What became of the first message that was not delivered, if that is known.
     fn failed(&mut self, line: &str) -> Option<CarryError> {
         let Some(Sent { state: state @ State::Failed(_), .. }) = self.sent.front_mut() else {
@@ -188,11 +193,11 @@ impl KafkaCarrier {
         };
         let State::Failed(error) = std::mem::replace(state, State::Waiting) else { return None };
         if !is_refusal(&error) {
-            return Some(later(&error));
+            return Some(self.later(&error));
         }
         if is_too_large(&error) && self.batch.doubt(line.len(), &self.name, &self.settings) {
             // It was in a batch that the topic does not take.
-            return Some(self.begin_anew().err().unwrap_or_else(|| later(&error)));
+            return Some(self.begin_anew().err().unwrap_or_else(|| self.later(&error)));
         }
         self.settle();
         Some(CarryError::Refused(io::Error::other(error.to_string())))
@@ -218,7 +223,7 @@ impl Carrier for KafkaCarrier {
         }
         debug_assert!(self.sent.iter().zip(messages).all(|(sent, message)| sent.id == message.id));
         if let Err(error) = self.send(messages) {
-            return Carried { done: 0, error: Some(later(&error)) };
+            return Carried { done: 0, error: Some(self.later(&error)) };
         }
         self.look();
         let mut done = 0;
@@ -254,8 +259,8 @@ fn is_too_large(error: &KafkaError) -> bool {
     error.rdkafka_error_code().is_some_and(|code| too_large.contains(&code))
 }
 
-fn later(error: &KafkaError) -> CarryError {
-    CarryError::Later(io::Error::other(error.to_string()))
+fn later(topic: &str, error: &KafkaError) -> CarryError {
+    CarryError::Later(io::Error::other(format!("topic `{topic}`: {error}")))
 }
 
 /// What a reader may look at without the value.

@@ -32,11 +32,15 @@ pub(super) struct Confirmed {
 impl Confirmed {
     /// Put together from what was written down, what the receiver has told, and the epoch that
     /// comes next.
-    fn settled(known: Option<Confirmed>, told: u64, next: u64) -> Confirmed {
-        match known {
-            Some(known) => Confirmed { number: known.number.max(told), ..known },
-            None if told > 0 => Confirmed { number: told, since: 0 },
-            None => Confirmed { number: 0, since: next },
+    fn settled(known: Option<Confirmed>, told: Option<u64>, next: u64) -> Confirmed {
+        match (known, told) {
+            (Some(known), told) => {
+                Confirmed { number: known.number.max(told.unwrap_or(0)), ..known }
+            }
+            (None, Some(0)) => Confirmed { number: 0, since: next },
+            (None, Some(told)) => Confirmed { number: told, since: 0 },
+            // It may have had anything, and says so before it is told anything.
+            (None, None) => Confirmed::default(),
         }
     }
 
@@ -79,7 +83,7 @@ impl Positions {
         data_dir: &DataDir,
         (journal, next): (&str, u64),
         outboxes: &[Arc<Outbox>],
-        told: &[u64],
+        told: &[Option<u64>],
     ) -> Result<(Positions, Vec<Confirmed>), DataDirError> {
         let directory = data_dir.path().join(DIRECTORY);
         fs::create_dir_all(&directory).map_err(refuse(&directory))?;
@@ -130,7 +134,7 @@ impl Position {
         outbox: &Arc<Outbox>,
         path: PathBuf,
         (journal, next): (&str, u64),
-        told: u64,
+        told: Option<u64>,
     ) -> io::Result<Position> {
         let file =
             File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
@@ -245,10 +249,17 @@ mod tests {
         assert_eq!(understood(written.as_bytes(), "a"), Understood::Confirmed(position));
         assert_eq!(understood(text(position, "b").as_bytes(), "a"), Understood::None);
         assert_eq!(understood(b"", "a"), Understood::None);
-        assert_eq!(Confirmed::settled(None, 0, 7), Confirmed { number: 0, since: 7 });
-        assert_eq!(Confirmed::settled(None, 5, 7), Confirmed { number: 5, since: 0 });
-        assert_eq!(Confirmed::settled(Some(position), 20, 9), Confirmed { number: 20, since: 7 });
-        assert_eq!(Confirmed::settled(Some(position), 5, 9), position);
+        for (known, told, settled) in [
+            (None, Some(0), (0, 7)),
+            (None, Some(5), (5, 0)),
+            (None, None, (0, 0)),
+            (Some(position), Some(20), (20, 7)),
+            (Some(position), Some(5), (12, 7)),
+            (Some(position), None, (12, 7)),
+        ] {
+            let (number, since) = settled;
+            assert_eq!(Confirmed::settled(known, told, 7), Confirmed { number, since });
+        }
         let held = [(12, 9), (13, 9), (13, 6)].map(|(number, at)| position.holds(number, at));
         assert_eq!(held, [true, false, true]);
     }
@@ -283,7 +294,7 @@ mod tests {
         let open = |next| {
             let outboxes = std::slice::from_ref(&outbox);
             let (positions, confirmed) =
-                Positions::open(&data_dir, ("a", next), outboxes, &[0]).unwrap();
+                Positions::open(&data_dir, ("a", next), outboxes, &[Some(0)]).unwrap();
             positions.finish();
             confirmed[0]
         };

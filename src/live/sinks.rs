@@ -67,9 +67,9 @@ pub enum SinkError {
 #[derive(Default)]
 pub(super) struct Sinks {
     pub(super) outboxes: Vec<Arc<Outbox>>,
-    /// Of each outbox the last revision that its receiver itself says it has; zero when it does
-    /// not say.
-    pub(super) confirmed: Vec<u64>,
+    /// Of each outbox the last revision that its receiver itself says it has, zero when it does
+    /// not say; `None` when it would and cannot be asked yet.
+    pub(super) confirmed: Vec<Option<u64>>,
     threads: Vec<SinkThread>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -92,7 +92,7 @@ impl Sinks {
             let refused = Refused::at(&directory, &name);
             outbox.on_disk(Spool::at(directory, &name, !journal.is_empty()), refused);
             sinks.outboxes.push(Arc::clone(&outbox));
-            let mut confirmed = 0;
+            let mut confirmed = Some(0);
             let thread = |started: io::Result<SinkThread>| {
                 started.map_err(|source| SinkError::Thread { name: name.clone(), source })
             };
@@ -183,13 +183,13 @@ fn topic(
     name: &SmolStr,
     settings: &KafkaSinkSettings,
     journal: &str,
-) -> Result<(Box<dyn Carrier>, u64), SinkError> {
-    let claimed = match &settings.state_topic {
-        None => KafkaCarrier::new(name, settings).map(|carrier| (Box::new(carrier) as _, 0)),
-        Some(state_topic) => TransactionCarrier::claim(name, settings, state_topic, journal)
-            .map(|(carrier, confirmed)| (Box::new(carrier) as _, confirmed)),
+) -> Result<(Box<dyn Carrier>, Option<u64>), SinkError> {
+    let begun = match &settings.state_topic {
+        None => KafkaCarrier::new(name, settings).map(|carrier| (Box::new(carrier) as _, Some(0))),
+        Some(state_topic) => TransactionCarrier::begin(name, settings, state_topic, journal)
+            .map(|(carrier, committed)| (Box::new(carrier) as _, committed)),
     };
-    claimed.map_err(|error| SinkError::Kafka { name: name.clone(), problem: error.to_string() })
+    begun.map_err(|error| SinkError::Kafka { name: name.clone(), problem: error.to_string() })
 }
 
 /// No configuration passes its check with such a sink then.
@@ -198,7 +198,7 @@ fn topic(
     name: &SmolStr,
     _: &KafkaSinkSettings,
     _: &str,
-) -> Result<(Box<dyn Carrier>, u64), SinkError> {
+) -> Result<(Box<dyn Carrier>, Option<u64>), SinkError> {
     let problem = "this program was built without Kafka".to_owned();
     Err(SinkError::Kafka { name: name.clone(), problem })
 }

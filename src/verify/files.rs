@@ -89,7 +89,7 @@ fn open_one(path: &Path) -> io::Result<SinkFile> {
     Ok(SinkFile { name: path.to_string_lossy().into_owned(), reader: buffered(stream) })
 }
 
-fn buffered(stream: Box<dyn Read + Send>) -> BufReader<Box<dyn Read + Send>> {
+pub(super) fn buffered(stream: Box<dyn Read + Send>) -> BufReader<Box<dyn Read + Send>> {
     BufReader::with_capacity(READ_BYTES, stream)
 }
 

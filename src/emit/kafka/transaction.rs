@@ -5,11 +5,13 @@
 //!  begin ─► revisions to the topic, the number to the state topic ─► commit ─► settled
 //! ```
 //!
-//! At a start the transactional id is claimed, which ends whatever an earlier process of the
-//! same id has open and keeps it from opening more; only then is the state topic read. What it
-//! says was committed is told no more, whatever the data directory has of it. Readers must
+//! Before the first the transactional id is claimed, which ends whatever an earlier process of
+//! the same id has open and keeps it from opening more; only then is the state topic read. What
+//! it says was committed is told no more, whatever the data directory has of it. Brokers that are
+//! away at a start are no reason not to start: the id is claimed once they answer. Readers must
 //! read with `isolation.level=read_committed`.
 
+use super::batch::{BATCH_SIZE, BatchLimit};
 use super::{Context, PAUSE_MAX, Report, headers, is_refusal, later, producer_config};
 use crate::emit::outbox::{Carried, Carrier, CarryError};
 use crate::emit::wire::Message;
@@ -28,19 +30,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the brokers may take to let the id be claimed: a transaction that another process
-/// left open is ended first.
-const CLAIM: Duration = Duration::from_secs(60);
+/// How long one try to claim the id lasts: a transaction that another process left open is ended
+/// first, and the next try goes on with it.
+const CLAIM: Duration = Duration::from_secs(5);
 /// How long one try to end a transaction lasts, and how many there are before the sink says that
 /// it is stuck; it goes on trying.
 const COMMIT: Duration = Duration::from_secs(10);
 /// How long the state topic is read at most without an answer.
-const READ: Duration = Duration::from_secs(30);
+const READ: Duration = Duration::from_secs(10);
 /// How long the client may have no room for a message.
 const ROOM: Duration = Duration::from_millis(10);
 
 /// Writes revisions to a topic, each once for readers of what is committed.
 pub struct TransactionCarrier {
+    name: SmolStr,
     settings: KafkaSinkSettings,
     state_topic: String,
     /// The transactional id, and the key in the state topic.
@@ -48,6 +51,11 @@ pub struct TransactionCarrier {
     journal: String,
     producer: ThreadedProducer<Context>,
     reports: Receiver<Report>,
+    batch: BatchLimit,
+    /// Whether the id is claimed.
+    is_claimed: bool,
+    /// The last revision that was committed when it was; `None` before that is known.
+    committed: Option<u64>,
     /// The numbers of the messages that come next.
     numbers: Vec<u64>,
     /// Messages of a transaction whose commit has no answer yet.
@@ -66,39 +74,83 @@ struct Told {
 }
 
 impl TransactionCarrier {
-    /// Claims the transactional id of a sink, and finds out how far it has come: the number of
-    /// the last revision that is committed, zero for none.
+    /// Sets the client up. Where brokers answer soon it claims the transactional id, and says how
+    /// far the sink has come: the number of the last revision that is committed, zero for none.
     ///
     /// # Errors
-    /// When a setting cannot be used, or the brokers do not answer.
-    pub fn claim(
+    /// When a setting cannot be used.
+    pub fn begin(
         name: &SmolStr,
         settings: &KafkaSinkSettings,
         state_topic: &str,
         journal: &str,
-    ) -> KafkaResult<(TransactionCarrier, u64)> {
+    ) -> KafkaResult<(TransactionCarrier, Option<u64>)> {
         let id = format!("causeway-{journal}-{name}");
-        let (reports, received) = unbounded();
-        let context = Context { name: name.clone(), reports, problem: Arc::default() };
-        let mut config = producer_config(&settings.client);
-        config.set("transactional.id", &id);
-        let producer: ThreadedProducer<Context> = config.create_with_context(context)?;
-        producer.init_transactions(CLAIM)?;
-        let told = told(settings, state_topic, &id)?;
-        let own = told.into_iter().filter(|told| told.journal == journal);
-        let number = own.map(|told| told.number).max().unwrap_or(0);
-        let carrier = TransactionCarrier {
+        let batch = BatchLimit::of(settings);
+        let (producer, reports) = producer(name, settings, &id, batch.bytes)?;
+        let mut carrier = TransactionCarrier {
+            name: name.clone(),
             settings: settings.clone(),
             state_topic: state_topic.to_owned(),
             id,
             journal: journal.to_owned(),
             producer,
-            reports: received,
+            reports,
+            batch,
+            is_claimed: false,
+            committed: None,
             numbers: Vec::new(),
             committing: None,
             careful: 0,
         };
-        Ok((carrier, number))
+        if let Err(error) = carrier.claim() {
+            let then = "the sink's transactions wait for its brokers";
+            tracing::warn!(sink = %name, %error, "{then}");
+        }
+        let committed = carrier.committed;
+        Ok((carrier, committed))
+    }
+
+    /// Claims the transactional id and finds out how far the sink has come, unless both is done.
+    fn claim(&mut self) -> KafkaResult<u64> {
+        if let Some(committed) = self.committed {
+            return Ok(committed);
+        }
+        if !self.is_claimed {
+            self.initialise()?;
+            if self.batch.find_out(&self.name, &self.settings) {
+                self.begin_anew()?;
+                self.initialise()?;
+            }
+            self.is_claimed = true;
+        }
+        let told = told(&self.settings, &self.state_topic, &self.id)?;
+        let own = told.into_iter().filter(|told| told.journal == self.journal);
+        let committed = own.map(|told| told.number).max().unwrap_or(0);
+        self.committed = Some(committed);
+        Ok(committed)
+    }
+
+    fn initialise(&mut self) -> KafkaResult<()> {
+        let tried = self.producer.init_transactions(CLAIM);
+        match &tried {
+            Ok(()) => {}
+            // The next call goes on with it.
+            Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+            Err(_) => self.begin_anew()?,
+        }
+        tried
+    }
+
+    fn begin_anew(&mut self) -> KafkaResult<()> {
+        (self.producer, self.reports) =
+            producer(&self.name, &self.settings, &self.id, self.batch.bytes)?;
+        Ok(())
+    }
+
+    /// What went wrong, and where.
+    fn later(&self, error: &KafkaError) -> CarryError {
+        later(&format!("{}` or state topic `{}", self.settings.topic, self.state_topic), error)
     }
 
     /// Tells the messages in one transaction.
@@ -174,7 +226,7 @@ impl TransactionCarrier {
             refused => {
                 // The one at fault is found by telling each on its own.
                 self.careful = if refused.is_some() { messages } else { self.careful };
-                later(&refused.unwrap_or(error))
+                self.later(&refused.unwrap_or(error))
             }
         }
     }
@@ -183,7 +235,7 @@ impl TransactionCarrier {
         match (&error, self.producer.client().fatal_error()) {
             (KafkaError::Transaction(error), _) if error.is_fatal() => fenced(&error.to_string()),
             (_, Some((_, reason))) => fenced(&reason),
-            _ => later(&error),
+            _ => self.later(&error),
         }
     }
 }
@@ -195,6 +247,15 @@ impl Carrier for TransactionCarrier {
     }
 
     fn carry(&mut self, messages: &[Message]) -> Carried {
+        let committed = match self.claim() {
+            Ok(committed) => committed,
+            Err(error) => return Carried { done: 0, error: Some(self.later(&error)) },
+        };
+        let known = self.numbers.iter().take(messages.len()).take_while(|n| **n <= committed);
+        let known = known.count();
+        if known > 0 {
+            return Carried { done: known, error: None };
+        }
         let (told, done) = match self.committing {
             Some(done) => (self.commit(), done),
             None => {
@@ -219,6 +280,20 @@ impl Carrier for TransactionCarrier {
     fn pause_max(&self) -> Duration {
         PAUSE_MAX
     }
+}
+
+fn producer(
+    name: &SmolStr,
+    settings: &KafkaSinkSettings,
+    id: &str,
+    batch_bytes: usize,
+) -> KafkaResult<(ThreadedProducer<Context>, Receiver<Report>)> {
+    let (reports, received) = unbounded();
+    let context = Context { name: name.clone(), reports, problem: Arc::default() };
+    let mut config = producer_config(&settings.client);
+    config.set("transactional.id", id);
+    config.set(BATCH_SIZE, batch_bytes.to_string());
+    Ok((config.create_with_context(context)?, received))
 }
 
 fn fenced(reason: &str) -> CarryError {

@@ -12,6 +12,7 @@ use super::route::{Route, route_of};
 use crate::clock::{Clock, NANOS};
 use crate::settings::ServerSettings;
 use axum::extract::{Request, State};
+use axum::http::header::CONNECTION;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -108,9 +109,10 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
         false => next.run(request).await,
     };
     drop(under_way);
-    if let Some(rest) = rest {
-        rest.discard();
-    }
+    let goes_on = match rest {
+        Some(rest) => rest.discard().await,
+        None => true,
+    };
     let seconds = (http.clock.monotonic_ns() - began_ns) as f64 / NANOS as f64;
     let status = response.status();
     http.metrics.http.finished(template, method, status.as_u16(), seconds);
@@ -123,6 +125,9 @@ pub async fn pass(State(http): State<Http>, mut request: Request, next: Next) ->
     }
     tracing::debug!(method, template, status = status.as_u16(), "request");
     let headers = response.headers_mut();
+    if !goes_on {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.insert(REQUEST_ID, id);
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response

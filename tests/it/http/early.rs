@@ -111,3 +111,43 @@ async fn a_sender_that_is_refused_may_end_what_it_began() {
     }
     server.stop().await;
 }
+
+/// Sends a request whose body is as long as it says, or not, and reads the answer's head.
+fn refused(stream: &mut TcpStream, says: usize, body: &[u8], more: &str) -> String {
+    let head =
+        format!("POST /v1/events HTTP/1.1\r\nhost: a\r\ncontent-length: {says}\r\n{more}\r\n");
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        text.push(byte[0]);
+    }
+    let text = String::from_utf8(text).unwrap().to_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_goes_on_behind_a_short_body_that_nobody_read_or_says_that_it_ends() {
+    let server = Server::with(CALLERS).await;
+    tokio::task::block_in_place(|| {
+        let connect = || TcpStream::connect(server.address).unwrap();
+        let (mut stream, body) = (connect(), [b' '; 3000]);
+        for _ in 0..5 {
+            let answer = refused(&mut stream, 3000, &body, "");
+            assert!(answer.starts_with("http/1.1 401") && !answer.contains("connection:"));
+        }
+        for (says, sent, more) in [
+            (1 << 20, &body[..], ""),
+            (3000, &body[..10], ""),
+            (3000, &[], "expect: 100-continue\r\n"),
+        ] {
+            let answer = refused(&mut connect(), says, sent, more);
+            assert!(answer.starts_with("http/1.1 401"), "{answer}");
+            assert!(answer.contains("connection: close"), "{says}, {}: {answer}", sent.len());
+        }
+    });
+    server.stop().await;
+}

@@ -1,11 +1,13 @@
 //! Exactly once: transactions, kills between them, and who is fenced off.
 
 use super::broker::{Broker, PATIENCE, Read, Sent};
-use super::{about, alert, config, counts};
+use super::{QUICK, about, alert, config, counts};
 use crate::live::process::Process;
 use rdkafka::producer::{BaseProducer, Producer};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::TcpListener as Port;
+use tokio::net::{TcpListener, TcpStream};
 
 fn exactly_once(broker: &Broker, topic: &str) -> String {
     let yaml = config(&broker.address(), topic, "");
@@ -91,5 +93,48 @@ async fn whoever_claims_the_same_id_fences_off_the_one_before() {
     let process = process.killed().start();
     let read = told(broker, "fenced", 10);
     expect_once(&read);
+    process.terminate();
+}
+
+/// Everything that comes in at a port goes to the broker, for as long as the runtime runs.
+async fn lead_on(port: u16, broker: String) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let mut to = TcpStream::connect(&broker).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_that_are_away_at_the_start_are_waited_for() {
+    let broker = Broker::shared();
+    create(broker, "later").await;
+    let port = Port::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut process = Process::start(&format!(
+        "{QUICK}sources:\n  http: {{type: http}}\nsinks:\n  out: {{type: kafka, brokers: \
+         \"127.0.0.1:{port}\", topic: later-out, guarantee: exactly_once, state_topic: \
+         later-state}}\n"
+    ));
+    let (status, _) = process.post("/v1/events", &alert("s-0")).await;
+    assert_eq!(status, 200);
+    let noted = |ready: &Value| {
+        let part = "for sink `out`: topic `later-out` or state topic `later-state`: ";
+        ready.to_string().contains(part)
+    };
+    while !noted(&process.get("/readyz?verbose").await.1) {}
+    process = process.killed().start();
+    process.post("/v1/events", &alert("s-1")).await;
+    lead_on(port, broker.address()).await;
+    let read = told(broker, "later", 2);
+    expect_once(&read);
+    // And one that knows nothing of its own asks the topic.
+    let stopped = process.killed();
+    std::fs::remove_file(stopped.path("sinks").join("out.position")).unwrap();
+    let process = stopped.start();
+    process.until_ready().await;
+    process.post("/v1/events", &alert("s-2")).await;
+    expect_once(&told(broker, "later", 3));
     process.terminate();
 }
