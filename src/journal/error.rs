@@ -81,8 +81,8 @@ pub enum JournalError {
     /// Segments are not there, between others or at the end.
     #[error(
         "journal {} lacks epochs {from} to {to}, which were durable ({witness}); \
-         put the missing files back; \
-         to go on without them move {witness} and every later segment out of the directory",
+         put the missing files back, or restore a backup; \
+         to begin anew move `journal`, `snapshots` and `sinks` out of the data directory",
         path.display()
     )]
     Missing {
@@ -139,8 +139,8 @@ impl fmt::Display for Corruption {
             write!(f, ", and it was durable ({witness})")?;
         }
         f.write_str(
-            "; restore the file from a copy; to go on without it and what came after, move \
-             it, every later segment and the file `mark` out of the directory",
+            "; put a whole copy of the file in its place, or restore a backup; to begin anew \
+             without it move `journal`, `snapshots` and `sinks` out of the data directory",
         )
     }
 }

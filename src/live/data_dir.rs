@@ -56,7 +56,7 @@ pub enum DataDirError {
     /// Sinks were told of what the journal led to, and there is no journal.
     #[error(
         "data directory {}: `{}` holds nothing, and {} says that revisions were told; put it back, \
-         or restore a backup, or remove the whole data directory to begin anew",
+         or restore a backup; to begin anew move `snapshots` and `sinks` out of the data directory",
         path.display(),
         journal::DIRECTORY,
         position.display()

@@ -42,8 +42,9 @@ pub enum LiveError {
     Unreadable(SnapshotError),
     /// The journal ends before the snapshot.
     #[error(
-        "journal {} {} and a snapshot goes on after epoch {epoch}; put the journal's files back; \
-         to go on without what is missing move both directories and `sinks` away",
+        "journal {} {} and a snapshot goes on after epoch {epoch}; put the journal's files back, or \
+         restore a backup; to begin anew move `journal`, `snapshots` and `sinks` out of the data \
+         directory",
         path.display(),
         ends.map_or("is empty".to_owned(), |ends| format!("ends before epoch {ends}"))
     )]

@@ -87,7 +87,17 @@ fn source_condition(
         _ => return Condition::Well,
     };
     match (is_connected, problem) {
-        (true, _) => Condition::Well,
+        (true, _) => match &source.kind {
+            SourceKind::Kafka(settings) if kafka.reads_nothing(source.name()) => {
+                let topics = settings.topics.join("`, `");
+                Condition::Noted(format!(
+                    "reads no partition of `{topics}`: there is no such topic, or other members \
+                     of group `{}` read all of it",
+                    settings.group
+                ))
+            }
+            _ => Condition::Well,
+        },
         (false, Some(problem)) => Condition::Unwell(format!("is not connected: {problem}")),
         (false, None) => Condition::Unwell("is not connected yet".to_owned()),
     }

@@ -88,6 +88,12 @@ impl KafkaBooks {
         counts.map_or((false, None), |counts| (counts.is_connected, counts.problem.clone()))
     }
 
+    /// Whether no partition is read for a source here.
+    pub fn reads_nothing(&self, source: &SmolStr) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(source).is_none_or(|counts| counts.partitions.is_empty())
+    }
+
     /// The books as they stand.
     pub fn snapshot(&self) -> BTreeMap<SmolStr, KafkaCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -9,14 +9,16 @@ use crate::kafka::{client_config, is_passing};
 use crate::settings::KafkaClient;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::io::{self, Read};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long brokers may say nothing.
+/// How long brokers may say nothing, and how many looks for messages that is.
 const ANSWER: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS_MAX: u32 = 30;
 
 /// Why a topic cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +102,10 @@ impl Partition {
             Some(consumer) => consumer,
             None => self.begin()?,
         };
-        let patience = Instant::now() + ANSWER;
+        let mut looks = 0;
         loop {
-            match consumer.poll(Duration::from_secs(1)) {
+            looks += 1;
+            match consumer.poll(LOOK) {
                 Some(Ok(message)) if message.offset() >= self.end => return Ok(false),
                 Some(Ok(message)) => {
                     self.line.clear();
@@ -114,13 +117,14 @@ impl Partition {
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
                 Some(Err(error)) => {
                     let may_pass = error.rdkafka_error_code().is_some_and(is_passing);
-                    if !may_pass || Instant::now() > patience {
+                    if !may_pass || looks > LOOKS_MAX {
                         return Err(error);
                     }
                 }
-                None if Instant::now() > patience => {
-                    let code = rdkafka::types::RDKafkaErrorCode::OperationTimedOut;
-                    return Err(KafkaError::MessageConsumption(code));
+                None if looks > LOOKS_MAX => {
+                    return Err(KafkaError::MessageConsumption(
+                        RDKafkaErrorCode::OperationTimedOut,
+                    ));
                 }
                 None => {}
             }

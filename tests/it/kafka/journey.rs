@@ -97,7 +97,26 @@ async fn a_topic_that_takes_small_batches_only_gets_small_ones() {
     assert_eq!(counted.len(), 400, "{counted:?}");
     let refused = "causeway_sink_failed_total{sink=\"out\"} 0";
     process.until_metric(refused).await;
-    process.terminate();
+    let config = process.config();
+    let (_, stopped) = process.drained();
+    // The topic itself is held against the journal, with the configuration and without.
+    let (config, data) = (config.to_str().unwrap(), stopped.path(""));
+    let address = format!("kafka://{}/small-out", broker.address());
+    let by_name = ["-c", config, "--name", "out"];
+    let by_address = ["-c", config, "--journal", data.to_str().unwrap(), "--sink", &address];
+    for of in [&by_name[..], &by_address] {
+        let checked = causeway(&[&["verify", "--json"], of].concat(), b"");
+        let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+        assert!(checked.status.success() && report["told"] == report["expected"], "{report}");
+        assert!(report["told"].as_u64().unwrap() >= 400, "{report}");
+    }
+    let other = format!("kafka://{}/small", broker.address());
+    let checked = causeway(&["verify", "-c", config, "--sink", &other], b"");
+    assert_eq!(checked.status.code(), Some(3), "events are no revisions");
+    let none = format!("kafka://{}/small-nowhere", broker.address());
+    let checked = causeway(&["verify", "-c", config, "--sink", &none], b"");
+    let problem = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.code() == Some(74) && problem.contains("`small-nowhere`"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
