@@ -278,7 +278,8 @@ impl Carrier for TransactionCarrier {
     }
 
     fn pause_max(&self) -> Duration {
-        PAUSE_MAX
+        // Before the id is claimed each try may be another client.
+        if self.committed.is_some() { PAUSE_MAX } else { CLAIM }
     }
 }
 

@@ -103,14 +103,20 @@ impl SinkThread {
 pub fn carry_on(outbox: &Outbox, mut carrier: impl Carrier) {
     let guard = BrokenOnPanic(outbox);
     let mut pause = PAUSE_MIN;
+    let mut tries: u64 = 0;
     while let Some(messages) = outbox.take(BATCH_MAX) {
         carrier.numbered(&outbox.carried());
         let carried = carrier.carry(&messages);
         outbox.delivered(carried.done);
         match carried.error {
-            None => pause = PAUSE_MIN,
+            None => (pause, tries) = (PAUSE_MIN, 0),
             Some(CarryError::Later(error)) => {
-                tracing::warn!(sink = %outbox.name(), %error, "writing failed, trying again");
+                tries += 1;
+                // Once, and then each time that it was tried ten times as often.
+                if 10u64.pow(tries.ilog10()) == tries {
+                    let sink = outbox.name();
+                    tracing::warn!(%sink, tries, %error, "writing failed, trying again");
+                }
                 outbox.retried(error.to_string());
                 if !outbox.pause(pause) {
                     break;
