@@ -136,11 +136,10 @@ impl Partition {
 
 impl Read for Partition {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.line.len() {
-            if self.end == 0 || !self.advance().map_err(io::Error::other)? {
-                self.end = 0;
-                return Ok(0);
-            }
+        let is_spent = self.at == self.line.len();
+        if is_spent && (self.end == 0 || !self.advance().map_err(io::Error::other)?) {
+            self.end = 0;
+            return Ok(0);
         }
         let read = (&self.line[self.at..]).read(bytes)?;
         self.at += read;
