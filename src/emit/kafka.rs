@@ -195,9 +195,15 @@ impl KafkaCarrier {
         if !is_refusal(&error) {
             return Some(self.later(&error));
         }
-        if is_too_large(&error) && self.batch.doubt(line.len(), &self.name, &self.settings) {
-            // It was in a batch that the topic does not take.
-            return Some(self.begin_anew().err().unwrap_or_else(|| self.later(&error)));
+        if is_too_large(&error) {
+            match self.batch.doubt(line.len(), &self.name, &self.settings) {
+                Ok(false) => {}
+                // It was in a batch that the topic does not take.
+                Ok(true) => {
+                    return Some(self.begin_anew().err().unwrap_or_else(|| self.later(&error)));
+                }
+                Err(unanswered) => return Some(self.later(&unanswered)),
+            }
         }
         self.settle();
         Some(CarryError::Refused(io::Error::other(error.to_string())))
@@ -213,8 +219,11 @@ impl KafkaCarrier {
 
 impl Carrier for KafkaCarrier {
     fn carry(&mut self, messages: &[Message]) -> Carried {
-        let smaller = self.batch.find_out(&self.name, &self.settings);
-        let renewed = if smaller { self.begin_anew() } else { self.renew() };
+        let renewed = match self.batch.find_out(&self.name, &self.settings) {
+            Ok(true) => self.begin_anew(),
+            Ok(false) => self.renew(),
+            Err(unanswered) => Err(self.later(&unanswered)),
+        };
         if let Err(error) = renewed {
             return Carried { done: 0, error: Some(error) };
         }

@@ -280,7 +280,16 @@ impl Spool {
     /// # Errors
     /// When the system refuses.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.open(None, 0).map(drop)
+        self.reset();
+        segment::listed(&self.directory, &self.name)?.iter().for_each(|path| segment::delete(path));
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        *self = Spool {
+            segment_bytes: self.segment_bytes,
+            ..Spool::at(std::mem::take(&mut self.directory), &self.name, self.keeps)
+        };
     }
 
     /// Goes on with what waited when the mark was made and is not settled since, which is
@@ -290,7 +299,7 @@ impl Spool {
     /// # Errors
     /// When the system refuses.
     pub fn resume(&mut self, mark: &Mark, settled: u64) -> io::Result<u64> {
-        self.open(Some(mark), settled)?;
+        self.open(mark, settled)?;
         let mut missing = 0;
         for part in mark.parts.iter().filter(|part| part.last > settled) {
             let mut there = 0;
@@ -304,16 +313,12 @@ impl Spool {
     }
 
     /// Looks at the files: those behind the mark go, and lines up to `settled` count as taken.
-    fn open(&mut self, mark: Option<&Mark>, settled: u64) -> io::Result<()> {
-        *self = Spool {
-            segment_bytes: self.segment_bytes,
-            ..Spool::at(std::mem::take(&mut self.directory), &self.name, self.keeps)
-        };
-        let last = mark.map_or(0, |mark| mark.last);
-        self.taken = settled.max(mark.map_or(0, |mark| mark.after));
+    fn open(&mut self, mark: &Mark, settled: u64) -> io::Result<()> {
+        self.reset();
+        self.taken = settled.max(mark.after);
         let mut is_before = true;
         for path in segment::listed(&self.directory, &self.name)? {
-            let Some(mut segment) = Segment::open(&path, last)? else { continue };
+            let Some(mut segment) = Segment::open(&path, mark.last)? else { continue };
             if is_before {
                 let (at, taken) = segment.after(self.taken)?;
                 (self.at, self.left) = (at, segment.count - taken);

@@ -26,6 +26,7 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub struct TransactionCarrier {
     numbers: Vec<u64>,
     /// Messages of a transaction whose commit has no answer yet.
     committing: Option<usize>,
+    /// Whether one is being taken back, and that has no answer yet.
+    is_aborting: bool,
     /// Messages that are told one by one, because one of them was refused.
     careful: usize,
 }
@@ -101,6 +104,7 @@ impl TransactionCarrier {
             committed: None,
             numbers: Vec::new(),
             committing: None,
+            is_aborting: false,
             careful: 0,
         };
         if let Err(error) = carrier.claim() {
@@ -117,13 +121,14 @@ impl TransactionCarrier {
             return Ok(committed);
         }
         if !self.is_claimed {
-            self.initialise()?;
-            if self.batch.find_out(&self.name, &self.settings) {
+            if self.batch.find_out(&self.name, &self.settings)? {
                 self.begin_anew()?;
-                self.initialise()?;
             }
+            self.initialise()?;
             self.is_claimed = true;
         }
+        // A producer's question has a topic made where brokers make topics.
+        self.producer.client().fetch_metadata(Some(&self.state_topic), READ)?;
         let told = told(&self.settings, &self.state_topic, &self.id)?;
         let own = told.into_iter().filter(|told| told.journal == self.journal);
         let committed = own.map(|told| told.number).max().unwrap_or(0);
@@ -136,7 +141,7 @@ impl TransactionCarrier {
         match &tried {
             Ok(()) => {}
             // The next call goes on with it.
-            Err(KafkaError::Transaction(error)) if error.is_retriable() => {}
+            Err(error) if goes_on(error) => {}
             Err(_) => self.begin_anew()?,
         }
         tried
@@ -197,9 +202,7 @@ impl TransactionCarrier {
                 self.committing = None;
                 Ok(())
             }
-            Err(KafkaError::Transaction(error)) if error.is_retriable() => {
-                Err(CarryError::Later(io::Error::other(error.to_string())))
-            }
+            Err(error) if goes_on(&error) => Err(self.later(&error)),
             Err(error) => {
                 self.committing = None;
                 Err(self.aborted(error, messages))
@@ -216,8 +219,8 @@ impl TransactionCarrier {
         }
         let refused = self.reports.try_iter().filter_map(|report| report.result.err());
         let refused = refused.filter(is_refusal).last();
-        if let Err(error) = self.producer.abort_transaction(COMMIT) {
-            return self.verdict(error);
+        if let Err(error) = self.abort() {
+            return error;
         }
         match refused {
             Some(refused) if messages == 1 => {
@@ -228,6 +231,17 @@ impl TransactionCarrier {
                 self.careful = if refused.is_some() { messages } else { self.careful };
                 self.later(&refused.unwrap_or(error))
             }
+        }
+    }
+
+    /// Takes back what is open; until brokers answer no other transaction can begin.
+    fn abort(&mut self) -> Result<(), CarryError> {
+        let tried = self.producer.abort_transaction(COMMIT);
+        self.is_aborting = tried.as_ref().is_err_and(goes_on);
+        match tried {
+            Ok(()) => Ok(()),
+            Err(error) if self.is_aborting => Err(self.later(&error)),
+            Err(error) => Err(self.verdict(error)),
         }
     }
 
@@ -251,6 +265,11 @@ impl Carrier for TransactionCarrier {
             Ok(committed) => committed,
             Err(error) => return Carried { done: 0, error: Some(self.later(&error)) },
         };
+        if self.is_aborting
+            && let Err(error) = self.abort()
+        {
+            return Carried { done: 0, error: Some(error) };
+        }
         let known = self.numbers.iter().take(messages.len()).take_while(|n| **n <= committed);
         let known = known.count();
         if known > 0 {
@@ -283,6 +302,16 @@ impl Carrier for TransactionCarrier {
     }
 }
 
+/// Whether nobody has answered in time, and the same call once more goes on with it.
+fn goes_on(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::Transaction(error) => error.is_retriable(),
+        // What is sent has to arrive first.
+        KafkaError::Flush(_) => true,
+        _ => false,
+    }
+}
+
 fn producer(
     name: &SmolStr,
     settings: &KafkaSinkSettings,
@@ -312,20 +341,27 @@ fn told(settings: &KafkaSinkSettings, topic: &str, id: &str) -> KafkaResult<Vec<
     let consumer: BaseConsumer = config.create()?;
     let metadata = consumer.fetch_metadata(Some(topic), READ)?;
     let mut list = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+    let mut open = BTreeSet::new();
+    for found in metadata.topics() {
+        if let Some(code) = found.error() {
+            return Err(KafkaError::MetadataFetch(code.into()));
+        }
+        for partition in found.partitions() {
+            list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+            open.insert(partition.id());
+        }
     }
-    let mut open = list.count();
     consumer.assign(&list)?;
     let mut found = Vec::new();
-    while open > 0 {
+    while !open.is_empty() {
         match consumer.poll(READ) {
             Some(Ok(message)) if message.key() == Some(id.as_bytes()) => {
                 let told = serde_json::from_slice(message.payload().unwrap_or_default());
                 found.extend(told.ok());
             }
             Some(Ok(_)) => {}
-            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            // One that grows meanwhile has more than one end.
+            Some(Err(KafkaError::PartitionEOF(number))) => drop(open.remove(&number)),
             Some(Err(error)) => {
                 let passing = error.rdkafka_error_code().is_some_and(crate::kafka::is_passing);
                 if !passing {

@@ -109,7 +109,11 @@ pub fn carry_on(outbox: &Outbox, mut carrier: impl Carrier) {
         let carried = carrier.carry(&messages);
         outbox.delivered(carried.done);
         match carried.error {
-            None => (pause, tries) = (PAUSE_MIN, 0),
+            None => {
+                pause = PAUSE_MIN;
+                // A carrier that has nothing to say may have done nothing either.
+                tries = if carried.done > 0 { 0 } else { tries };
+            }
             Some(CarryError::Later(error)) => {
                 tries += 1;
                 // Once, and then each time that it was tried ten times as often.

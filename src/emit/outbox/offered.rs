@@ -111,6 +111,12 @@ impl Outbox {
             // The policy may have changed while it waited.
             if state.limits.when_full == WhenFull::DropOldest {
                 self.make_room(&mut state, bytes);
+                if !state.has_room(bytes) && !state.is_in_memory() {
+                    // What is oldest cannot be read, so it is this one.
+                    state.counts.dropped += 1;
+                    state.offered_up_to = sequence;
+                    return;
+                }
             }
             let Err((refused, error)) = self.push(state, sequence, message) else { return };
             let Some(again) = self.refused(refused, sequence, &error) else { return };

@@ -10,12 +10,16 @@ impl State {
     /// How long whoever takes has to wait at most before it looks again, if there is nothing to
     /// take: for as long as nobody calls, unless the disk would not have read what is there.
     fn idle(&mut self) -> Option<Duration> {
-        if self.phase != Phase::Open || !self.queue.is_empty() {
+        let goes_on = matches!(self.phase, Phase::Open | Phase::Closed);
+        if !goes_on || !self.queue.is_empty() {
             return None;
         }
         self.bring();
-        let longest = if self.is_in_memory() { Duration::MAX } else { AGAIN };
-        self.queue.is_empty().then_some(longest)
+        match (self.queue.is_empty(), self.is_in_memory()) {
+            (false, _) => None,
+            (true, false) => Some(AGAIN),
+            (true, true) => (self.phase == Phase::Open).then_some(Duration::MAX),
+        }
     }
 }
 

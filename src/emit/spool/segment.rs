@@ -125,6 +125,17 @@ pub(super) fn listed(directory: &Path, sink: &str) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Removes one that holds nothing that is needed, whatever it holds.
+pub(super) fn delete(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            // It is read again after the next start, and is settled then too.
+            tracing::warn!(path = %path.display(), %error, "a spent file stays");
+        }
+        _ => {}
+    }
+}
+
 impl Segment {
     fn of(path: PathBuf, file: File, first: u64) -> Segment {
         Segment {
@@ -296,13 +307,7 @@ impl Segment {
 
     /// Removes it.
     pub(super) fn delete(&self) {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                // It is read again after the next start, and is settled then too.
-                tracing::warn!(path = %self.path.display(), %error, "a spent file stays");
-            }
-            _ => {}
-        }
+        delete(&self.path);
     }
 
     /// Leaves it for whoever wonders.

@@ -48,7 +48,7 @@ impl Rest {
         let is_http2 = request.version() == Version::HTTP_2;
         let is_held_back = request.headers().contains_key(EXPECT);
         let rest = Rest { slot: Arc::clone(&slot), is_http2, is_held_back };
-        (request.map(|body| Body::new(Lent { body, slot })), Some(rest))
+        (request.map(|body| Body::new(Lent { body, slot, is_spent: false })), Some(rest))
     }
 
     /// Throws away what still comes, over HTTP/2 on a task of its own, as the answer is not to
@@ -89,6 +89,8 @@ async fn discard(body: &mut Body, most: usize) -> bool {
 struct Lent {
     body: Body,
     slot: Slot,
+    /// It was read to its end, which one in chunks does not know of itself.
+    is_spent: bool,
 }
 
 impl HttpBody for Lent {
@@ -99,7 +101,9 @@ impl HttpBody for Lent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.is_spent |= matches!(polled, Poll::Ready(None));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -113,7 +117,7 @@ impl HttpBody for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() {
+        if !self.is_spent && !self.body.is_end_stream() {
             let body = std::mem::take(&mut self.body);
             *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
         }

@@ -1,7 +1,7 @@
 //! Answers that are there before the request is: whoever still sends must get to read them.
 
 use super::guard::CALLERS;
-use super::harness::Server;
+use super::harness::{Server, alert};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -117,16 +117,21 @@ fn refused(stream: &mut TcpStream, says: usize, body: &[u8], more: &str) -> Stri
     let head =
         format!("POST /v1/events HTTP/1.1\r\nhost: a\r\ncontent-length: {says}\r\n{more}\r\n");
     stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    let text = head_of(stream);
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    text
+}
+
+/// The head of an answer.
+fn head_of(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     while !text.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte).unwrap();
         text.push(byte[0]);
     }
-    let text = String::from_utf8(text).unwrap().to_lowercase();
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-    stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
-    text
+    String::from_utf8(text).unwrap().to_lowercase()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,6 +153,18 @@ async fn a_connection_goes_on_behind_a_short_body_that_nobody_read_or_says_that_
             assert!(answer.starts_with("http/1.1 401"), "{answer}");
             assert!(answer.contains("connection: close"), "{says}, {}: {answer}", sent.len());
         }
+        // What was asked for and read ends nothing.
+        let mut stream = connect();
+        let head = "POST /v1/events HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nexpect: \
+                    100-continue\r\nauthorization: Bearer a-token-of-sixteen-or-more\r\n\
+                    content-type: application/x-ndjson\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        assert!(head_of(&mut stream).starts_with("http/1.1 100"));
+        let line = alert("a", "service:shop/cart");
+        stream.write_all(format!("{:x}\r\n{line}\r\n0\r\n\r\n", line.len()).as_bytes()).unwrap();
+        let answer = head_of(&mut stream);
+        assert!(answer.starts_with("http/1.1 200"), "{answer}");
+        assert!(!answer.contains("connection:"), "{answer}");
     });
     server.stop().await;
 }

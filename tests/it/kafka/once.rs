@@ -129,12 +129,15 @@ async fn brokers_that_are_away_at_the_start_are_waited_for() {
     lead_on(port, broker.address()).await;
     let read = told(broker, "later", 2);
     expect_once(&read);
-    // And one that knows nothing of its own asks the topic.
+    // One that knows nothing of its own, and cannot ask at its start, passes over what it was told.
     let stopped = process.killed();
     std::fs::remove_file(stopped.path("sinks").join("out.position")).unwrap();
+    let another = Port::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let stopped = stopped.reconfigure(&format!(":{port}\""), &format!(":{another}\""));
     let process = stopped.start();
-    process.until_ready().await;
     process.post("/v1/events", &alert("s-2")).await;
+    while !noted(&process.get("/readyz?verbose").await.1) {}
+    lead_on(another, broker.address()).await;
     expect_once(&told(broker, "later", 3));
     process.terminate();
 }

@@ -70,6 +70,45 @@ fn what_the_disk_does_not_give_is_asked_for_again() {
     balance(outbox.counts());
 }
 
+#[test]
+fn what_the_disk_does_not_give_is_asked_for_once_more_when_no_more_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = on_disk(directory.path(), limits(1, WhenFull::Block));
+    outbox.begin().unwrap();
+    outbox.recovered();
+    offer(&outbox, 1..=2);
+    refuse_to_read(&outbox, true);
+    assert_eq!(numbers(&outbox.take(9).unwrap()), [1]);
+    outbox.delivered(1);
+    outbox.close();
+    let taker = Arc::clone(&outbox);
+    let taken = std::thread::spawn(move || taker.take(9).map(|taken| numbers(&taken)));
+    refuse_to_read(&outbox, false);
+    assert_eq!(taken.join().unwrap(), Some(vec![2]));
+    outbox.delivered(1);
+    assert!(outbox.take(9).is_none());
+}
+
+#[test]
+fn what_the_disk_does_not_give_makes_no_room_and_is_not_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let few = OutboxLimits { disk_bytes_max: 1, ..limits(1, WhenFull::DropOldest) };
+    let outbox = on_disk(directory.path(), few);
+    outbox.begin().unwrap();
+    outbox.recovered();
+    offer(&outbox, 1..=2);
+    outbox.take(1).unwrap();
+    refuse_to_read(&outbox, true);
+    let before = outbox.counts().spooled_bytes;
+    offer(&outbox, 3..=5);
+    let counts = outbox.counts();
+    assert_eq!((counts.dropped, counts.waiting, counts.spooled_bytes), (3, 2, before));
+    balance(counts);
+    refuse_to_read(&outbox, false);
+    outbox.delivered(1);
+    assert_eq!(drained(&outbox), [2]);
+}
+
 #[tokio::test]
 async fn a_task_asks_again_as_well() {
     let directory = tempfile::tempdir().unwrap();
