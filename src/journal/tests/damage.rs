@@ -183,7 +183,7 @@ fn what_is_refused_is_named_with_its_place_and_remedy() {
         assert!(said.contains(place), "{said}");
         let witness = if marked { "durable (mark)" } else { "durable (the frame of epoch 1 at" };
         assert!(said.contains(witness), "{said}");
-        assert!(said.contains("; restore the file from a copy"), "{said}");
+        assert!(said.contains("; put a whole copy of the file in its place"), "{said}");
     }
 }
 
