@@ -5,7 +5,7 @@
 //! message is refused as too large that is smaller than what was said.
 
 use super::Context;
-use crate::kafka::client_config;
+use crate::kafka::{client_config, is_passing};
 use crate::settings::KafkaSinkSettings;
 use crossbeam_channel::unbounded;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
@@ -83,29 +83,14 @@ impl BatchLimit {
                 Ok(true)
             }
             Ok(_) => Ok(false),
-            Err(error) if is_unanswered(&error) => Err(error),
-            // Nobody may ask, or the brokers do not know the question.
+            Err(error) if error.rdkafka_error_code().is_some_and(is_passing) => Err(error),
+            // Nobody may ask, or the brokers do not know the question, which looks like silence.
             Err(error) => {
                 let bytes = self.bytes;
                 tracing::warn!(sink = %name, topic, %error, bytes, "how large a batch may be is not known");
                 Ok(false)
             }
         }
-    }
-}
-
-/// Whether nobody has said anything, not even no.
-fn is_unanswered(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    let silences = [
-        Code::OperationTimedOut,
-        Code::AllBrokersDown,
-        Code::BrokerTransportFailure,
-        Code::Resolve,
-    ];
-    match error {
-        KafkaError::AdminOp(code) => silences.contains(code),
-        _ => false,
     }
 }
 
