@@ -57,6 +57,16 @@ pub fn client_config(cluster: &KafkaClient, defaults: &[(&str, &str)]) -> Client
     config
 }
 
+/// Those of one who reads what is committed in a topic from its first message to its end.
+pub fn reader_config(cluster: &KafkaClient, group: &str) -> ClientConfig {
+    let mut config = client_config(&cluster.for_consumer(), &[]);
+    config.set("isolation.level", "read_committed");
+    config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+    // Needed to assign, and never joined.
+    config.set("group.id", group);
+    config
+}
+
 /// Whether librdkafka knows the settings and their values.
 ///
 /// # Errors

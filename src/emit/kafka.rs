@@ -46,6 +46,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// Bytes of a message: an incident with thousands of alerts is one of several megabytes, and
 /// what the brokers allow is theirs to say.
 const MESSAGE_BYTES_MAX: &str = "100000000";
+/// Who gives a message up after a time can no longer keep the order.
+const FOR_EVER: (&str, &str) = ("message.timeout.ms", "0");
 /// Milliseconds that messages wait for others to go with: a batch costs what a message costs.
 const LINGER_MS: &str = "5";
 
@@ -95,7 +97,7 @@ impl KafkaCarrier {
     /// When a setting cannot be used, or a certificate cannot be read.
     pub fn new(name: &SmolStr, settings: &KafkaSinkSettings) -> KafkaResult<KafkaCarrier> {
         let batch = BatchLimit::of(settings);
-        let (producer, reports) = producer(name, &settings.client, batch.bytes)?;
+        let (producer, reports) = producer(name, &settings.client, FOR_EVER, batch.bytes)?;
         Ok(KafkaCarrier {
             name: name.clone(),
             settings: settings.clone(),
@@ -170,7 +172,8 @@ impl KafkaCarrier {
 
     /// Another client sends what has not been delivered.
     fn begin_anew(&mut self) -> Result<(), CarryError> {
-        let (producer, reports) = producer(&self.name, &self.settings.client, self.batch.bytes)
+        let client = &self.settings.client;
+        let (producer, reports) = producer(&self.name, client, FOR_EVER, self.batch.bytes)
             .map_err(|error| self.later(&error))?;
         (self.producer, self.reports) = (producer, reports);
         for sent in &mut self.sent {
@@ -195,15 +198,9 @@ impl KafkaCarrier {
         if !is_refusal(&error) {
             return Some(self.later(&error));
         }
-        if is_too_large(&error) {
-            match self.batch.doubt(line.len(), &self.name, &self.settings) {
-                Ok(false) => {}
-                // It was in a batch that the topic does not take.
-                Ok(true) => {
-                    return Some(self.begin_anew().err().unwrap_or_else(|| self.later(&error)));
-                }
-                Err(unanswered) => return Some(self.later(&unanswered)),
-            }
+        if is_too_large(&error) && self.batch.doubt(line.len(), &self.name, &self.settings) {
+            // It was in a batch that the topic does not take.
+            return Some(self.begin_anew().err().unwrap_or_else(|| self.later(&error)));
         }
         self.settle();
         Some(CarryError::Refused(io::Error::other(error.to_string())))
@@ -219,11 +216,8 @@ impl KafkaCarrier {
 
 impl Carrier for KafkaCarrier {
     fn carry(&mut self, messages: &[Message]) -> Carried {
-        let renewed = match self.batch.find_out(&self.name, &self.settings) {
-            Ok(true) => self.begin_anew(),
-            Ok(false) => self.renew(),
-            Err(unanswered) => Err(self.later(&unanswered)),
-        };
+        let is_less = self.batch.find_out(&self.name, &self.settings);
+        let renewed = if is_less { self.begin_anew() } else { self.renew() };
         if let Err(error) = renewed {
             return Carried { done: 0, error: Some(error) };
         }
@@ -279,17 +273,17 @@ fn headers(message: &Message) -> OwnedHeaders {
         .insert(Header { key: "idempotency-key", value: Some(message.id.as_str()) })
 }
 
+/// A client with a setting of its kind, and where its delivery reports come out.
 fn producer(
     name: &SmolStr,
     cluster: &KafkaClient,
+    (key, value): (&str, &str),
     batch_bytes: usize,
 ) -> KafkaResult<(ThreadedProducer<Context>, Receiver<Report>)> {
     let (reports, received) = unbounded();
     let context = Context { name: name.clone(), reports, problem: Arc::default() };
     let mut config = producer_config(cluster);
-    // For ever: who gives a message up after a time can no longer keep the order.
-    config.set("message.timeout.ms", "0");
-    config.set(BATCH_SIZE, batch_bytes.to_string());
+    config.set(key, value).set(BATCH_SIZE, batch_bytes.to_string());
     Ok((config.create_with_context(context)?, received))
 }
 

@@ -5,7 +5,7 @@
 //! read, and nothing that was added after the ends were asked for.
 
 use super::files::{SinkFile, buffered};
-use crate::kafka::{client_config, is_passing};
+use crate::kafka::{is_passing, reader_config};
 use crate::settings::KafkaClient;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -39,10 +39,7 @@ pub fn open(client: &KafkaClient, topic: &str) -> Result<(Vec<SinkFile>, Vec<Str
         brokers: client.brokers.join(","),
         problem,
     };
-    let mut config = client_config(&client.for_consumer(), &[]);
-    config.set("isolation.level", "read_committed").set("enable.auto.commit", "false");
-    // Needed to assign, and never joined.
-    config.set("enable.partition.eof", "true").set("group.id", "causeway-verify");
+    let config = reader_config(client, "causeway-verify");
     let ends = ends(&config, topic).map_err(|error| refused(error.to_string()))?;
     if ends.is_empty() {
         return Err(refused("there is no such topic; name another, or create it".to_owned()));

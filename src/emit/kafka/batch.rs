@@ -5,7 +5,7 @@
 //! message is refused as too large that is smaller than what was said.
 
 use super::Context;
-use crate::kafka::{client_config, is_passing};
+use crate::kafka::client_config;
 use crate::settings::KafkaSinkSettings;
 use crossbeam_channel::unbounded;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
@@ -42,53 +42,34 @@ impl BatchLimit {
     }
 
     /// Asks what the topic takes, unless that is known; whether it is less than it was.
-    ///
-    /// # Errors
-    /// When no broker answers.
-    pub(super) fn find_out(
-        &mut self,
-        name: &SmolStr,
-        settings: &KafkaSinkSettings,
-    ) -> KafkaResult<bool> {
-        if self.is_known {
-            return Ok(false);
-        }
-        let is_less = self.ask(name, settings)?;
-        self.is_known = true;
-        Ok(is_less)
+    pub(super) fn find_out(&mut self, name: &SmolStr, settings: &KafkaSinkSettings) -> bool {
+        !std::mem::replace(&mut self.is_known, true) && self.ask(name, settings)
     }
 
     /// The same when a message of so many bytes was refused as too large.
-    ///
-    /// # Errors
-    /// When no broker answers.
     pub(super) fn doubt(
         &mut self,
         bytes: usize,
         name: &SmolStr,
         settings: &KafkaSinkSettings,
-    ) -> KafkaResult<bool> {
-        match bytes < self.bytes && !self.is_configured {
-            true => self.ask(name, settings),
-            false => Ok(false),
-        }
+    ) -> bool {
+        bytes < self.bytes && !self.is_configured && self.ask(name, settings)
     }
 
-    fn ask(&mut self, name: &SmolStr, settings: &KafkaSinkSettings) -> KafkaResult<bool> {
+    fn ask(&mut self, name: &SmolStr, settings: &KafkaSinkSettings) -> bool {
         let topic = &settings.topic;
         match max_message_bytes(name, settings) {
             Ok(Some(bytes)) if bytes < self.bytes => {
                 tracing::info!(sink = %name, topic, bytes, "batches are no larger than the topic takes");
                 self.bytes = bytes;
-                Ok(true)
+                true
             }
-            Ok(_) => Ok(false),
-            Err(error) if error.rdkafka_error_code().is_some_and(is_passing) => Err(error),
+            Ok(_) => false,
             // Nobody may ask, or the brokers do not know the question, which looks like silence.
             Err(error) => {
                 let bytes = self.bytes;
                 tracing::warn!(sink = %name, topic, %error, bytes, "how large a batch may be is not known");
-                Ok(false)
+                false
             }
         }
     }

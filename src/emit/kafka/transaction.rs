@@ -11,13 +11,13 @@
 //! away at a start are no reason not to start: the id is claimed once they answer. Readers must
 //! read with `isolation.level=read_committed`.
 
-use super::batch::{BATCH_SIZE, BatchLimit};
-use super::{Context, PAUSE_MAX, Report, headers, is_refusal, later, producer_config};
+use super::batch::BatchLimit;
+use super::{Context, PAUSE_MAX, Report, headers, is_refusal, later, producer};
 use crate::emit::outbox::{Carried, Carrier, CarryError};
 use crate::emit::wire::Message;
-use crate::kafka::client_config;
+use crate::kafka::reader_config;
 use crate::settings::KafkaSinkSettings;
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::Receiver;
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -28,9 +28,10 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
+/// The setting that makes a client's messages transactions.
+const TRANSACTIONAL_ID: &str = "transactional.id";
 /// How long one try to claim the id lasts: a transaction that another process left open is ended
 /// first, and the next try goes on with it.
 const CLAIM: Duration = Duration::from_secs(5);
@@ -90,7 +91,8 @@ impl TransactionCarrier {
     ) -> KafkaResult<(TransactionCarrier, Option<u64>)> {
         let id = format!("causeway-{journal}-{name}");
         let batch = BatchLimit::of(settings);
-        let (producer, reports) = producer(name, settings, &id, batch.bytes)?;
+        let kind = (TRANSACTIONAL_ID, id.as_str());
+        let (producer, reports) = producer(name, &settings.client, kind, batch.bytes)?;
         let mut carrier = TransactionCarrier {
             name: name.clone(),
             settings: settings.clone(),
@@ -121,7 +123,7 @@ impl TransactionCarrier {
             return Ok(committed);
         }
         if !self.is_claimed {
-            if self.batch.find_out(&self.name, &self.settings)? {
+            if self.batch.find_out(&self.name, &self.settings) {
                 self.begin_anew()?;
             }
             self.initialise()?;
@@ -148,8 +150,9 @@ impl TransactionCarrier {
     }
 
     fn begin_anew(&mut self) -> KafkaResult<()> {
+        let kind = (TRANSACTIONAL_ID, self.id.as_str());
         (self.producer, self.reports) =
-            producer(&self.name, &self.settings, &self.id, self.batch.bytes)?;
+            producer(&self.name, &self.settings.client, kind, self.batch.bytes)?;
         Ok(())
     }
 
@@ -312,20 +315,6 @@ fn goes_on(error: &KafkaError) -> bool {
     }
 }
 
-fn producer(
-    name: &SmolStr,
-    settings: &KafkaSinkSettings,
-    id: &str,
-    batch_bytes: usize,
-) -> KafkaResult<(ThreadedProducer<Context>, Receiver<Report>)> {
-    let (reports, received) = unbounded();
-    let context = Context { name: name.clone(), reports, problem: Arc::default() };
-    let mut config = producer_config(&settings.client);
-    config.set("transactional.id", id);
-    config.set(BATCH_SIZE, batch_bytes.to_string());
-    Ok((config.create_with_context(context)?, received))
-}
-
 fn fenced(reason: &str) -> CarryError {
     let problem = format!("{reason}; only a restart can go on, if no other process has taken over");
     CarryError::Never(io::Error::other(problem))
@@ -333,12 +322,7 @@ fn fenced(reason: &str) -> CarryError {
 
 /// Everything that is committed in the state topic under `id`.
 fn told(settings: &KafkaSinkSettings, topic: &str, id: &str) -> KafkaResult<Vec<Told>> {
-    let mut config = client_config(&settings.client.for_consumer(), &[]);
-    config.set("isolation.level", "read_committed");
-    config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
-    // Needed to assign, and never joined.
-    config.set("group.id", id);
-    let consumer: BaseConsumer = config.create()?;
+    let consumer: BaseConsumer = reader_config(&settings.client, id).create()?;
     let metadata = consumer.fetch_metadata(Some(topic), READ)?;
     let mut list = TopicPartitionList::new();
     let mut open = BTreeSet::new();

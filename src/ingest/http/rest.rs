@@ -1,10 +1,10 @@
 //! What is left of a request's body when its answer is there already.
 //!
 //! A request may be refused before its body is read. Over HTTP/1.1 a short rest is read, and the
-//! connection goes on; with a longer one the answer says that it ends. Over HTTP/2 letting go of the body resets the stream, and a sender that is
-//! still writing takes the reset for a failure and throws the answer away. So what comes behind
-//! the answer is read and thrown away, within bounds: whoever would never end is reset after all,
-//! and has long had the answer then.
+//! connection goes on; with a longer one the answer says that it ends. Over HTTP/2 letting go of
+//! the body resets the stream, and a sender that is still writing takes the reset for a failure
+//! and throws the answer away. So what comes behind the answer is read and thrown away, within
+//! bounds: whoever would never end is reset after all, and has long had the answer then.
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;

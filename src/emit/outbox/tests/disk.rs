@@ -11,6 +11,14 @@ fn on_disk(directory: &Path, limits: OutboxLimits) -> Arc<Outbox> {
     outbox
 }
 
+/// The same of a first start.
+fn begun(directory: &Path, limits: OutboxLimits) -> Arc<Outbox> {
+    let outbox = on_disk(directory, limits);
+    outbox.begin().unwrap();
+    outbox.recovered();
+    outbox
+}
+
 /// Takes and settles all that waits.
 fn drained(outbox: &Outbox) -> Vec<u64> {
     let mut came = Vec::new();
@@ -25,9 +33,7 @@ fn drained(outbox: &Outbox) -> Vec<u64> {
 #[test]
 fn what_is_beyond_memory_waits_on_disk_and_comes_in_order() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = on_disk(directory.path(), limits(2, WhenFull::Block));
-    outbox.begin().unwrap();
-    outbox.recovered();
+    let outbox = begun(directory.path(), limits(2, WhenFull::Block));
     offer(&outbox, 1..=9);
     let counts = outbox.counts();
     assert!(counts.waiting == 9 && counts.spooled_bytes > 0, "{counts:?}");
@@ -49,9 +55,7 @@ fn refuse_to_read(outbox: &Outbox, refuse: bool) {
 #[test]
 fn what_the_disk_does_not_give_is_asked_for_again() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = on_disk(directory.path(), limits(2, WhenFull::Block));
-    outbox.begin().unwrap();
-    outbox.recovered();
+    let outbox = begun(directory.path(), limits(2, WhenFull::Block));
     offer(&outbox, 1..=9);
     refuse_to_read(&outbox, true);
     assert_eq!(numbers(&outbox.take(9).unwrap()), [1, 2]);
@@ -73,9 +77,7 @@ fn what_the_disk_does_not_give_is_asked_for_again() {
 #[test]
 fn what_the_disk_does_not_give_is_asked_for_once_more_when_no_more_comes() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = on_disk(directory.path(), limits(1, WhenFull::Block));
-    outbox.begin().unwrap();
-    outbox.recovered();
+    let outbox = begun(directory.path(), limits(1, WhenFull::Block));
     offer(&outbox, 1..=2);
     refuse_to_read(&outbox, true);
     assert_eq!(numbers(&outbox.take(9).unwrap()), [1]);
@@ -93,9 +95,7 @@ fn what_the_disk_does_not_give_is_asked_for_once_more_when_no_more_comes() {
 fn what_the_disk_does_not_give_makes_no_room_and_is_not_passed_over() {
     let directory = tempfile::tempdir().unwrap();
     let few = OutboxLimits { disk_bytes_max: 1, ..limits(1, WhenFull::DropOldest) };
-    let outbox = on_disk(directory.path(), few);
-    outbox.begin().unwrap();
-    outbox.recovered();
+    let outbox = begun(directory.path(), few);
     offer(&outbox, 1..=2);
     outbox.take(1).unwrap();
     refuse_to_read(&outbox, true);
@@ -112,9 +112,7 @@ fn what_the_disk_does_not_give_makes_no_room_and_is_not_passed_over() {
 #[tokio::test]
 async fn a_task_asks_again_as_well() {
     let directory = tempfile::tempdir().unwrap();
-    let outbox = on_disk(directory.path(), limits(1, WhenFull::Block));
-    outbox.begin().unwrap();
-    outbox.recovered();
+    let outbox = begun(directory.path(), limits(1, WhenFull::Block));
     offer(&outbox, 1..=3);
     assert_eq!(numbers(&outbox.take_async(9).await.unwrap()), [1]);
     refuse_to_read(&outbox, true);
