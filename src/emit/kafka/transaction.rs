@@ -123,10 +123,12 @@ impl TransactionCarrier {
             return Ok(committed);
         }
         if !self.is_claimed {
+            self.initialise()?;
+            // Brokers that are away would not say, and nobody asks twice.
             if self.batch.find_out(&self.name, &self.settings) {
                 self.begin_anew()?;
+                self.initialise()?;
             }
-            self.initialise()?;
             self.is_claimed = true;
         }
         // A producer's question has a topic made where brokers make topics.
