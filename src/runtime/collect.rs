@@ -176,6 +176,14 @@ impl Collector {
     }
 }
 
+impl Drop for Collector {
+    /// Workers end once nobody can feed them. Whoever could may be there still, waiting for this
+    /// to end, so nothing waits for them here.
+    fn drop(&mut self) {
+        std::mem::forget(self.guards.take());
+    }
+}
+
 /// Sums diffs of equal items and leaves out what cancels; by key, then the old first.
 fn net<T: Ord, K: Ord>(updates: &mut Vec<(Arc<T>, isize)>, key: impl Fn(&T) -> K) {
     differential_consolidate(updates);
@@ -193,4 +201,26 @@ fn differential_consolidate<T: Ord>(updates: &mut Vec<(Arc<T>, isize)>) {
     }
     out.retain(|(_, diff)| *diff != 0);
     *updates = out;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::runtime::{EpochInput, start};
+    use causeway_dataflows::ops::epochs::Tick;
+    use causeway_dataflows::params::Params;
+    use std::time::Duration;
+
+    /// What fails between the two is told, and is no reason to wait for ever.
+    #[test]
+    fn the_side_that_takes_may_go_before_the_side_that_feeds() {
+        let (mut feeder, collector) = start(1, &Params::default(), 2).unwrap();
+        let (gone, is_gone) = crossbeam_channel::bounded(1);
+        let taking = std::thread::spawn(move || {
+            drop(collector);
+            gone.send(())
+        });
+        is_gone.recv_timeout(Duration::from_secs(60)).unwrap();
+        taking.join().unwrap().unwrap();
+        assert!(feeder.submit(Tick::default(), EpochInput::default()).is_err());
+    }
 }

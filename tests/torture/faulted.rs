@@ -115,8 +115,7 @@ pub(super) fn faults(seed: u64, number: Option<usize>, jobs: usize) -> Faulted {
     }
     let sum =
         Faulted { sites: sites.len(), pairs: pairs.len() as u64, round, ..Faulted::default() };
-    let (fresh, mut others): (Vec<Pair>, Vec<Pair>) =
-        pairs.into_iter().partition(|pair| pair.start == Start::Fresh);
+    let (fresh, mut others): (Vec<Pair>, Vec<Pair>) = pairs.into_iter().partition(Pair::is_fresh);
     rng.shuffle(&mut others);
     let work = Mutex::new(Work { fresh, others, rounds: 0, sum });
     std::thread::scope(|threads| {
@@ -164,7 +163,7 @@ impl Work {
 
     /// Leaves a pair to another round.
     fn give_back(&mut self, pair: Pair) {
-        if pair.start == Start::Fresh {
+        if pair.is_fresh() {
             let place = self.fresh.partition_point(|other| other.order <= pair.order);
             self.fresh.insert(place, pair);
         } else {
@@ -183,12 +182,14 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Lives without faults whose calls are listed: in a fresh directory, killed; then drained;
-/// then in one that was spoilt.
+/// then in one that was spoilt; then in one whose sinks are owed something.
 async fn list(seed: u64) -> (BTreeMap<String, Site>, Round) {
     let mut scene = Scene::begin(seed).await;
     let mut sites = BTreeMap::new();
-    for (start, drains) in [(Start::Fresh, false), (Start::Again, true), (Start::Spoilt, false)] {
-        scene.prepare(start).await.unwrap();
+    for (start, drains) in
+        [(Start::Fresh, false), (Start::Again, true), (Start::Spoilt, false), (Start::Owing, false)]
+    {
+        scene.prepare(start, false).await.unwrap();
         let mut victim = scene.start_listed();
         let begun = scene.load.decided();
         let worked = wait(|| (scene.load.decided() >= begun + LISTED).then_some(())).await;
@@ -215,12 +216,12 @@ async fn round_of(seed: u64, dozen: Vec<Pair>, work: &Mutex<Work>) {
     let mut is_fresh = true;
     for pair in dozen {
         let is_full = scene.load.decided() > ANSWERS_A_ROUND;
-        if is_full || pair.start == Start::Fresh && !is_fresh {
+        if is_full || pair.is_fresh() && !is_fresh {
             lock(work).give_back(pair);
             continue;
         }
         let at = match pair.misses {
-            0 => (pair.calls as f64).powf(rng.unit()) as u64,
+            0 => (pair.calls() as f64).powf(rng.unit()) as u64,
             _ => 1,
         };
         let met = meet(&mut scene, &pair, at.max(1), &mut rng, &mut findings).await;
@@ -260,12 +261,13 @@ async fn meet(
     rng: &mut Rng,
     findings: &mut Vec<String>,
 ) -> Met {
-    if let Err(problem) = scene.prepare(pair.start).await {
+    // What was missed once is tried where a process has left what it can leave.
+    if let Err(problem) = scene.prepare(pair.start(), pair.misses > 0).await {
         findings.push(format!("{pair}: {problem}"));
         return Met::Not;
     }
     let begun = scene.load.decided();
-    let mut victim = scene.start_armed(pair, at);
+    let mut victim = scene.start_armed(pair.fault, &pair.site, at);
     let waited = WAITED << pair.misses.min(4);
     let over = |scene: &Scene| scene.load.decided() >= begun + waited;
     wait(|| {

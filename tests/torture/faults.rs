@@ -76,6 +76,8 @@ pub(super) enum Start {
     Again,
     /// Where another was killed, a crash left torn tails, and a snapshot is damaged.
     Spoilt,
+    /// Where another was killed whose sinks were owed what waits on disk.
+    Owing,
 }
 
 /// A site, and how often a process came by it.
@@ -93,14 +95,29 @@ pub(super) struct Site {
 pub(super) struct Pair {
     pub(super) site: String,
     pub(super) fault: Fault,
-    /// The state that leads there.
-    pub(super) start: Start,
-    /// Calls of the site in that state.
-    pub(super) calls: u64,
+    /// The states that lead there, the most usual one first, and the calls of the site in each.
+    starts: Vec<(Start, u64)>,
     /// How often it was tried in vain.
     pub(super) misses: u32,
     /// When a process in a fresh directory comes by it.
     pub(super) order: usize,
+}
+
+impl Pair {
+    /// The state in which it is tried: those that lead there, in turn.
+    pub(super) fn start(&self) -> Start {
+        self.starts[self.misses as usize % self.starts.len()].0
+    }
+
+    /// Whether nothing else leads there.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.start() == Start::Fresh
+    }
+
+    /// Calls of the site in the most usual state.
+    pub(super) fn calls(&self) -> u64 {
+        self.starts[0].1
+    }
 }
 
 impl fmt::Display for Pair {
@@ -126,14 +143,16 @@ pub(super) fn pairs(sites: &BTreeMap<String, Site>) -> Vec<Pair> {
     let mut all = Vec::new();
     for site in sites.values() {
         let call = site.name.split(' ').next().unwrap();
-        // The most usual state that leads to it.
-        let starts = [Start::Again, Start::Spoilt, Start::Fresh];
-        let start = starts.into_iter().find(|start| site.calls.contains_key(start)).unwrap();
+        let usual = [Start::Again, Start::Spoilt, Start::Owing];
+        let calls = |start: Start| Some((start, *site.calls.get(&start)?));
+        let mut starts: Vec<(Start, u64)> = usual.into_iter().filter_map(calls).collect();
+        if starts.is_empty() {
+            starts.extend(calls(Start::Fresh));
+        }
         all.extend(Fault::of(call).iter().map(|fault| Pair {
             site: site.name.clone(),
             fault: *fault,
-            start,
-            calls: site.calls[&start],
+            starts: starts.clone(),
             misses: 0,
             order: site.order,
         }));
@@ -170,14 +189,22 @@ mod tests {
         let mut sites = BTreeMap::new();
         learn(&mut sites, Start::Fresh, "mkdir data\ncreate data/lock\nwrite data/N.log\n");
         learn(&mut sites, Start::Again, "write data/N.log\nwrite data/N.log\nread data/lock\n");
-        let pairs = pairs(&sites);
+        learn(&mut sites, Start::Owing, "write data/N.log\nopen data/N.spool\n");
+        let mut pairs = pairs(&sites);
         let of = |name: &str| pairs.iter().filter(|pair| pair.site == name).collect::<Vec<_>>();
-        assert_eq!(pairs.len(), 5 + 5 + 7 + 4);
-        assert!(of("mkdir data").iter().all(|pair| pair.start == Start::Fresh));
+        assert_eq!(pairs.len(), 5 + 5 + 7 + 4 + 3);
+        assert!(of("mkdir data").iter().all(|pair| pair.is_fresh()));
+        assert!(of("open data/N.spool").iter().all(|pair| pair.start() == Start::Owing));
         let write = of("write data/N.log");
-        assert!(write.iter().all(|pair| (pair.start, pair.calls) == (Start::Again, 2)));
+        assert!(write.iter().all(|pair| (pair.start(), pair.calls()) == (Start::Again, 2)));
         let words: Vec<&str> = write.iter().map(|pair| pair.fault.word()).collect();
         assert_eq!(words, ["before", "torn", "lost", "short", "EIO", "ENOSPC", "after"]);
         assert_eq!(pairs[0].to_string(), "before of mkdir data");
+        let missed = pairs.iter_mut().find(|pair| pair.site == "write data/N.log").unwrap();
+        let tried = [1, 2].map(|misses| {
+            missed.misses = misses;
+            missed.start()
+        });
+        assert_eq!(tried, [Start::Owing, Start::Again], "each state has its turn");
     }
 }

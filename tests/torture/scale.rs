@@ -42,6 +42,8 @@ pub(super) struct Scale {
     pub(super) records: u64,
     /// Kills of a broker (R8).
     pub(super) brokers: u64,
+    /// Seconds that it is away after each (R8).
+    pub(super) outage: u64,
     /// The first seed; each round has one of its own.
     pub(super) seed: u64,
     /// Rounds at a time.
@@ -74,6 +76,7 @@ impl Scale {
             oracle: number("TORTURE_ORACLE").unwrap_or(500),
             records: number("TORTURE_RECORDS").unwrap_or(15_500),
             brokers: number("TORTURE_BROKERS").unwrap_or(1),
+            outage: number("TORTURE_OUTAGE").unwrap_or(0),
             seed: number("TORTURE_SEED").unwrap_or(1),
             jobs: number("TORTURE_JOBS").unwrap_or(2) as usize,
             ends: minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60)),

@@ -1,7 +1,7 @@
 //! A directory whose processes meet faults, and what is put together of it in the end.
 
 use super::changes::{changer, compare};
-use super::faults::{self, Pair, Start};
+use super::faults::{self, Fault, Start};
 use super::kills::{self, Left, SENDERS, is_count};
 use super::load::{Load, begin};
 use super::receiver::{Mood, Receiver};
@@ -55,14 +55,14 @@ impl Scene {
         Scene { place, load, receiver, tasks, ends: BTreeSet::new(), log_at: 0, root }
     }
 
-    /// Starts a process that meets a fault at the given call of its site.
-    pub(super) fn start_armed(&mut self, pair: &Pair, at: u64) -> Victim {
+    /// Starts a process that meets a fault at the given call of a site.
+    pub(super) fn start_armed(&mut self, fault: Fault, site: &str, at: u64) -> Victim {
         for name in ["mark", "room"] {
             let _ = fs::remove_file(self.place.path(name));
         }
         self.start(&[
-            ("FAULTS_SITE", pair.site.clone()),
-            ("FAULTS_KIND", pair.fault.word().to_owned()),
+            ("FAULTS_SITE", site.to_owned()),
+            ("FAULTS_KIND", fault.word().to_owned()),
             ("FAULTS_AT", at.to_string()),
             ("FAULTS_MARK", self.file("mark")),
             ("FAULTS_ROOM", self.file("room")),
@@ -145,22 +145,61 @@ impl Scene {
         fs::read(self.place.path("stdout")).unwrap_or_default()
     }
 
-    /// Brings what is left of the last process into the state wanted; says what it lacks for it.
-    pub(super) async fn prepare(&mut self, start: Start) -> Result<(), String> {
-        if start != Start::Spoilt {
+    /// Brings what is left of the last process into the state wanted, `whole` with all that a
+    /// process leaves that has run for a while; says what it lacks for it.
+    pub(super) async fn prepare(&mut self, start: Start, whole: bool) -> Result<(), String> {
+        match start {
+            Start::Fresh => Ok(()),
+            Start::Again if !whole => Ok(()),
+            Start::Again => self.snapshots().await,
+            Start::Spoilt => {
+                // One is damaged, and another has to be there.
+                self.snapshots().await?;
+                spoil(&self.place).unwrap();
+                Ok(())
+            }
+            Start::Owing => self.owe().await,
+        }
+    }
+
+    /// Has a process make two snapshots where they are not there.
+    async fn snapshots(&mut self) -> Result<(), String> {
+        let made = |place: &Place| (snapshots(place).len() >= 2).then_some(());
+        if made(&self.place).is_some() {
             return Ok(());
         }
-        let snapshots = |place: &Place| ending(place, "data/snapshots", ".snapshot").len();
-        // One is damaged, and another has to be there.
-        if snapshots(&self.place) < 2 {
-            let victim = self.start(&[]);
-            let made = wait(|| (snapshots(&self.place) >= 2).then_some(())).await;
-            victim.kill();
-            self.gone();
-            made.ok_or_else(|| format!("it makes no snapshots:\n{}", self.complaints()))?;
-        }
-        spoil(&self.place).unwrap();
-        Ok(())
+        let victim = self.start(&[]);
+        let made = wait(|| made(&self.place)).await;
+        victim.kill();
+        self.gone();
+        made.ok_or_else(|| format!("it makes no snapshots:\n{}", self.complaints()))
+    }
+
+    /// Has a process owe its sinks something when it is killed, some of it since its last
+    /// snapshot: one of them gets no answers, the other has no room.
+    async fn owe(&mut self) -> Result<(), String> {
+        self.receiver.set(Mood::Away);
+        let victim = self.start_armed(Fault::Full, "write log/told.ndjson", 1);
+        let mut known: Option<(PathBuf, [u64; 2])> = None;
+        let owed = wait(|| {
+            let owed = ["hook.", "log."].map(|sink| waiting(&self.place, sink));
+            let newest = snapshots(&self.place).pop().filter(|_| !owed.contains(&0))?;
+            match &known {
+                // A snapshot may be under way that knows of all that waits now.
+                Some((last, then)) if *last == newest => {
+                    (owed[0] > then[0] && owed[1] > then[1]).then_some(())
+                }
+                _ => {
+                    known = Some((newest, owed));
+                    None
+                }
+            }
+        })
+        .await;
+        victim.kill();
+        self.gone();
+        self.receiver.set(Mood::Unwell);
+        owed.ok_or_else(|| format!("its sinks are owed nothing:\n{}", self.complaints()))
     }
 
     /// Ends the load, lets a last process work everything off, and holds all to what was sent.
@@ -217,7 +256,7 @@ fn yaml(seed: u64, path: &Path, receiver: &Receiver) -> String {
          log: {{type: file, path: \"{0}/log/told.ndjson\", rotate_size: 32KiB, \
          keep: 2, compress: true, queue: {{revisions: 2}}}}\n  \
          hook: {{type: webhook, url: \"http://{1}/\", allow_private: [127.0.0.0/8], \
-         backoff_max: 20ms, queue: {{revisions: 1, disk: 16KiB}}}}\n",
+         backoff_max: 20ms, queue: {{revisions: 1, disk: 16MiB}}}}\n",
         path.display(),
         receiver.address,
     )
@@ -235,8 +274,20 @@ fn ending(place: &Place, directory: &str, ending: &str) -> Vec<PathBuf> {
     files.into_iter().filter(|(name, _)| name.ends_with(ending)).map(|(_, path)| path).collect()
 }
 
-/// What a crash may leave, all at once: torn tails of whatever grows, and a damaged snapshot
-/// where there is another.
+fn snapshots(place: &Place) -> Vec<PathBuf> {
+    ending(place, "data/snapshots", ".snapshot")
+}
+
+/// Bytes of the files in which something waits for a sink.
+fn waiting(place: &Place, sink: &str) -> u64 {
+    let files = files(&place.path("data/sinks")).into_iter();
+    let own = files.filter(|(name, _)| name.starts_with(sink) && name.ends_with(".spool"));
+    // One may be spent while it is looked at.
+    own.filter_map(|(_, path)| path.metadata().ok()).map(|meta| meta.len()).sum()
+}
+
+/// What a crash may leave, all at once: torn tails of whatever grows, half of a compressed file,
+/// and a damaged snapshot where there is another.
 fn spoil(place: &Place) -> std::io::Result<()> {
     let tails = [
         ending(place, "data/journal", ".log").pop(),
@@ -246,7 +297,13 @@ fn spoil(place: &Place) -> std::io::Result<()> {
     for path in tails.into_iter().flatten() {
         OpenOptions::new().append(true).open(path)?.write_all(b"{\"torn\": ")?;
     }
-    let snapshots = ending(place, "data/snapshots", ".snapshot");
+    if let Some(compressed) = ending(place, "log", ".zst").pop() {
+        let bytes = fs::read(&compressed)?;
+        fs::write(compressed.with_extension(""), zstd::decode_all(&bytes[..])?)?;
+        fs::write(compressed.with_extension("zst.part"), &bytes[..bytes.len() / 2])?;
+        fs::remove_file(compressed)?;
+    }
+    let snapshots = snapshots(place);
     if let [.., _, newest] = &snapshots[..] {
         let mut bytes = fs::read(newest)?;
         let middle = bytes.len() / 2;

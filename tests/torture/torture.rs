@@ -323,12 +323,17 @@ fn spoilt_records_harm_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn brokers_that_are_killed_cost_nothing() {
     let scale = Scale::of_environment();
-    crate::kafka::survival::kill_brokers(scale.brokers as u32).await;
+    let outage = Duration::from_secs(scale.outage);
+    crate::kafka::survival::kill_brokers(scale.brokers as u32, outage).await;
     let row = Row {
         requirement: "R8",
         seeds: (scale.seed, 1),
         count: scale.brokers,
-        detail: format!("kills of a broker, {} messages", scale.brokers * 40 + 20),
+        detail: format!(
+            "kills of a broker, each {} s away, {} messages to two sinks, one of them exactly once",
+            scale.outage,
+            scale.brokers * 40 + 20
+        ),
         passed: true,
     };
     conclude(row, &[]);

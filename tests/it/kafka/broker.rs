@@ -81,10 +81,11 @@ impl Broker {
         broker
     }
 
-    /// Kills it and starts it again on the same port with what it had on disk.
-    pub(super) fn restart(&mut self) {
+    /// Kills it and, after a while, starts it again on the same port with what it had on disk.
+    pub(super) fn restart(&mut self, outage: Duration) {
         drop(self.shell.stdin.take());
         self.shell.wait().unwrap();
+        std::thread::sleep(outage);
         self.shell = serve(&self.ports, self.directory.path());
         self.wait();
     }

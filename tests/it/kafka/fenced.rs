@@ -47,7 +47,7 @@ async fn who_is_fenced_off_comes_back_unless_no_broker_was_lost() {
     let process = Process::start(&config(&broker.address(), "names", ""));
     send(&broker, "before");
     broker.read("names-out", about(1));
-    broker.restart();
+    broker.restart(Duration::ZERO);
     send(&broker, "after");
     broker.read("names-out", about(2));
     let rebalances = process.counted(REBALANCES).await;

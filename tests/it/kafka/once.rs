@@ -34,7 +34,7 @@ fn told(broker: &Broker, topic: &str, entities: usize) -> Vec<Read> {
 }
 
 /// Every revision once.
-fn expect_once(told: &[Read]) {
+pub(super) fn expect_once(told: &[Read]) {
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
     for read in told {
         *seen.entry(read.header("idempotency-key")).or_default() += 1;

@@ -1,11 +1,13 @@
 //! What comes through when processes, brokers and messages go away.
 
 use super::broker::{Broker, PATIENCE, Read, Sent};
+use super::once::expect_once;
 use super::{about, alert, config, counts};
 use crate::live::process::Process;
 use causeway::clock::{Clock, WallClock};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Entities, each with an alert that fired once.
 fn once(numbers: std::ops::Range<u32>) -> BTreeMap<String, u64> {
@@ -58,25 +60,42 @@ async fn nothing_is_lost_or_doubled_by_kills() {
 }
 
 /// Kills a broker so many times under a process that reads and writes through it, each time with
-/// something on its way; nothing of it is lost or counted twice.
-pub(crate) async fn kill_brokers(kills: u32) {
+/// something on its way, and leaves it away for so long; nothing of it is lost or counted twice,
+/// and the sink that tells exactly once does.
+pub(crate) async fn kill_brokers(kills: u32, outage: Duration) {
     let mut broker = Broker::start();
     broker.create("restarts", 2).await;
-    broker.create("restarts-out", 1).await;
-    let process = Process::start(&config(&broker.address(), "restarts", ""));
+    for topic in ["restarts-out", "restarts-once", "restarts-state"] {
+        broker.create(topic, 1).await;
+    }
+    let once_more = format!(
+        "  once:\n    type: kafka\n    brokers: {}\n    topic: restarts-once\n    \
+         guarantee: exactly_once\n    state_topic: restarts-state\n",
+        broker.address()
+    );
+    let process = Process::start(&(config(&broker.address(), "restarts", "") + &once_more));
+    let both = |broker: &Broker, entities: u32| {
+        let read = ["restarts-out", "restarts-once"]
+            .map(|topic| broker.read(topic, about(entities as usize)));
+        expect_once(&read[1]);
+        read
+    };
     for kill in 0..kills {
         let from = kill * 40;
         send(&broker, "restarts", 2, from..from + 20);
-        until_told(&broker, "restarts", (from + 20) as usize);
+        both(&broker, from + 20);
         // On its way when the broker is killed; what it had not acknowledged is sent once more.
         send(&broker, "restarts", 2, from + 20..from + 40);
-        broker.restart();
+        broker.restart(outage);
     }
     send(&broker, "restarts", 2, kills * 40..kills * 40 + 20);
     let all = kills * 40 + 20;
-    assert_eq!(told(&broker, "restarts", all as usize), once(0..all));
+    for read in both(&broker, all) {
+        assert_eq!(counts(read.into_iter().map(|read| read.value)), once(0..all));
+    }
     let summary = process.terminate();
     assert_eq!(summary["ledger"]["received"], all, "{summary}");
+    both(&broker, all);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! A sink that takes nothing, and who does not wait for it.
 
 use super::backup::{backup, listed, restore};
-use super::process::Process;
+use super::process::{Process, Stopped};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -86,6 +86,19 @@ async fn receiver(open: &watch::Sender<bool>) -> (SocketAddr, Arc<Mutex<Vec<Stri
     (address, bodies)
 }
 
+/// A start that finds out about it when workers are there already ends all the same.
+fn end_where_what_waits_cannot_be_opened(stopped: Stopped) {
+    let entries = std::fs::read_dir(stopped.path("sinks")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "spool")) {
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+    }
+    let (code, log) = stopped.refused();
+    assert_eq!(code, Some(74), "{log}");
+    assert!(log.contains(".spool: Is a directory"), "{log}");
+}
+
 /// A sink is away over a kill, with hardly any room in memory, and none on disk or some: the start
 /// ends without it, other sinks are told, and it is told everything once it is back.
 #[tokio::test(flavor = "multi_thread")]
@@ -126,6 +139,7 @@ async fn a_start_ends_before_a_sink_that_is_away() {
             let files = manifest["files"].as_array().unwrap().iter();
             let spools = files.filter(|file| file["name"].as_str().unwrap().ends_with(".spool"));
             assert!(spools.count() > 0, "{manifest}");
+            end_where_what_waits_cannot_be_opened(killed.copy(&[]));
             let restored = killed.elsewhere(|data| drop(listed(&restore(&copy, data))));
             process = restored.start();
             process.until_counted(WAITING, (ALERTS + 2) as f64).await;
