@@ -202,6 +202,14 @@ impl Saved {
         shares
     }
 
+    /// The shares of all workers as one.
+    pub fn of_shares(shares: impl IntoIterator<Item = Saved>) -> Saved {
+        let mut shares = shares.into_iter();
+        let mut all = shares.next().unwrap_or_default();
+        shares.for_each(|share| all.add(share));
+        all
+    }
+
     /// Adds another worker's share.
     pub fn add(&mut self, other: Saved) {
         self.watches.extend(other.watches);

@@ -108,7 +108,7 @@ impl Emitter {
             }
             drop((output, under_way));
             while let Some((epoch, engine)) = collector.saved() {
-                self.hand_on(Part::Engine { epoch, engine: Box::new(engine) });
+                self.hand_on(Part::Engine { epoch, engine });
             }
         }
         self.go_on_saving(usize::MAX);

@@ -61,8 +61,8 @@ pub struct Collector {
     credits: Receiver<()>,
     reached: Vec<Epoch>,
     pending: BTreeMap<Epoch, Updates>,
-    /// Shares of what is remembered after epochs, and of how many workers they are.
-    saved: BTreeMap<Epoch, (usize, Saved)>,
+    /// Shares of what is remembered after epochs, one a worker.
+    saved: BTreeMap<Epoch, Vec<Saved>>,
     next: Epoch,
     guards: Option<WorkerGuards<()>>,
 }
@@ -125,20 +125,18 @@ impl Collector {
             all.is_cut |= updates.is_cut;
         }
         if let Some((epoch, share)) = report.saved {
-            let (workers, all) = self.saved.entry(epoch).or_default();
-            *workers += 1;
-            all.add(share);
+            self.saved.entry(epoch).or_default().push(share);
         }
     }
 
     /// What the computation remembered after an epoch that was asked for it, once all workers
-    /// have handed it out: when that epoch is told, or some epochs later.
-    pub fn saved(&mut self) -> Option<(Epoch, Saved)> {
+    /// have handed it out: when that epoch is told, or some epochs later. Each worker's share is
+    /// as it came: to make one of them takes long, and there is more to do here.
+    pub fn saved(&mut self) -> Option<(Epoch, Vec<Saved>)> {
         let first = self.saved.first_entry()?;
-        let (epoch, (workers, _)) = (*first.key(), first.get());
         // An epoch is told first.
-        let is_whole = *workers == self.reached.len() && epoch < self.next;
-        is_whole.then(|| (epoch, first.remove().1))
+        let is_whole = first.get().len() == self.reached.len() && *first.key() < self.next;
+        is_whole.then(|| first.remove_entry())
     }
 
     fn ready(&mut self) -> Option<EpochOutput> {
@@ -221,6 +219,6 @@ mod tests {
         });
         is_gone.recv_timeout(Duration::from_secs(60)).unwrap();
         taking.join().unwrap().unwrap();
-        assert!(feeder.submit(Tick::default(), EpochInput::default()).is_err());
+        assert!(feeder.submit(Tick { now: 0, drain: false }, EpochInput::default()).is_err());
     }
 }

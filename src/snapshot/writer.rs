@@ -47,8 +47,8 @@ pub enum Part {
     Engine {
         /// After which epoch.
         epoch: u64,
-        /// What the engine remembered then.
-        engine: Box<Saved>,
+        /// What each worker remembered then.
+        engine: Vec<Saved>,
     },
     /// Instead of what the emitting side remembers: a sink cannot carry any more, so from here on
     /// only the journal leads to what it is to be told.
@@ -63,11 +63,11 @@ pub enum Part {
 struct Parts {
     sources: Option<(i64, Vec<SavedSource>)>,
     told: Option<(Seconds, Box<Emission>)>,
-    engine: Option<Box<Saved>>,
+    engine: Option<Vec<Saved>>,
 }
 
 /// The same when all have come.
-type Whole = ((i64, Vec<SavedSource>), (Seconds, Box<Emission>), Box<Saved>);
+type Whole = ((i64, Vec<SavedSource>), (Seconds, Box<Emission>), Vec<Saved>);
 
 /// How far the writing is; clones share it.
 #[derive(Clone, Debug)]
@@ -180,7 +180,8 @@ impl Writer {
             };
             let Settings { run, source_names, .. } = &self.settings;
             let (run, source_names) = (run.clone(), source_names.clone());
-            self.write(Head { epoch, now, run, source_names }, *engine, *emission, sources);
+            let engine = Saved::of_shares(engine);
+            self.write(Head { epoch, now, run, source_names }, engine, *emission, sources);
             self.progress.done();
             let tried = self.settings.others.as_ref().and_then(|others| others.tried.as_ref());
             if let Some(tried) = tried {

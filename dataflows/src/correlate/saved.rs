@@ -46,14 +46,18 @@ struct SavedGroup {
 }
 
 impl SavedTenant {
-    /// What is kept of groups, to which alerts are added; two words a group.
-    pub fn of_groups(groups: &BTreeMap<AlertKey, Members>) -> SavedTenant {
+    /// What is kept of groups, to which that of so many alerts is added; two words a group.
+    pub fn of_groups(groups: &BTreeMap<AlertKey, Members>, alerts: usize) -> SavedTenant {
         let group = |(first, members): (&AlertKey, &Members)| SavedGroup {
             first: *first,
             source: members.source,
             degraded: members.degraded,
         };
-        SavedTenant { groups: groups.iter().map(group).collect(), ..SavedTenant::default() }
+        SavedTenant {
+            open: Vec::with_capacity(alerts),
+            sealed: Vec::new(),
+            groups: groups.iter().map(group).collect(),
+        }
     }
 }
 

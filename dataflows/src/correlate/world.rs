@@ -290,7 +290,7 @@ impl World {
 
     /// Begins to hand out what must be kept of groups and alerts as they are now.
     pub fn begin_saving(&mut self) {
-        let groups = SavedTenant::of_groups(&self.groups);
+        let groups = SavedTenant::of_groups(&self.groups, self.alerts.len());
         self.saving = Some(Saving::onto(groups, self.nodes.len()));
     }
 

@@ -260,7 +260,8 @@ impl Sliced for Table {
     type Saved = Vec<SavedKey>;
 
     fn begin_saving(&mut self) {
-        self.saving = Some(Saving::of(self.keys.len()));
+        let out = Vec::with_capacity(self.len());
+        self.saving = Some(Saving::onto(out, self.keys.len()));
     }
 
     fn go_on_saving(&mut self, slots: usize) -> Option<Vec<SavedKey>> {

@@ -87,7 +87,7 @@ fn answers(
         output.is_cut = false;
         told.push(format!("{output:?}"));
     }
-    (told, collector.saved().map(|(_, saved)| saved))
+    (told, collector.saved().map(|(_, shares)| Saved::of_shares(shares)))
 }
 
 /// The answers of process 0, and what each process saved.

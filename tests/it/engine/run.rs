@@ -125,9 +125,9 @@ pub fn remembered(history: &History) -> Past {
     drop(feeder);
     let answered = std::iter::from_fn(|| collector.next_epoch());
     assert!(answered.last().unwrap().is_cut);
-    let (after, saved) = collector.saved().unwrap();
+    let (after, shares) = collector.saved().unwrap();
     assert_eq!(after, epoch);
-    Past { epoch, tick: last.tick, saved }
+    Past { epoch, tick: last.tick, saved: Saved::of_shares(shares) }
 }
 
 /// Runs a history twice: from the beginning, saving after some epoch; and from what was saved.
@@ -163,7 +163,7 @@ fn check_restart(history: &History, cut: usize, workers: (usize, usize)) -> Resu
     if saved.as_ref().is_none_or(|(epoch, _)| *epoch != cut as u64) || collector.saved().is_some() {
         return Err(format!("saved after {:?}", saved.map(|(epoch, _)| epoch)));
     }
-    let saved = saved.map(|(_, saved)| saved);
+    let saved = saved.map(|(_, shares)| Saved::of_shares(shares));
     let bytes = postcard::to_stdvec(&saved).map_err(|error| error.to_string())?;
     let saved = postcard::from_bytes::<Option<Saved>>(&bytes).map_err(|error| error.to_string())?;
     let past = Past {

@@ -66,7 +66,8 @@ impl Sliced for Keeper {
     type Saved = Vec<SavedWatch>;
 
     fn begin_saving(&mut self) {
-        self.saving = Some(Saving::of(self.slots.len()));
+        let out = Vec::with_capacity(self.slots.len() - self.free.len());
+        self.saving = Some(Saving::onto(out, self.slots.len()));
     }
 
     fn go_on_saving(&mut self, slots: usize) -> Option<Vec<SavedWatch>> {
