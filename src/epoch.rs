@@ -14,6 +14,7 @@ mod ahead;
 mod entry;
 mod order;
 mod cut;
+mod forget;
 mod keep;
 mod queue;
 mod recover;

@@ -15,8 +15,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Tries to copy the journal before it has forgotten what the newest copied snapshot goes on
-/// with. Forgetting comes once a snapshot, which is minutes, and then leaves what two of them need.
-const TRIES_MAX: u32 = 5;
+/// with. Forgetting begins with a snapshot, goes on a file at a time, some seconds in all, and leaves
+/// what two of them need.
+const TRIES_MAX: u32 = 20;
 
 /// What of the engine's past is in a copy.
 struct Past {

@@ -2,6 +2,7 @@
 
 use super::cut::{Cut, Cuts};
 use super::entry::{DRAIN, Parts, Run};
+use super::forget::Forgetting;
 use super::order::{Order, Others};
 use super::queue::Waiting;
 use super::{Ahead, Formed, Queue};
@@ -17,8 +18,6 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two segments that are let go of.
-const FORGET_EVERY: Duration = Duration::from_millis(200);
 /// How long to wait before a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(500);
 
@@ -27,7 +26,7 @@ pub struct Continued<S: Storage = Disk> {
     writer: Writer<S>,
     run: Option<Run>,
     cuts: Option<Cuts>,
-    forgetting: Option<Forgetting>,
+    forgetting: Forgetting,
     books: JournalBooks,
 }
 
@@ -167,7 +166,7 @@ impl<S: Storage> Keeping<S> {
             rooms.push(submission.reservation);
         }
         if let Some(letters) = &mut self.letters {
-            keep_refused(&self.queue, letters, refused);
+            keep_refused(&self.queue, letters, self.journal.as_mut(), refused);
         }
         if let Some(journal) = &mut self.journal {
             journal.write((&self.queue, &self.clock), order, parts)?;
@@ -186,27 +185,21 @@ impl<S: Storage> Keeping<S> {
     }
 }
 
-/// What a journal lets go of.
-struct Forgetting {
-    /// What it holds of epochs before this one.
-    before: u64,
-    /// Segments that are gone.
-    removed: u64,
-    /// When the last one went.
-    last_ns: Option<i64>,
-}
-
-impl Forgetting {
-    /// Whether the next one may go. The directory is synced for each, and the disk has its room
-    /// to clear: four of 64 MiB in one go had senders wait for 90 ms.
-    fn is_due(&self, now_ns: i64) -> bool {
-        self.last_ns.is_none_or(|last_ns| now_ns - last_ns >= FORGET_EVERY.as_nanos() as i64)
-    }
-}
-
 /// Has what was refused on disk, also when that has to wait for room.
-fn keep_refused(queue: &Queue, letters: &mut dlq::Keeper, mut refused: Vec<dlq::Refusal>) {
-    until_room(queue, "dead letters", || letters.keep(&mut refused).err());
+fn keep_refused<S: Storage>(
+    queue: &Queue,
+    letters: &mut dlq::Keeper,
+    mut journal: Option<&mut Continued<S>>,
+    mut refused: Vec<dlq::Refusal>,
+) {
+    until_room(queue, "dead letters", || {
+        let error = letters.keep(&mut refused).err()?;
+        if let Some(Err(error)) = journal.as_mut().map(|journal| journal.make_room()) {
+            // It is poisoned now, and says so when it is written to.
+            tracing::error!(%error, "the journal does not forget");
+        }
+        Some(error)
+    });
 }
 
 /// Does what `full` does until it says of no full disk any more; sources wait meanwhile.
@@ -229,7 +222,7 @@ fn until_room<E: Display>(queue: &Queue, what: &str, mut full: impl FnMut() -> O
 impl<S: Storage> Continued<S> {
     /// A journal that `run` goes on with, counted in `books`.
     pub fn new(writer: Writer<S>, run: Run, books: JournalBooks) -> Continued<S> {
-        Continued { writer, run: Some(run), cuts: None, forgetting: None, books }
+        Continued { writer, run: Some(run), cuts: None, forgetting: Forgetting::default(), books }
     }
 
     /// The same, with snapshots, after which the journal forgets.
@@ -238,25 +231,22 @@ impl<S: Storage> Continued<S> {
         self
     }
 
-    /// Lets go of what no snapshot that is kept needs, a segment at a time.
+    /// Lets go of what no snapshot that is kept needs, at leisure.
     fn forget(&mut self, clock: &SharedClock) -> Result<(), JournalError> {
-        if let Some(before) = self.cuts.as_mut().and_then(Cuts::needed) {
-            let begun = Forgetting { before, removed: 0, last_ns: None };
-            self.forgetting.get_or_insert(begun).before = before;
+        self.note_needed();
+        self.forgetting.go_on(&mut self.writer, clock.monotonic_ns())
+    }
+
+    /// The same at once, since there is no room; whether that made some.
+    fn make_room(&mut self) -> Result<bool, JournalError> {
+        self.note_needed();
+        self.forgetting.all(&mut self.writer)
+    }
+
+    fn note_needed(&mut self) {
+        if let Some(needed) = self.cuts.as_mut().and_then(Cuts::needed) {
+            self.forgetting.raise(needed);
         }
-        let now_ns = clock.monotonic_ns();
-        let Some(forgetting) = self.forgetting.as_mut().filter(|of| of.is_due(now_ns)) else {
-            return Ok(());
-        };
-        if self.writer.forget_one_before(forgetting.before)? {
-            forgetting.removed += 1;
-            forgetting.last_ns = Some(now_ns);
-        } else {
-            let Forgetting { before, removed, .. } = *forgetting;
-            tracing::info!(before, segments = removed, "the journal forgets");
-            self.forgetting = None;
-        }
-        Ok(())
     }
 
     fn write(
@@ -272,11 +262,20 @@ impl<S: Storage> Continued<S> {
         let parts = parts.refs();
         let frame = frame(order, &parts);
         let mut written = Ok(0);
-        until_room(queue, "the journal", || match self.writer.append(&frame) {
-            Err(error @ JournalError::Full { .. }) => Some(error),
-            done => {
-                written = done;
-                None
+        until_room(queue, "the journal", || {
+            loop {
+                written = self.writer.append(&frame);
+                if !matches!(written, Err(JournalError::Full { .. })) {
+                    return None;
+                }
+                match self.make_room() {
+                    Ok(true) => {}
+                    Ok(false) => return std::mem::replace(&mut written, Ok(0)).err(),
+                    Err(error) => {
+                        written = Err(error);
+                        return None;
+                    }
+                }
             }
         });
         let bytes = written?;

@@ -178,29 +178,29 @@ impl<S: Storage> Writer<S> {
     /// When the disk refuses; the writer is poisoned then.
     pub fn forget_before(&mut self, epoch: u64) -> Result<u64, JournalError> {
         let mut removed = 0;
-        while self.forget_one_before(epoch)? {
+        while self.forget_one_before(epoch)?.is_some() {
             removed += 1;
         }
         Ok(removed)
     }
 
-    /// Removes the oldest of them, if there is one.
+    /// Removes the oldest of them, if there is one, and returns its length, bytes.
     ///
     /// # Errors
     /// As those of [`Writer::forget_before`].
-    pub fn forget_one_before(&mut self, epoch: u64) -> Result<bool, JournalError> {
+    pub fn forget_one_before(&mut self, epoch: u64) -> Result<Option<u64>, JournalError> {
         self.refuse_poisoned()?;
         let forgotten = self.try_forget(epoch);
         self.poison_unless_passing(forgotten)
     }
 
-    fn try_forget(&mut self, epoch: u64) -> Result<bool, JournalError> {
+    fn try_forget(&mut self, epoch: u64) -> Result<Option<u64>, JournalError> {
         let after = self.older.get(1).map(|held| held.first);
         let after = after.or(self.last.as_ref().map(|last| last.header.first));
         let Some(oldest) = self.older.front().filter(|_| after.is_some_and(|a| a <= epoch)) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let name = segment::name(oldest.first);
+        let (name, bytes) = (segment::name(oldest.first), oldest.bytes);
         let refuse = |action| {
             let path = self.storage.path(&name);
             move |source| JournalError::Io { action, path, source }
@@ -209,7 +209,7 @@ impl<S: Storage> Writer<S> {
         // One by one: a crash may keep any of several removals, and a gap is refused.
         self.storage.sync_dir().map_err(refuse("sync the removal of"))?;
         self.older.pop_front();
-        Ok(true)
+        Ok(Some(bytes))
     }
 
     /// Begins a segment, which makes all before it durable, and is durable itself before a

@@ -7,6 +7,7 @@ use causeway_dataflows::ops::epochs::Epoch;
 use causeway_dataflows::pipeline::Saved;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 use timely::communication::WorkerGuards;
@@ -176,9 +177,12 @@ impl Collector {
 
 impl Drop for Collector {
     /// Workers end once nobody can feed them. Whoever could may be there still, waiting for this
-    /// to end, so nothing waits for them here.
+    /// to end, so a thread of its own waits for them; without one nobody does.
     fn drop(&mut self) {
-        std::mem::forget(self.guards.take());
+        if let Some(guards) = self.guards.take().map(ManuallyDrop::new) {
+            let thread = std::thread::Builder::new().name("workers".to_owned());
+            let _ = thread.spawn(move || drop(ManuallyDrop::into_inner(guards)));
+        }
     }
 }
 

@@ -183,6 +183,8 @@ impl Scene {
         let mut known: Option<(PathBuf, [u64; 2])> = None;
         let owed = wait(|| {
             let owed = ["hook.", "log."].map(|sink| waiting(&self.place, sink));
+            // Without the fault the file has its lines, and only its spool looks as if not.
+            self.mark()?;
             let newest = snapshots(&self.place).pop().filter(|_| !owed.contains(&0))?;
             match &known {
                 // A snapshot may be under way that knows of all that waits now.

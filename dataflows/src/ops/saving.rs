@@ -25,8 +25,8 @@ pub struct Saving<O> {
 }
 
 impl<O: Default> Saving<O> {
-    /// A cut through so many slots as they are now, added to `out`; that has room for all of it
-    /// already: what grows is copied whole, between two epochs, just when it is largest.
+    /// A cut through so many slots as they are now, added to `out`, which should have room for
+    /// them: what grows is copied whole, between two epochs, just when it is largest.
     pub fn onto(out: O, limit: usize) -> Self {
         Saving { limit, next: 0, done: vec![0; limit.div_ceil(64)], out }
     }

@@ -95,7 +95,6 @@ pub(crate) async fn kill_brokers(kills: u32, outage: Duration) {
     }
     let summary = process.terminate();
     assert_eq!(summary["ledger"]["received"], all, "{summary}");
-    both(&broker, all);
 }
 
 #[tokio::test(flavor = "multi_thread")]
