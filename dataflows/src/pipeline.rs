@@ -204,10 +204,11 @@ impl Saved {
 
     /// The shares of all workers as one.
     pub fn of_shares(shares: impl IntoIterator<Item = Saved>) -> Saved {
-        let mut shares = shares.into_iter();
-        let mut all = shares.next().unwrap_or_default();
-        shares.for_each(|share| all.add(share));
-        all
+        let added = |mut all: Saved, share| {
+            all.add(share);
+            all
+        };
+        shares.into_iter().reduce(added).unwrap_or_default()
     }
 
     /// Adds another worker's share.

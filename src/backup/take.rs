@@ -15,8 +15,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Tries to copy the journal before it has forgotten what the newest copied snapshot goes on
-/// with. Forgetting begins with a snapshot, goes on a file at a time, some seconds in all, and leaves
-/// what two of them need.
+/// with. Forgetting begins with a snapshot, goes on a file at a time, some seconds in all, and
+/// leaves what two of them need.
 const TRIES_MAX: u32 = 20;
 
 /// What of the engine's past is in a copy.

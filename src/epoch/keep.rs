@@ -263,19 +263,17 @@ impl<S: Storage> Continued<S> {
         let frame = frame(order, &parts);
         let mut written = Ok(0);
         until_room(queue, "the journal", || {
-            loop {
-                written = self.writer.append(&frame);
-                if !matches!(written, Err(JournalError::Full { .. })) {
-                    return None;
-                }
-                match self.make_room() {
-                    Ok(true) => {}
-                    Ok(false) => return std::mem::replace(&mut written, Ok(0)).err(),
-                    Err(error) => {
-                        written = Err(error);
-                        return None;
-                    }
-                }
+            written = match self.writer.append(&frame) {
+                Err(full @ JournalError::Full { .. }) => match self.make_room() {
+                    Ok(true) => self.writer.append(&frame),
+                    Ok(false) => Err(full),
+                    Err(error) => Err(error),
+                },
+                done => done,
+            };
+            match &written {
+                Err(JournalError::Full { .. }) => std::mem::replace(&mut written, Ok(0)).err(),
+                _ => None,
             }
         });
         let bytes = written?;

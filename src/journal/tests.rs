@@ -10,6 +10,7 @@ mod begin;
 mod witness;
 mod fixture;
 
+use super::storage::Storage;
 use super::testing::Sim;
 use super::{Frame, FrameRef, JournalError, Options, Part, Reader, Recovery, Writer, segment};
 use bytes::Bytes;
@@ -31,6 +32,15 @@ fn frame(epoch: u64) -> Frame {
     };
     let parts = (0..mixed(epoch) % 4).map(part).collect();
     Frame { epoch, now: 1_700_000_000 + epoch as i64, flags: epoch as u8 & 1, parts }
+}
+
+/// Removes all segments whose frames are of epochs before `epoch`; how many.
+fn forget_before<S: Storage>(writer: &mut Writer<S>, epoch: u64) -> Result<u64, JournalError> {
+    let mut removed = 0;
+    while writer.forget_one_before(epoch)?.is_some() {
+        removed += 1;
+    }
+    Ok(removed)
 }
 
 /// A frame with one part of so many bytes.

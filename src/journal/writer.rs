@@ -171,23 +171,11 @@ impl<S: Storage> Writer<S> {
         Ok(())
     }
 
-    /// Removes whole segments whose frames are all of epochs before `epoch`, oldest first,
-    /// and returns how many. The segment that is written to stays.
+    /// Removes the oldest segment if its frames are all of epochs before `epoch`, and returns its
+    /// length, bytes. The segment that is written to stays.
     ///
     /// # Errors
     /// When the disk refuses; the writer is poisoned then.
-    pub fn forget_before(&mut self, epoch: u64) -> Result<u64, JournalError> {
-        let mut removed = 0;
-        while self.forget_one_before(epoch)?.is_some() {
-            removed += 1;
-        }
-        Ok(removed)
-    }
-
-    /// Removes the oldest of them, if there is one, and returns its length, bytes.
-    ///
-    /// # Errors
-    /// As those of [`Writer::forget_before`].
     pub fn forget_one_before(&mut self, epoch: u64) -> Result<Option<u64>, JournalError> {
         self.refuse_poisoned()?;
         let forgotten = self.try_forget(epoch);

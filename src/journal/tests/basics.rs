@@ -103,16 +103,16 @@ fn whole_segments_are_forgotten_oldest_first() {
     let (mut writer, _) = open(&sim, 1000);
     let before = segments(&sim);
     assert!(before.len() > 5, "{before:?}");
-    assert_eq!(writer.forget_before(before[1] - 1).unwrap(), 0);
-    assert_eq!(writer.forget_before(before[1]).unwrap(), 1);
-    assert_eq!(writer.forget_before(before[3] + 1).unwrap(), 2);
+    assert_eq!(forget_before(&mut writer, before[1] - 1).unwrap(), 0);
+    assert_eq!(forget_before(&mut writer, before[1]).unwrap(), 1);
+    assert_eq!(forget_before(&mut writer, before[3] + 1).unwrap(), 2);
     assert_eq!(segments(&sim), before[3..]);
     assert_eq!(writer.segments(), before[3..].len() as u64);
     assert_eq!(writer.first_epoch(), Some(before[3]));
     expect_frames(&read(&sim, None).unwrap(), before[3]..40);
     // What was removed stays so when the machine crashes.
     assert_eq!(segments(&sim.crash(1)), before[3..]);
-    writer.forget_before(u64::MAX).unwrap();
+    forget_before(&mut writer, u64::MAX).unwrap();
     assert_eq!(segments(&sim).len(), 1);
     append(&mut writer, &frame(40)).unwrap();
     writer.sync().unwrap();
@@ -171,7 +171,7 @@ fn a_reader_that_is_overtaken_by_retention_says_so() {
     let mut reader = Reader::open_in(sim.clone(), Some(0)).unwrap();
     assert_eq!(reader.next_frame().unwrap(), Some(frame(0)));
     let (mut writer, _) = open(&sim, 1000);
-    writer.forget_before(39).unwrap();
+    forget_before(&mut writer, 39).unwrap();
     let mut refused = None;
     while refused.is_none() {
         refused = reader.next_frame().err();
@@ -234,7 +234,7 @@ fn a_sync_that_failed_is_not_asked_again() {
         let calls = sim.calls();
         assert!(matches!(writer.sync(), Err(JournalError::Poisoned { .. })));
         assert!(matches!(append(&mut writer, &frame(4)), Err(JournalError::Poisoned { .. })));
-        assert!(matches!(writer.forget_before(2), Err(JournalError::Poisoned { .. })));
+        assert!(matches!(forget_before(&mut writer, 2), Err(JournalError::Poisoned { .. })));
         assert_eq!(sim.calls(), calls, "nothing is written any more");
         // The process ends and starts again: what it still sees becomes durable indeed.
         let restarted = sim.kill();

@@ -52,7 +52,7 @@ fn try_play(sim: &Sim, seed: u64, known: &mut Known) -> Result<(), JournalError>
         }
         if epoch % 6 == 5 {
             known.kept = known.durable.saturating_sub(3);
-            writer.forget_before(known.kept)?;
+            forget_before(&mut writer, known.kept)?;
         }
     }
     writer.sync()?;

@@ -25,7 +25,7 @@ fn a_journal_is_kept_on_disk() {
         put(&mut writer, epoch, &[epoch as u8; 2000]);
         writer.sync().unwrap();
     }
-    assert_eq!(writer.forget_before(9).unwrap(), 2);
+    assert_eq!(forget_before(&mut writer, 9).unwrap(), 2);
     assert_eq!(epochs(&path, 10), (10..20).collect::<Vec<_>>());
     drop(writer);
     // A crash in the middle of a frame.
